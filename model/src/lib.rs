@@ -1,0 +1,27 @@
+//! The words that every other crate speaks: labels, matchers, time, targets, rows and relabelling.
+//!
+//! Nothing here does IO, knows a clock or a wire format. Values are checked where they are built,
+//! so that a [`Labels`] is always sorted, a [`TimeRange`] is never empty and a [`Matcher`] always compiles.
+
+mod duration;
+mod labels;
+mod matcher;
+mod metadata;
+pub mod regex;
+mod row;
+mod sample;
+mod shard;
+mod target;
+mod time;
+
+pub use duration::{DurationError, format_duration, parse_duration};
+pub use labels::{
+    BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL,
+};
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use metadata::{Metadata, MetricType};
+pub use row::{GroupSlice, NodeId, Outcome, RowHead, SeriesSlice, Stamp};
+pub use sample::{STALE_NAN, Sample, Series, is_stale_nan};
+pub use shard::{GroupKey, N_SHARDS, ReplicationFactor, Shard};
+pub use target::{Target, TargetSettings};
+pub use time::{EmptyTimeRange, Millis, Steps, TimeRange, Timestamp};

@@ -1,0 +1,121 @@
+//! Rows: what one scrape of one target gave, and the slices of them that travel to a querier.
+use crate::{GroupKey, Labels, Timestamp};
+
+/// A member's number, given once by the Raft group and never reused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+
+/// How the scrape of a row ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// The target was removed: the row is empty, and every series of the group ends here.
+    End,
+    /// No usable page: the row holds the synthetic series alone, with `up` 0.
+    Failed,
+    /// A page was read, or a batch was pushed.
+    Success,
+}
+
+/// Who made a row and how well: decides which replica's row is kept for a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The epoch of the map of shards under which it was made.
+    pub epoch: u64,
+    /// The maker's rank among the shard's replicas, 0 first.
+    pub rank: u8,
+    /// The maker.
+    pub node: NodeId,
+}
+
+impl Stamp {
+    /// True if a row stamped `self` replaces one of the same slot stamped `other`:
+    /// success before failure, then the higher epoch, the lower rank, the lower node.
+    pub fn wins_over(&self, other: &Self) -> bool {
+        let order = |s: &Self| {
+            (
+                s.outcome,
+                s.epoch,
+                std::cmp::Reverse(s.rank),
+                std::cmp::Reverse(s.node),
+            )
+        };
+        order(self) > order(other)
+    }
+}
+
+/// A row without its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowHead {
+    /// The nominal time on the target's grid: with the group, the row's identity.
+    pub slot: Timestamp,
+    /// The time its samples carry.
+    pub at: Timestamp,
+    /// Who made it.
+    pub stamp: Stamp,
+}
+
+/// A part of one group as one holder has it: some rows, and those of its series that were asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSlice {
+    /// The group.
+    pub group: GroupKey,
+    /// Ascending by slot, each slot once.
+    pub rows: Vec<RowHead>,
+    /// Each label set once, in any order; a series that none of `rows` has may be left out.
+    pub series: Vec<SeriesSlice>,
+}
+
+/// One series' column in a [`GroupSlice`].
+#[derive(Clone, Debug)]
+pub struct SeriesSlice {
+    /// Its name.
+    pub labels: Labels,
+    /// Ascending indexes into the slice's rows: where the series was present.
+    pub rows: Vec<u32>,
+    /// One value for each of `rows`.
+    pub values: Vec<f64>,
+    /// One time for each of `rows` if the page gave explicit timestamps, otherwise empty: the rows' own times hold.
+    pub times: Vec<Timestamp>,
+}
+
+impl PartialEq for SeriesSlice {
+    /// Values are compared bit for bit.
+    fn eq(&self, other: &Self) -> bool {
+        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        self.labels == other.labels
+            && self.rows == other.rows
+            && bits(&self.values) == bits(&other.values)
+            && self.times == other.times
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_wins_then_the_epoch_then_the_rank_then_the_node() {
+        let stamp = |outcome, epoch, rank, node| Stamp {
+            outcome,
+            epoch,
+            rank,
+            node: NodeId(node),
+        };
+        let best_first = [
+            stamp(Outcome::Success, 2, 0, 1),
+            stamp(Outcome::Success, 2, 0, 2),
+            stamp(Outcome::Success, 2, 1, 1),
+            stamp(Outcome::Success, 1, 0, 1),
+            stamp(Outcome::Failed, 9, 0, 1),
+            stamp(Outcome::End, 9, 0, 1),
+        ];
+        for (i, better) in best_first.iter().enumerate() {
+            assert!(!better.wins_over(better));
+            for worse in &best_first[i + 1..] {
+                assert!(better.wins_over(worse) && !worse.wins_over(better));
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Samples and series of samples.
+use crate::{Labels, Timestamp};
+
+/// The bits of the NaN that marks a series as gone.
+///
+/// Source: `StaleNaN` in Prometheus, `model/value/value.go`.
+pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+
+/// True for the staleness marker alone; other NaNs are values.
+pub fn is_stale_nan(value: f64) -> bool {
+    value.to_bits() == STALE_NAN.to_bits()
+}
+
+/// One value at one instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// When.
+    pub at: Timestamp,
+    /// What; bit for bit as it was scraped.
+    pub value: f64,
+}
+
+impl PartialEq for Sample {
+    /// Values are compared bit for bit, so that NaN equals itself and zero differs from minus zero.
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at && self.value.to_bits() == other.value.to_bits()
+    }
+}
+
+/// The samples of one label set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Its name.
+    pub labels: Labels,
+    /// Oldest first, no two at one instant.
+    pub samples: Vec<Sample>,
+}

@@ -1,0 +1,277 @@
+//! The syntax tree of a PromQL expression; each node knows where it stood in the text.
+//!
+//! Source: Prometheus, `promql/parser/ast.go`.
+use std::ops::Range;
+
+use model::{Matcher, Millis, Timestamp};
+
+/// Where a node stood in the query: a range of bytes.
+pub type Span = Range<usize>;
+
+/// An expression and where it stood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr {
+    /// What it is.
+    pub node: Node,
+    /// Its bytes in the query text.
+    pub span: Span,
+}
+
+/// The kinds of expressions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    /// `1.5`
+    Number(f64),
+    /// `"text"`
+    String(String),
+    /// `up{job="a"} offset 5m @ 0`
+    VectorSelector(VectorSelector),
+    /// `up{job="a"}[5m]`
+    MatrixSelector(MatrixSelector),
+    /// `expr[5m:1m]`
+    Subquery(Subquery),
+    /// `rate(...)`
+    Call(Call),
+    /// `sum by (job) (...)`
+    Aggregate(Aggregate),
+    /// `a + on (x) b`
+    Binary(Binary),
+    /// `-a`, `+a`
+    Unary(Unary),
+    /// `(a)`
+    Paren(Box<Expr>),
+}
+
+/// The type of an expression's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// One number for each step.
+    Scalar,
+    /// A text.
+    String,
+    /// One sample a series for each step.
+    Vector,
+    /// A window of samples a series for each step.
+    Matrix,
+}
+
+impl ValueType {
+    /// The name in the HTTP API: `scalar`, `string`, `vector`, `matrix`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::String => "string",
+            Self::Vector => "vector",
+            Self::Matrix => "matrix",
+        }
+    }
+
+    /// The name in error texts: `instant vector`, `range vector`.
+    pub const fn documented(self) -> &'static str {
+        match self {
+            Self::Vector => "instant vector",
+            Self::Matrix => "range vector",
+            other => other.as_str(),
+        }
+    }
+}
+
+/// What an `@` modifier names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// `@ 1609746000`
+    Instant(Timestamp),
+    /// `@ start()`: the first step of the query.
+    Start,
+    /// `@ end()`: the last step of the query.
+    End,
+}
+
+/// `offset` and `@` of a selector or a subquery; both hold at once, in either order.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TimeModifiers {
+    /// Positive looks into the past.
+    pub offset: Millis,
+    /// A fixed time in place of the step's own.
+    pub at: Option<At>,
+}
+
+/// Selects the latest sample of each series within the lookback.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorSelector {
+    /// The name before the braces, if one was written there; `matchers` holds it too.
+    pub name: Option<String>,
+    /// All conditions, the metric's name included, in the order written.
+    pub matchers: Vec<Matcher>,
+    /// Offset and `@`.
+    pub time: TimeModifiers,
+}
+
+/// Selects the samples of a window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatrixSelector {
+    /// The series and the shift of the window.
+    pub selector: VectorSelector,
+    /// The window's width, above zero.
+    pub range: Millis,
+}
+
+/// Evaluates an expression on a grid of its own and gives windows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subquery {
+    /// What is evaluated; an instant vector.
+    pub expr: Box<Expr>,
+    /// The window's width, above zero.
+    pub range: Millis,
+    /// The grid, aligned to the epoch; without it the default evaluation interval.
+    pub step: Option<Millis>,
+    /// Offset and `@`.
+    pub time: TimeModifiers,
+}
+
+/// Calls a function of the table in [`crate::functions`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The function.
+    pub function: &'static crate::functions::Function,
+    /// Checked against its signature.
+    pub args: Vec<Expr>,
+}
+
+/// The aggregation operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is the PromQL operator of its name")]
+pub enum AggregateOp {
+    Sum,
+    Avg,
+    Count,
+    Min,
+    Max,
+    Group,
+    Stddev,
+    Stdvar,
+    Topk,
+    Bottomk,
+    CountValues,
+    Quantile,
+    Limitk,
+    LimitRatio,
+}
+
+/// Whether the labels named are kept or dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Grouping {
+    /// `by (...)`; without a clause, `by ()`.
+    By(Vec<String>),
+    /// `without (...)`; the metric's name goes too.
+    Without(Vec<String>),
+}
+
+/// Folds series into groups.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// How.
+    pub op: AggregateOp,
+    /// The groups.
+    pub grouping: Grouping,
+    /// The parameter of `topk`, `bottomk`, `quantile`, `count_values`, `limitk` and `limit_ratio`.
+    pub param: Option<Box<Expr>>,
+    /// What is folded.
+    pub expr: Box<Expr>,
+}
+
+/// The binary operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is the PromQL operator of its name")]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    Pow,
+    Atan2,
+    Eq,
+    Ne,
+    Gt,
+    Lt,
+    Ge,
+    Le,
+    And,
+    Or,
+    Unless,
+}
+
+impl BinaryOp {
+    /// True for `== != > < >= <=`.
+    pub const fn is_comparison(self) -> bool {
+        matches!(
+            self,
+            Self::Eq | Self::Ne | Self::Gt | Self::Lt | Self::Ge | Self::Le
+        )
+    }
+
+    /// True for `and`, `or`, `unless`.
+    pub const fn is_set(self) -> bool {
+        matches!(self, Self::And | Self::Or | Self::Unless)
+    }
+}
+
+/// How many series of each side may share a match group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cardinality {
+    /// One and one.
+    OneToOne,
+    /// `group_left`.
+    ManyToOne,
+    /// `group_right`.
+    OneToMany,
+    /// The set operators.
+    ManyToMany,
+}
+
+/// How the series of two vectors find each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorMatching {
+    /// How many may meet.
+    pub cardinality: Cardinality,
+    /// True for `on`, false for `ignoring` (and for no clause at all, with no labels).
+    pub on: bool,
+    /// The labels of `on` or `ignoring`.
+    pub labels: Vec<String>,
+    /// The labels of `group_left` or `group_right`.
+    pub include: Vec<String>,
+}
+
+/// Combines two expressions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binary {
+    /// How.
+    pub op: BinaryOp,
+    /// The left side.
+    pub lhs: Box<Expr>,
+    /// The right side.
+    pub rhs: Box<Expr>,
+    /// How series match, if both sides are vectors.
+    pub matching: Option<VectorMatching>,
+    /// A comparison gives 0 or 1 rather than filtering.
+    pub return_bool: bool,
+}
+
+/// The sign before an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// `+`
+    Plus,
+    /// `-`
+    Minus,
+}
+
+/// An expression with a sign.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unary {
+    /// The sign.
+    pub sign: Sign,
+    /// What it stands before.
+    pub expr: Box<Expr>,
+}
