@@ -1,0 +1,238 @@
+//! Group slices to and from their messages; columns travel encoded.
+use model::{GroupKey, GroupSlice, NodeId, Outcome, RowHead, SeriesSlice, Stamp, Timestamp};
+
+use crate::{WireError, v1};
+
+impl From<&GroupSlice> for v1::GroupSlice {
+    fn from(slice: &GroupSlice) -> Self {
+        let n_rows = slice.rows.len();
+        Self {
+            group: slice.group.0,
+            slots: encode_times(slice.rows.iter().map(|row| row.slot)),
+            times: encode_times(slice.rows.iter().map(|row| row.at)),
+            stamps: stamp_runs(&slice.rows),
+            series: slice
+                .series
+                .iter()
+                .map(|s| series_message(s, n_rows))
+                .collect(),
+        }
+    }
+}
+
+impl TryFrom<&v1::GroupSlice> for GroupSlice {
+    type Error = WireError;
+
+    fn try_from(message: &v1::GroupSlice) -> Result<Self, WireError> {
+        let broken = |what: &str| WireError::Column {
+            group: message.group,
+            what: what.to_owned(),
+        };
+        let slots = decode_times(&message.slots).ok_or_else(|| broken("slots"))?;
+        let times = decode_times(&message.times).ok_or_else(|| broken("times"))?;
+        let n_stamped: u64 = message.stamps.iter().map(|run| u64::from(run.n_rows)).sum();
+        if times.len() != slots.len() || n_stamped != slots.len() as u64 {
+            return Err(broken("slots, times and stamps differ in length"));
+        }
+        let stamps = message
+            .stamps
+            .iter()
+            .flat_map(|run| std::iter::repeat_n(stamp(run), run.n_rows as usize));
+        let rows: Vec<RowHead> = slots
+            .into_iter()
+            .zip(times)
+            .zip(stamps)
+            .map(|((slot, at), stamp)| RowHead { slot, at, stamp })
+            .collect();
+        let series = |series: &v1::SeriesSlice| {
+            let rows = present_rows(&series.presence, rows.len())
+                .ok_or_else(|| broken("presence reaches past the rows"))?;
+            let values = decode_values(&series.values).ok_or_else(|| broken("values"))?;
+            let times = match series.times.is_empty() {
+                true => Vec::new(),
+                false => decode_times(&series.times).ok_or_else(|| broken("explicit times"))?,
+            };
+            if values.len() != rows.len() || !(times.is_empty() || times.len() == rows.len()) {
+                return Err(broken("values and presence differ in length"));
+            }
+            Ok(SeriesSlice {
+                labels: series.labels.as_ref().map(Into::into).unwrap_or_default(),
+                rows,
+                values,
+                times,
+            })
+        };
+        let series = message
+            .series
+            .iter()
+            .map(series)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            group: GroupKey(message.group),
+            rows,
+            series,
+        })
+    }
+}
+
+fn series_message(series: &SeriesSlice, n_rows: usize) -> v1::SeriesSlice {
+    v1::SeriesSlice {
+        labels: Some((&series.labels).into()),
+        presence: presence_runs(&series.rows, n_rows),
+        values: encode_values(&series.values),
+        times: match series.times.is_empty() {
+            true => Vec::new(),
+            false => encode_times(series.times.iter().copied()),
+        },
+    }
+}
+
+/// Lengths of runs absent, present, absent, …, without a last run of absent rows; none if all rows are present.
+fn presence_runs(rows: &[u32], n_rows: usize) -> Vec<u32> {
+    let (mut runs, mut next) = (Vec::new(), 0);
+    if rows.len() == n_rows {
+        return runs;
+    }
+    for chunk in rows.chunk_by(|a, b| a + 1 == *b) {
+        runs.push(chunk[0] - next);
+        runs.push(chunk.len() as u32);
+        next = chunk[0] + chunk.len() as u32;
+    }
+    if runs.is_empty() {
+        runs.push(n_rows as u32);
+    }
+    runs
+}
+
+/// The inverse of [`presence_runs`]; none if the runs reach past `n_rows`.
+fn present_rows(runs: &[u32], n_rows: usize) -> Option<Vec<u32>> {
+    let n_rows = u32::try_from(n_rows).ok()?;
+    if runs.is_empty() {
+        return Some((0..n_rows).collect());
+    }
+    let (mut rows, mut next) = (Vec::new(), 0_u32);
+    for (i, run) in runs.iter().enumerate() {
+        let end = next.checked_add(*run).filter(|end| *end <= n_rows)?;
+        if i % 2 == 1 {
+            rows.extend(next..end);
+        }
+        next = end;
+    }
+    Some(rows)
+}
+
+fn stamp_runs(rows: &[RowHead]) -> Vec<v1::StampRun> {
+    rows.chunk_by(|a, b| a.stamp == b.stamp)
+        .map(|run| {
+            let stamp = run[0].stamp;
+            let outcome = match stamp.outcome {
+                Outcome::End => v1::stamp_run::Outcome::End,
+                Outcome::Failed => v1::stamp_run::Outcome::Failed,
+                Outcome::Success => v1::stamp_run::Outcome::Success,
+            };
+            v1::StampRun {
+                n_rows: run.len() as u32,
+                outcome: outcome.into(),
+                epoch: stamp.epoch,
+                rank: u32::from(stamp.rank),
+                node: stamp.node.0,
+            }
+        })
+        .collect()
+}
+
+fn stamp(run: &v1::StampRun) -> Stamp {
+    Stamp {
+        outcome: match run.outcome() {
+            v1::stamp_run::Outcome::End => Outcome::End,
+            v1::stamp_run::Outcome::Failed => Outcome::Failed,
+            v1::stamp_run::Outcome::Success => Outcome::Success,
+        },
+        epoch: run.epoch,
+        rank: u8::try_from(run.rank).unwrap_or(u8::MAX),
+        node: NodeId(run.node),
+    }
+}
+
+fn encode_times(times: impl Iterator<Item = Timestamp>) -> Vec<u8> {
+    times.flat_map(|at| at.as_millis().to_le_bytes()).collect()
+}
+
+fn decode_times(bytes: &[u8]) -> Option<Vec<Timestamp>> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let time = |word: &[u8; 8]| Timestamp::from_millis(i64::from_le_bytes(*word));
+    rest.is_empty().then(|| words.iter().map(time).collect())
+}
+
+fn encode_values(values: &[f64]) -> Vec<u8> {
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
+}
+
+fn decode_values(bytes: &[u8]) -> Option<Vec<f64>> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    rest.is_empty()
+        .then(|| words.iter().map(|word| f64::from_le_bytes(*word)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Labels, STALE_NAN};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn row(i: i64) -> RowHead {
+        RowHead {
+            slot: Timestamp::from_millis(i * 15_000 + 7),
+            at: Timestamp::from_millis(i * 15_000 + 9),
+            stamp: Stamp {
+                outcome: Outcome::Success,
+                epoch: (i / 3) as u64,
+                rank: 1,
+                node: NodeId(4),
+            },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_slice_comes_back_as_it_was_sent(present in prop::collection::vec(any::<bool>(), 0..40), explicit: bool) {
+            let rows: Vec<u32> = (0..present.len() as u32).filter(|i| present[*i as usize]).collect();
+            let times = match explicit {
+                true => rows.iter().map(|i| Timestamp::from_millis(i64::from(*i) * 3)).collect(),
+                false => Vec::new(),
+            };
+            let slice = GroupSlice {
+                group: GroupKey(u64::MAX),
+                rows: (0..present.len() as i64).map(row).collect(),
+                series: vec![SeriesSlice {
+                    labels: Labels::from_pairs([("__name__", "up")]),
+                    values: rows.iter().map(|i| if i % 5 == 0 { STALE_NAN } else { f64::from(*i) }).collect(),
+                    rows,
+                    times,
+                }],
+            };
+            let sent = v1::GroupSlice::from(&slice);
+            prop_assert_eq!(GroupSlice::try_from(&sent).unwrap(), slice);
+        }
+    }
+
+    #[test]
+    fn presence_past_the_rows_is_refused() {
+        let slice = GroupSlice {
+            group: GroupKey(1),
+            rows: vec![row(0)],
+            series: vec![],
+        };
+        let mut sent = v1::GroupSlice::from(&slice);
+        sent.series.push(v1::SeriesSlice {
+            presence: vec![1, 1],
+            values: encode_values(&[1.0]),
+            ..Default::default()
+        });
+        assert!(GroupSlice::try_from(&sent).is_err());
+    }
+}
