@@ -1,0 +1,52 @@
+//! The pages that every process has: `/metrics`, `/-/healthy`, `/-/ready`.
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use prometheus_client::registry::Registry;
+
+/// Whether the process can do its work. Clones share the answer; not ready at first.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Sets the answer of `/-/ready`.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+
+    /// True if the process can do its work.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// `/metrics`, `/-/healthy` and `/-/ready`, with the texts that Prometheus gives.
+pub fn base_router(registry: Arc<Registry>, readiness: Readiness) -> Router {
+    let ready = move || async move {
+        match readiness.get() {
+            true => (StatusCode::OK, "Pleiades is Ready.\n"),
+            false => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n"),
+        }
+    };
+    Router::new()
+        .route("/-/healthy", get(async || "Pleiades is Healthy.\n"))
+        .route("/-/ready", get(ready))
+        .route("/metrics", get(metrics).with_state(registry))
+}
+
+async fn metrics(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry)
+        .expect("writing to a string cannot fail");
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], text)
+}

@@ -1,0 +1,30 @@
+//! The life of a process: what every role stands on and none should write twice.
+//!
+//! A role is `run(settings, components)`: settings are data, [`Components`] are the clock, the network and the
+//! threads, so that a simulation can hold them. What enters here is used by at least two roles.
+
+mod chain;
+mod channel;
+mod clock;
+mod components;
+mod http;
+mod net;
+mod offload;
+mod process;
+mod server;
+mod tasks;
+mod telemetry;
+mod trace;
+
+pub use chain::Chain;
+pub use channel::{Channels, TracedChannel};
+pub use clock::{Clock, SystemClock, TokioClock};
+pub use components::Components;
+pub use http::{Readiness, base_router};
+pub use net::{Connection, Io, Listener, Network, Tcp};
+pub use offload::Offload;
+pub use process::{register_process_metrics, registry};
+pub use server::{serve_grpc, serve_http};
+pub use tasks::{TaskError, Tasks};
+pub use telemetry::{LogFormat, Telemetry, TelemetrySettings};
+pub use trace::parent_of;
