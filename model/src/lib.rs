@@ -7,7 +7,9 @@ mod duration;
 mod labels;
 mod matcher;
 mod metadata;
+mod name;
 pub mod regex;
+mod relabel;
 mod row;
 mod sample;
 mod shard;
@@ -20,6 +22,8 @@ pub use labels::{
 };
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};
+pub use name::NameValidation;
+pub use relabel::{RelabelAction, RelabelError, RelabelRule, relabel, relabelled};
 pub use row::{GroupSlice, NodeId, Outcome, RowHead, SeriesSlice, Stamp};
 pub use sample::{STALE_NAN, Sample, Series, is_stale_nan};
 pub use shard::{GroupKey, N_SHARDS, ReplicationFactor, Shard};
