@@ -272,7 +272,7 @@ async fn watch_one(
 ) -> Status {
     let opened = async {
         let mut client = discoverers.client(address)?;
-        client.watch(v1::WatchRequest {}).await
+        client.watch(v1::WatchRequest { leader_only: false }).await
     };
     let mut states = match opened.await {
         Ok(answer) => answer.into_inner(),
