@@ -10,6 +10,14 @@ pub enum DurationError {
     /// Not of the form `1w2d3h4m5s6ms`, largest unit first.
     #[error("not a valid duration string: {0:?}")]
     Syntax(String),
+    /// A unit that there is not, such as `1x`.
+    #[error("unknown unit {unit:?} in duration {text:?}")]
+    Unit {
+        /// What stands behind the number.
+        unit: String,
+        /// The whole text.
+        text: String,
+    },
     /// Longer than 64 bits of nanoseconds hold, some 292 years.
     #[error("duration out of range")]
     OutOfRange,
@@ -44,13 +52,21 @@ pub fn parse_duration(text: &str) -> Result<Millis, DurationError> {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let letters = rest[digits..]
             .bytes()
-            .take_while(u8::is_ascii_lowercase)
+            .take_while(|b| !b.is_ascii_digit())
             .count();
         let (number, unit) = (&rest[..digits], &rest[digits..digits + letters]);
+        if digits == 0 || letters == 0 {
+            return Err(syntax());
+        }
+        if UNITS.iter().all(|(name, _)| *name != unit) {
+            return Err(DurationError::Unit {
+                unit: unit.to_owned(),
+                text: text.to_owned(),
+            });
+        }
         let place = units
             .iter()
             .position(|(name, _)| *name == unit)
-            .filter(|_| digits > 0)
             .ok_or_else(syntax)?;
         let span = number
             .parse::<i64>()
@@ -102,9 +118,15 @@ mod tests {
         assert_eq!(millis("4d1h"), Ok(349_200_000));
         assert_eq!(millis("0"), Ok(0));
         assert_eq!(millis("0s"), Ok(0));
-        for bad in ["1", "1m1h", "m", "-1w", "1.5d", "d", "1s1s", "1 s"] {
+        for bad in ["1", "1m1h", "m", "-1w", "d", "1s1s"] {
             assert_eq!(millis(bad), Err(DurationError::Syntax(bad.to_owned())));
         }
+        let unknown = |text| millis(text).unwrap_err().to_string();
+        assert_eq!(unknown("1.5d"), "unknown unit \".\" in duration \"1.5d\"");
+        assert_eq!(
+            unknown("5y1hs"),
+            "unknown unit \"hs\" in duration \"5y1hs\""
+        );
         assert_eq!(millis("294y"), Err(DurationError::OutOfRange));
     }
 
