@@ -17,6 +17,22 @@ pub struct Expr {
     pub span: Span,
 }
 
+impl Expr {
+    /// The type of its value; meant for expressions whose types were checked.
+    pub fn value_type(&self) -> ValueType {
+        match &self.node {
+            Node::Number(_) => ValueType::Scalar,
+            Node::String(_) => ValueType::String,
+            Node::VectorSelector(_) | Node::Aggregate(_) => ValueType::Vector,
+            Node::MatrixSelector(_) | Node::Subquery(_) => ValueType::Matrix,
+            Node::Call(call) => call.function.returns,
+            Node::Binary(binary) => binary.lhs.value_type().joined(binary.rhs.value_type()),
+            Node::Unary(unary) => unary.expr.value_type(),
+            Node::Paren(inner) => inner.value_type(),
+        }
+    }
+}
+
 /// The kinds of expressions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
@@ -63,6 +79,14 @@ impl ValueType {
             Self::String => "string",
             Self::Vector => "vector",
             Self::Matrix => "matrix",
+        }
+    }
+
+    /// The type of a binary operation on values of these types.
+    pub fn joined(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Scalar, Self::Scalar) => Self::Scalar,
+            _ => Self::Vector,
         }
     }
 
@@ -158,6 +182,46 @@ pub enum AggregateOp {
     LimitRatio,
 }
 
+impl AggregateOp {
+    /// The operator as PromQL writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+            Self::Count => "count",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Group => "group",
+            Self::Stddev => "stddev",
+            Self::Stdvar => "stdvar",
+            Self::Topk => "topk",
+            Self::Bottomk => "bottomk",
+            Self::CountValues => "count_values",
+            Self::Quantile => "quantile",
+            Self::Limitk => "limitk",
+            Self::LimitRatio => "limit_ratio",
+        }
+    }
+
+    /// True if it takes a parameter before the expression.
+    pub const fn has_param(self) -> bool {
+        matches!(
+            self,
+            Self::Topk
+                | Self::Bottomk
+                | Self::CountValues
+                | Self::Quantile
+                | Self::Limitk
+                | Self::LimitRatio
+        )
+    }
+
+    /// True if it needs `--enable-feature=promql-experimental-functions`.
+    pub const fn is_experimental(self) -> bool {
+        matches!(self, Self::Limitk | Self::LimitRatio)
+    }
+}
+
 /// Whether the labels named are kept or dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Grouping {
@@ -203,6 +267,28 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// The operator as PromQL writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Mod => "%",
+            Self::Pow => "^",
+            Self::Atan2 => "atan2",
+            Self::Eq => "==",
+            Self::Ne => "!=",
+            Self::Gt => ">",
+            Self::Lt => "<",
+            Self::Ge => ">=",
+            Self::Le => "<=",
+            Self::And => "and",
+            Self::Or => "or",
+            Self::Unless => "unless",
+        }
+    }
+
     /// True for `== != > < >= <=`.
     pub const fn is_comparison(self) -> bool {
         matches!(

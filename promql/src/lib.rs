@@ -5,4 +5,12 @@
 
 pub mod ast;
 pub mod functions;
+mod lexer;
+mod parser;
+mod position;
+mod printer;
+pub mod quote;
 pub mod source;
+
+pub use parser::{MAX_HEIGHT, Options, ParseError, parse, parse_selector, parse_with};
+pub use position::Position;

@@ -1,0 +1,176 @@
+//! [`Expr`] -> text, in the one form that Prometheus prints: parsing it gives the same tree again.
+//!
+//! Source: Prometheus, `promql/parser/printer.go`.
+use std::fmt::{self, Display, Formatter};
+
+use model::{METRIC_NAME, MatchOp, Matcher, Millis, format_duration};
+
+use crate::{
+    ast::{
+        Aggregate, At, Binary, Cardinality, Expr, Grouping, MatrixSelector, Node, Sign, Subquery,
+        TimeModifiers, VectorMatching, VectorSelector,
+    },
+    quote::quote,
+};
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.node {
+            Node::Number(value) => f.write_str(&number(*value)),
+            Node::String(text) => f.write_str(&quote(text)),
+            Node::VectorSelector(selector) => write!(f, "{selector}{}", selector.time),
+            Node::MatrixSelector(matrix) => matrix.fmt(f),
+            Node::Subquery(subquery) => subquery.fmt(f),
+            Node::Call(call) => {
+                write!(f, "{}(", call.function.name)?;
+                join(f, &call.args, ", ")?;
+                f.write_str(")")
+            }
+            Node::Aggregate(aggregate) => aggregate.fmt(f),
+            Node::Binary(binary) => binary.fmt(f),
+            Node::Unary(unary) => {
+                let sign = match unary.sign {
+                    Sign::Plus => "+",
+                    Sign::Minus => "-",
+                };
+                write!(f, "{sign}{}", unary.expr)
+            }
+            Node::Paren(inner) => write!(f, "({inner})"),
+        }
+    }
+}
+
+/// A number as Go's `FormatFloat(value, 'f', -1, 64)` writes it: all digits, no exponent.
+pub(crate) fn number(value: f64) -> String {
+    match value {
+        f64::INFINITY => "+Inf".to_owned(),
+        f64::NEG_INFINITY => "-Inf".to_owned(),
+        value => value.to_string(),
+    }
+}
+
+fn join<T: Display>(f: &mut Formatter<'_>, items: &[T], separator: &str) -> fmt::Result {
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            f.write_str(separator)?;
+        }
+        item.fmt(f)?;
+    }
+    Ok(())
+}
+
+impl Display for VectorSelector {
+    /// Name and matchers without `@` and `offset`, which a window stands before.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_deref().unwrap_or("");
+        let is_name = |m: &&Matcher| {
+            m.name() == METRIC_NAME
+                && m.op() == MatchOp::Equal
+                && m.value() == name
+                && !name.is_empty()
+        };
+        let mut matchers: Vec<String> = self
+            .matchers
+            .iter()
+            .filter(|m| !is_name(m))
+            .map(|m| format!("{}{}{}", label(m.name()), m.op().as_str(), quote(m.value())))
+            .collect();
+        matchers.sort_unstable();
+        f.write_str(name)?;
+        if matchers.is_empty() {
+            return Ok(());
+        }
+        f.write_str("{")?;
+        join(f, &matchers, ",")?;
+        f.write_str("}")
+    }
+}
+
+impl Display for TimeModifiers {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.at {
+            None => {}
+            Some(At::Instant(at)) => write!(f, " @ {:.3}", at.as_seconds())?,
+            Some(At::Start) => f.write_str(" @ start()")?,
+            Some(At::End) => f.write_str(" @ end()")?,
+        }
+        if self.offset != Millis::ZERO {
+            write!(f, " offset {}", format_duration(self.offset))?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for MatrixSelector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let range = format_duration(self.range);
+        write!(f, "{}[{range}]{}", self.selector, self.selector.time)
+    }
+}
+
+impl Display for Subquery {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let step = self.step.map(format_duration).unwrap_or_default();
+        let range = format_duration(self.range);
+        write!(f, "{}[{range}:{step}]{}", self.expr, self.time)
+    }
+}
+
+impl Display for Aggregate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.op.as_str())?;
+        match &self.grouping {
+            Grouping::By(labels) if labels.is_empty() => {}
+            Grouping::By(labels) => write!(f, " by ({}) ", label_list(labels))?,
+            Grouping::Without(labels) => write!(f, " without ({}) ", label_list(labels))?,
+        }
+        match &self.param {
+            Some(param) => write!(f, "({param}, {})", self.expr),
+            None => write!(f, "({})", self.expr),
+        }
+    }
+}
+
+impl Display for Binary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.lhs, self.op.as_str())?;
+        if self.return_bool {
+            f.write_str(" bool")?;
+        }
+        if let Some(matching) = &self.matching {
+            matching.fmt(f)?;
+        }
+        write!(f, " {}", self.rhs)
+    }
+}
+
+impl Display for VectorMatching {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let side = match self.cardinality {
+            Cardinality::ManyToOne => Some("left"),
+            Cardinality::OneToMany => Some("right"),
+            Cardinality::OneToOne | Cardinality::ManyToMany => None,
+        };
+        if self.on || !self.labels.is_empty() || side.is_some() {
+            let clause = if self.on { "on" } else { "ignoring" };
+            write!(f, " {clause} ({})", label_list(&self.labels))?;
+        }
+        match side {
+            Some(side) => write!(f, " group_{side} ({})", label_list(&self.include)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn label_list(labels: &[String]) -> String {
+    let labels: Vec<String> = labels.iter().map(|name| label(name)).collect();
+    labels.join(", ")
+}
+
+/// A label's name, in quotes if it is no plain word.
+fn label(name: &str) -> String {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    if plain { name.to_owned() } else { quote(name) }
+}
