@@ -1,0 +1,202 @@
+//! The database: what is shared by appending, selecting and maintaining.
+mod append;
+mod generations;
+mod labels;
+mod load;
+mod maintain;
+mod select;
+mod stats;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use model::{GroupKey, Millis, Timestamp};
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    error::TsdbError,
+    group::Group,
+    index::ActiveIndex,
+    keys::{FORMAT_KEY, META},
+    store::{Batch, Store},
+};
+
+pub use append::{Appended, Defined, Pushed};
+use generations::Generations;
+pub use labels::SeriesOf;
+pub use maintain::Maintained;
+pub use select::Select;
+use stats::Counters;
+pub use stats::Stats;
+
+/// The version of everything that this release writes.
+const FORMAT: u64 = 1;
+
+/// Rows further ahead of the clock than this are refused: one wrong clock must not move retention.
+pub(crate) const MAX_AHEAD: Millis = Millis::from_seconds(3600);
+/// Explicit times may lie this much before their row's slot …
+pub(crate) const EXPLICIT_BEFORE: Millis = Millis::from_seconds(3600);
+/// … and this much after, as in Prometheus' scrape loop (`maxAheadTime`).
+pub(crate) const EXPLICIT_AFTER: Millis = Millis::from_seconds(600);
+
+/// What an operator may set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How long data is kept, counted back from the newest sample; none keeps it for ever.
+    pub retention: Option<Millis>,
+    /// How many bytes are kept at most, about; none sets no limit.
+    pub retention_bytes: Option<u64>,
+    /// How many rows of a group make a segment; above zero.
+    pub rows_per_segment: usize,
+}
+
+impl Default for Options {
+    /// Fifteen days, as Prometheus.
+    fn default() -> Self {
+        Self {
+            retention: Some(Millis::from_seconds(15 * 86_400)),
+            retention_bytes: None,
+            rows_per_segment: 32,
+        }
+    }
+}
+
+/// A database over a [`Store`]. Clones are the same database; all calls may come from any thread.
+#[derive(Clone, Debug)]
+pub struct Tsdb {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn Store>,
+    options: Options,
+    groups: RwLock<HashMap<GroupKey, Arc<Mutex<Group>>>>,
+    index: RwLock<ActiveIndex>,
+    generations: Mutex<Generations>,
+    /// The families known to exist.
+    families: Mutex<BTreeSet<String>>,
+    /// The latest `now` that was told.
+    clock: AtomicI64,
+    /// The earliest and latest instant of any stored row; `min > max` if there is none.
+    min_time: AtomicI64,
+    max_time: AtomicI64,
+    counters: Counters,
+}
+
+impl Tsdb {
+    /// Opens the database in `store` at the instant `now`: loads the rows that no segment holds, and re-encodes nothing.
+    ///
+    /// # Errors
+    /// [`TsdbError::NewerFormat`] if a later release wrote it; what the store says.
+    pub fn open(
+        store: Arc<dyn Store>,
+        options: Options,
+        now: Timestamp,
+    ) -> Result<Self, TsdbError> {
+        check_format(&*store)?;
+        let inner = Inner {
+            families: Mutex::new(store.families()?.into_iter().collect()),
+            store,
+            options,
+            groups: RwLock::default(),
+            index: RwLock::default(),
+            generations: Mutex::new(Generations::new(now)),
+            clock: AtomicI64::new(now.as_millis()),
+            min_time: AtomicI64::new(i64::MAX),
+            max_time: AtomicI64::new(i64::MIN),
+            counters: Counters::default(),
+        };
+        load::load(&inner)?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Makes every row appended so far survive a crash of the machine; without it a row survives that of the process alone.
+    ///
+    /// # Errors
+    /// What the store says; nothing is then known of the rows since the last call.
+    pub fn sync(&self) -> Result<(), TsdbError> {
+        Ok(self.inner.store.sync()?)
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// Makes `name` exist.
+    fn ensure_family(&self, name: &str) -> Result<(), TsdbError> {
+        let mut families = self.families.lock();
+        if !families.contains(name) {
+            self.store.create_family(name)?;
+            families.insert(name.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Writes `batch`, whose families are made first.
+    fn write(&self, batch: Batch) -> Result<(), TsdbError> {
+        let families: BTreeSet<&str> = batch.changes().map(|(family, _)| family).collect();
+        for family in families {
+            self.ensure_family(family)?;
+        }
+        Ok(self.store.write(batch)?)
+    }
+
+    /// The group of `key`, if it is in memory.
+    fn group(&self, key: GroupKey) -> Option<Arc<Mutex<Group>>> {
+        self.groups.read().get(&key).cloned()
+    }
+
+    /// The group of `key`, made if it is not in memory.
+    fn group_or_new(&self, key: GroupKey) -> Arc<Mutex<Group>> {
+        if let Some(group) = self.group(key) {
+            return group;
+        }
+        let new = || Arc::new(Mutex::new(Group::new(key, self.options.rows_per_segment)));
+        self.groups.write().entry(key).or_insert_with(new).clone()
+    }
+
+    /// Widens the span of stored time.
+    fn saw(&self, at: Timestamp) {
+        self.min_time.fetch_min(at.as_millis(), Ordering::Relaxed);
+        self.max_time.fetch_max(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// The earliest instant that retention keeps.
+    fn oldest_kept(&self) -> Timestamp {
+        let newest = self.max_time.load(Ordering::Relaxed);
+        match self.options.retention {
+            Some(retention) if newest != i64::MIN => Timestamp::from_millis(newest) - retention,
+            _ => Timestamp::MIN,
+        }
+    }
+}
+
+fn check_format(store: &dyn Store) -> Result<(), TsdbError> {
+    store.create_family(META)?;
+    let Some(found) = store.get(META, FORMAT_KEY)? else {
+        let mut batch = Batch::new();
+        batch.put(META, FORMAT_KEY, FORMAT.to_string());
+        return Ok(store.write_synced(batch)?);
+    };
+    let found = str::from_utf8(&found).ok().and_then(|v| v.parse().ok());
+    match found.unwrap_or(u64::MAX) {
+        FORMAT => Ok(()),
+        found => Err(TsdbError::NewerFormat {
+            found,
+            known: FORMAT,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,327 @@
+//! Appending: one durable record a row, and a copy in the head.
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
+
+use model::{GroupKey, Labels, RowHead, Stamp, Timestamp};
+use parking_lot::MutexGuard;
+
+use super::{EXPLICIT_AFTER, EXPLICIT_BEFORE, Inner, MAX_AHEAD, Tsdb};
+use crate::{
+    dictionary::StoreMark,
+    error::TsdbError,
+    group::{Group, HeldRow, Verdict},
+    index::Place,
+    keys::{Era, Key},
+    record,
+    row::{DictionaryNo, Ordinal, RowValues},
+    store::Batch,
+};
+
+/// The places of series in their group's dictionary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defined {
+    /// The dictionary. If it is not the one that the caller knew, all that it knew of ordinals is void.
+    pub dictionary: DictionaryNo,
+    /// One for each label set that was given.
+    pub ordinals: Vec<Ordinal>,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It is the group's newest.
+    Stored,
+    /// It won over the row that was held for its slot.
+    Replaced,
+    /// The row that is held for its slot is as good or better: nothing was changed.
+    Ignored,
+}
+
+/// A sample of a pushed series, which is a group of its own.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    /// The series.
+    pub labels: Labels,
+    /// The sample's time, which is also its row's slot.
+    pub at: Timestamp,
+    /// The sample's value.
+    pub value: f64,
+    /// Who ordered it.
+    pub stamp: Stamp,
+}
+
+impl Tsdb {
+    /// Gives each of `labels` its place in the dictionary of `group`.
+    ///
+    /// When new series come and most places are empty, the dictionary is begun anew: the caller sees a new
+    /// [`Defined::dictionary`] and defines the rest of its page again. Places become durable with the first row after.
+    pub fn define(&self, group: GroupKey, labels: &[Labels]) -> Defined {
+        loop {
+            let held = self.inner.group_or_new(group);
+            let mut held = held.lock();
+            // A group that was let go between the look-up and the lock is looked up again.
+            if !held.evicted {
+                return self.inner.define(&mut held, labels);
+            }
+        }
+    }
+
+    /// Appends one row to `group`: writes its record (durable after [`Tsdb::sync`]) and holds it in the head.
+    ///
+    /// # Errors
+    /// [`TsdbError::VoidDictionary`] if the values are not by the present dictionary; [`TsdbError::OutOfOrder`] and
+    /// [`TsdbError::OutOfBounds`], which are counted; what the store says, and then the row is not held.
+    pub fn append(
+        &self,
+        group: GroupKey,
+        head: RowHead,
+        values: &RowValues,
+    ) -> Result<Appended, TsdbError> {
+        loop {
+            let held = self.inner.group_or_new(group);
+            let mut held = held.lock();
+            if !held.evicted {
+                let rows = vec![(0, head, values.clone())];
+                let mut result = self.inner.append(&mut [(&mut held, rows)])?;
+                return result.pop().expect("one row gives one result").1;
+            }
+        }
+    }
+
+    /// Appends samples of pushed series, whose groups and dictionaries are made as they come, in one write.
+    /// Of several samples of one series the earlier in `samples` comes first.
+    ///
+    /// # Errors
+    /// What the store says, and then nothing is held; what is wrong with single samples stands in their places.
+    pub fn append_pushed(
+        &self,
+        samples: &[Pushed],
+    ) -> Result<Vec<Result<Appended, TsdbError>>, TsdbError> {
+        let mut by_group: BTreeMap<GroupKey, Vec<usize>> = BTreeMap::new();
+        for (i, sample) in samples.iter().enumerate() {
+            let group = GroupKey::of_pushed(&sample.labels);
+            by_group.entry(group).or_default().push(i);
+        }
+        let keys = || by_group.keys().copied();
+        let groups: Vec<_> = keys().map(|key| self.inner.group_or_new(key)).collect();
+        // All locks are taken in the order of keys, so that two batches cannot wait for each other.
+        let mut guards: Vec<MutexGuard<'_, Group>> = groups.iter().map(|g| g.lock()).collect();
+        if guards.iter().any(|group| group.evicted) {
+            drop(guards);
+            return self.append_pushed(samples);
+        }
+        let mut work = Vec::with_capacity(guards.len());
+        for (guard, indexes) in guards.iter_mut().zip(by_group.values()) {
+            let mut rows = Vec::with_capacity(indexes.len());
+            for i in indexes {
+                let sample = &samples[*i];
+                let labels = std::slice::from_ref(&sample.labels);
+                let defined = self.inner.define(guard, labels);
+                let mut values = RowValues::new(defined.dictionary);
+                values.set(defined.ordinals[0], sample.value, None);
+                let (slot, at) = (sample.at, sample.at);
+                let head = RowHead {
+                    slot,
+                    at,
+                    stamp: sample.stamp,
+                };
+                rows.push((*i, head, values));
+            }
+            work.push((&mut **guard, rows));
+        }
+        let mut results = self.inner.append(&mut work)?;
+        results.sort_by_key(|(i, _)| *i);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
+    }
+}
+
+/// Rows for one group, each with the place where its result belongs.
+type Work<'a> = (&'a mut Group, Vec<(usize, RowHead, RowValues)>);
+type Outcome = (usize, Result<Appended, TsdbError>);
+
+impl Inner {
+    fn define(&self, group: &mut Group, labels: &[Labels]) -> Defined {
+        let (ordinals, new) = group.define(labels);
+        let (key, dictionary) = (group.key, group.current_mut());
+        if !new.is_empty() {
+            let first = dictionary.len() - new.len();
+            let mut index = self.index.write();
+            for (i, labels) in new.iter().enumerate() {
+                let place = Place {
+                    group: key,
+                    dictionary: dictionary.number,
+                    ordinal: Ordinal((first + i) as u32),
+                };
+                dictionary.ids.push(index.insert(labels, place));
+            }
+        }
+        Defined {
+            dictionary: dictionary.number,
+            ordinals,
+        }
+    }
+
+    /// Judges, writes in one batch, and then holds the rows of several groups.
+    fn append(&self, work: &mut [Work<'_>]) -> Result<Vec<Outcome>, TsdbError> {
+        let n_rows = work.iter().map(|(_, rows)| rows.len()).sum();
+        let generation = self.generations.lock().enter(n_rows);
+        let done = self.append_into(generation, work);
+        // What was not held, or replaced a row of this generation, no longer counts.
+        let held = done.as_ref().map_or(0, |(_, n_held)| *n_held);
+        self.generations.lock().leave(generation, n_rows - held);
+        done.map(|(outcomes, _)| outcomes)
+    }
+
+    fn append_into(
+        &self,
+        generation: i64,
+        work: &mut [Work<'_>],
+    ) -> Result<(Vec<Outcome>, usize), TsdbError> {
+        let (mut batch, mut outcomes) = (Batch::new(), Vec::new());
+        let family = Era::Rows.family(generation);
+        let mut marks: Vec<(usize, DictionaryNo, StoreMark)> = Vec::new();
+        let mut ready: Vec<Vec<(usize, Verdict, HeldRow)>> = Vec::with_capacity(work.len());
+        for (g, (group, rows)) in work.iter_mut().enumerate() {
+            let mut accepted: Vec<(usize, Verdict, HeldRow)> = Vec::with_capacity(rows.len());
+            for (i, head, values) in rows.drain(..) {
+                // The second sample of a slot within one batch loses like one that comes later.
+                if accepted
+                    .iter()
+                    .any(|(_, _, row)| row.head.slot == head.slot)
+                {
+                    outcomes.push((i, Ok(Appended::Ignored)));
+                    continue;
+                }
+                let newest = accepted.iter().map(|(_, _, row)| row.head.slot).max();
+                match self.accept(group, &head, values, newest) {
+                    Ok((Verdict::Loses, _)) => outcomes.push((i, Ok(Appended::Ignored))),
+                    Ok((verdict, values)) => {
+                        let key = Key::of(group.key).time(head.slot).bytes();
+                        batch.put(&family, key, record::encode(&head, &values));
+                        let row = HeldRow {
+                            head,
+                            generation,
+                            values,
+                        };
+                        accepted.push((i, verdict, row));
+                    }
+                    Err(error) => {
+                        self.counters.refused.fetch_add(1, Relaxed);
+                        outcomes.push((i, Err(error)));
+                    }
+                }
+            }
+            for (_, _, row) in &accepted {
+                let (number, day) = (row.values.dictionary(), Era::Series.of(row.head.slot));
+                let key = group.key;
+                if let Some(dictionary) = group.dictionary_mut(number) {
+                    dictionary.explicit_times |= row.values.has_times();
+                    if !dictionary.is_stored(day) {
+                        let mark = dictionary.store(key, day, &mut batch);
+                        marks.push((g, number, mark));
+                    }
+                }
+            }
+            ready.push(accepted);
+        }
+        if !batch.is_empty() {
+            self.write(batch)?;
+        }
+        for (g, number, mark) in marks {
+            if let Some(dictionary) = work[g].0.dictionary_mut(number) {
+                dictionary.mark_stored(mark);
+            }
+        }
+        let mut n_held = 0;
+        for ((group, _), rows) in work.iter_mut().zip(ready) {
+            for (i, verdict, row) in rows {
+                n_held += self.hold(group, verdict, row);
+                outcomes.push((
+                    i,
+                    Ok(match verdict {
+                        Verdict::Newest => Appended::Stored,
+                        Verdict::Replaces(_) | Verdict::Loses => Appended::Replaced,
+                    }),
+                ));
+            }
+        }
+        Ok((outcomes, n_held))
+    }
+
+    /// Checks a row; `newest` is the newest slot of those before it in the same batch.
+    fn accept(
+        &self,
+        group: &Group,
+        head: &RowHead,
+        values: RowValues,
+        newest: Option<Timestamp>,
+    ) -> Result<(Verdict, RowValues), TsdbError> {
+        let current = group.current();
+        let void = values.dictionary() != current.number || values.n_places() > current.len();
+        if void && !values.is_empty() {
+            return Err(TsdbError::VoidDictionary {
+                group: group.key,
+                dictionary: values.dictionary(),
+            });
+        }
+        let (oldest, latest) = (self.oldest_kept(), self.now() + MAX_AHEAD);
+        if head.slot < oldest || head.slot > latest || head.at < oldest || head.at > latest {
+            return Err(TsdbError::OutOfBounds {
+                group: group.key,
+                slot: head.slot,
+                oldest,
+                newest: latest,
+            });
+        }
+        if let Some(last) = newest.filter(|last| head.slot < *last)
+            && group.judge(head).is_ok_and(|v| v == Verdict::Newest)
+        {
+            return Err(TsdbError::OutOfOrder {
+                group: group.key,
+                slot: head.slot,
+                last,
+            });
+        }
+        let verdict = group.judge(head)?;
+        if values.is_empty() {
+            // Such a row may come by any dictionary, or before there is one.
+            return Ok((verdict, RowValues::new(current.number)));
+        }
+        Ok((verdict, self.within_window(head, values)))
+    }
+
+    /// `values` without samples whose explicit time lies too far from their slot; those are counted.
+    fn within_window(&self, head: &RowHead, values: RowValues) -> RowValues {
+        let (from, to) = (head.slot - EXPLICIT_BEFORE, head.slot + EXPLICIT_AFTER);
+        let outside = |time: Option<Timestamp>| time.is_some_and(|time| time < from || to < time);
+        if !values.has_times() || !values.iter().any(|(_, _, time)| outside(time)) {
+            return values;
+        }
+        let mut kept = RowValues::new(values.dictionary());
+        for (ordinal, value, time) in values.iter() {
+            if outside(time) {
+                self.counters.samples_out_of_window.fetch_add(1, Relaxed);
+            } else {
+                kept.set(ordinal, value, time);
+            }
+        }
+        kept
+    }
+
+    /// Takes a row that is written into the head; returns how many more rows its generation holds.
+    fn hold(&self, group: &mut Group, verdict: Verdict, mut row: HeldRow) -> usize {
+        row.values.shrink();
+        let generation = row.generation;
+        self.saw(row.head.at);
+        self.counters.rows.fetch_add(1, Relaxed);
+        let n_samples = row.values.len() as u64;
+        self.counters.samples.fetch_add(n_samples, Relaxed);
+        match group.take(verdict, row) {
+            Some(replaced) if replaced.generation == generation => 0,
+            Some(replaced) => {
+                self.generations.lock().leave(replaced.generation, 1);
+                1
+            }
+            None => 1,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Figures: for placement, for `/api/v1/status/tsdb`, and for the metrics of the process.
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+};
+
+use model::{Shard, TimeRange, Timestamp};
+use parking_lot::Mutex;
+
+use super::{Inner, Tsdb};
+use crate::error::TsdbError;
+
+/// How many damaged entries are remembered by name.
+const MAX_DAMAGE: usize = 100;
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) rows: AtomicU64,
+    pub(super) samples: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) samples_out_of_window: AtomicU64,
+    pub(super) segments: AtomicU64,
+    pub(super) blocks: AtomicU64,
+    damaged: AtomicU64,
+    damage: Mutex<Vec<TsdbError>>,
+}
+
+/// The state of a database at one moment; totals count from when it was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Groups in memory.
+    pub n_groups: u64,
+    /// Series in memory: those that have data which is not in blocks yet.
+    pub n_series: u64,
+    /// Series in the newest row of their group.
+    pub n_active_series: u64,
+    /// The same, by shard; shards without any are left out.
+    pub active_series_by_shard: BTreeMap<Shard, u64>,
+    /// Rows in memory.
+    pub n_held_rows: u64,
+    /// The times of all stored rows.
+    pub time_range: Option<TimeRange>,
+    /// Rows taken.
+    pub rows_total: u64,
+    /// Samples taken.
+    pub samples_total: u64,
+    /// Rows refused: out of order, out of bounds or by a void dictionary.
+    pub rows_refused_total: u64,
+    /// Samples left out since their explicit time was too far from their slot.
+    pub samples_out_of_window_total: u64,
+    /// Segments cut.
+    pub segments_total: u64,
+    /// Blocks merged.
+    pub blocks_total: u64,
+    /// Entries found broken.
+    pub damaged_total: u64,
+}
+
+impl Tsdb {
+    /// The present figures.
+    pub fn stats(&self) -> Stats {
+        let inner = &self.inner;
+        let groups: Vec<_> = inner.groups.read().values().cloned().collect();
+        let counters = &inner.counters;
+        let mut stats = Stats {
+            n_groups: groups.len() as u64,
+            n_series: inner.index.read().len(),
+            time_range: inner.time_range(),
+            rows_total: counters.rows.load(Relaxed),
+            samples_total: counters.samples.load(Relaxed),
+            rows_refused_total: counters.refused.load(Relaxed),
+            samples_out_of_window_total: counters.samples_out_of_window.load(Relaxed),
+            segments_total: counters.segments.load(Relaxed),
+            blocks_total: counters.blocks.load(Relaxed),
+            damaged_total: counters.damaged.load(Relaxed),
+            ..Stats::default()
+        };
+        for group in groups {
+            let group = group.lock();
+            stats.n_held_rows += group.rows.len() as u64;
+            stats.n_active_series += group.n_active as u64;
+            if group.n_active > 0 {
+                let shard = group.key.shard();
+                *stats.active_series_by_shard.entry(shard).or_default() += group.n_active as u64;
+            }
+        }
+        stats
+    }
+
+    /// Takes what was found broken since the last call, by name: whole copies may be fetched from a replica.
+    pub fn take_damage(&self) -> Vec<TsdbError> {
+        std::mem::take(&mut *self.inner.counters.damage.lock())
+    }
+}
+
+impl Inner {
+    /// Remembers that an entry is broken; everything else is served.
+    pub(super) fn damage(&self, error: TsdbError) {
+        self.counters.damaged.fetch_add(1, Relaxed);
+        let mut damage = self.counters.damage.lock();
+        if damage.len() < MAX_DAMAGE {
+            damage.push(error);
+        }
+    }
+
+    pub(super) fn time_range(&self) -> Option<TimeRange> {
+        let load = |at: &AtomicI64| Timestamp::from_millis(at.load(Relaxed));
+        TimeRange::new(load(&self.min_time), load(&self.max_time)).ok()
+    }
+}

@@ -1,0 +1,275 @@
+//! A group's dictionary: an append-only list of label sets; a row names them by their place.
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap},
+};
+
+use model::{GroupKey, Labels};
+
+use crate::{
+    codec::{DecodeError, Reader, open, put_bytes, put_uvarint, seal},
+    keys::{Era, Key},
+    row::{DictionaryNo, Ordinal},
+    store::Batch,
+};
+
+const VERSION: u8 = 1;
+/// Stands in the key in place of a first ordinal: the dictionary's rows have explicit times.
+pub(crate) const EXPLICIT_TIMES: u32 = u32::MAX;
+
+/// The label sets of a group, in the order of their first appearance.
+#[derive(Clone, Debug)]
+pub(crate) struct Dictionary {
+    pub(crate) number: DictionaryNo,
+    labels: Vec<Labels>,
+    /// The ordinals sorted as [`series_order`] says: for look-up, and the order of columns in blocks.
+    order: Vec<u32>,
+    /// The ids of the series in the index of what is active, one for each place.
+    pub(crate) ids: Vec<u32>,
+    /// True if some row has samples with times of their own.
+    pub(crate) explicit_times: bool,
+    /// What the families of days hold of it.
+    stored: BTreeMap<i64, Stored>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stored {
+    places: usize,
+    explicit_times: bool,
+}
+
+/// What [`Dictionary::store`] put into a batch; to be handed to [`Dictionary::mark_stored`] once that is written.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub(crate) struct StoreMark {
+    day: i64,
+    stored: Stored,
+}
+
+/// Series by metric name, then by labels.
+pub(crate) fn series_order(a: &Labels, b: &Labels) -> Ordering {
+    a.metric_name().cmp(b.metric_name()).then_with(|| a.cmp(b))
+}
+
+impl Dictionary {
+    pub(crate) fn new(number: DictionaryNo) -> Self {
+        Self {
+            number,
+            labels: Vec::new(),
+            order: Vec::new(),
+            ids: Vec::new(),
+            explicit_times: false,
+            stored: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// All label sets by place.
+    pub(crate) fn labels(&self) -> &[Labels] {
+        &self.labels
+    }
+
+    /// The places in the order of their series.
+    pub(crate) fn order(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// The place of `labels`.
+    pub(crate) fn find(&self, labels: &Labels) -> Option<Ordinal> {
+        let at = |i: &u32| series_order(&self.labels[*i as usize], labels);
+        let found = self.order.binary_search_by(at).ok()?;
+        Some(Ordinal(self.order[found]))
+    }
+
+    /// Appends those of `new` that have no place yet, and gives them.
+    pub(crate) fn extend(&mut self, new: &[Labels]) -> Vec<Labels> {
+        let mut fresh: Vec<&Labels> = new.iter().filter(|l| self.find(l).is_none()).collect();
+        let mut seen = std::collections::HashSet::new();
+        fresh.retain(|labels| seen.insert(*labels));
+        self.labels.extend(fresh.iter().map(|l| (*l).clone()));
+        let known = self.order.len() as u32;
+        self.order.extend(known..self.labels.len() as u32);
+        // The old part is one sorted run, which the sort makes use of.
+        let labels = &self.labels;
+        self.order
+            .sort_by(|a, b| series_order(&labels[*a as usize], &labels[*b as usize]));
+        fresh.into_iter().cloned().collect()
+    }
+
+    /// Puts what the family of `day` does not hold yet into `batch`.
+    pub(crate) fn store(&self, group: GroupKey, day: i64, batch: &mut Batch) -> StoreMark {
+        let known = self.stored.get(&day).copied().unwrap_or_default();
+        let (family, key) = (
+            Era::Series.family(day),
+            Key::of(group).dictionary(self.number),
+        );
+        if known.places < self.len() {
+            let chunk = encode(&self.labels[known.places..]);
+            batch.put(&family, key.clone().u32(known.places as u32).bytes(), chunk);
+        }
+        if self.explicit_times && !known.explicit_times {
+            batch.put(&family, key.u32(EXPLICIT_TIMES).bytes(), []);
+        }
+        StoreMark {
+            day,
+            stored: Stored {
+                places: self.len(),
+                explicit_times: self.explicit_times,
+            },
+        }
+    }
+
+    /// Notes that what the mark stands for is in the store.
+    pub(crate) fn mark_stored(&mut self, mark: StoreMark) {
+        self.stored.insert(mark.day, mark.stored);
+        // Rows come in order but for replacements: older days are done with.
+        while self.stored.len() > 3 {
+            self.stored.pop_first();
+        }
+    }
+
+    /// True if the family of `day` lacks nothing.
+    pub(crate) fn is_stored(&self, day: i64) -> bool {
+        self.stored.get(&day)
+            == Some(&Stored {
+                places: self.len(),
+                explicit_times: self.explicit_times,
+            })
+    }
+
+    /// Takes in one entry of the family of `day`: the chunk that begins at `first`, or the mark of explicit times.
+    /// Chunks of a day come in order; those of a later day may repeat and lengthen what is known.
+    pub(crate) fn load(&mut self, day: i64, first: u32, value: &[u8]) -> Result<(), DecodeError> {
+        let stored = self.stored.entry(day).or_default();
+        if first == EXPLICIT_TIMES {
+            stored.explicit_times = true;
+            self.explicit_times = true;
+            return Ok(());
+        }
+        let labels = decode(value)?;
+        let (first, end) = (first as usize, first as usize + labels.len());
+        if first != stored.places {
+            let what = "dictionary chunk is out of order";
+            return Err(DecodeError { offset: 0, what });
+        }
+        stored.places = end;
+        if end > self.labels.len() {
+            let known = self.labels.len() - first;
+            self.labels.extend_from_slice(&labels[known..]);
+        }
+        Ok(())
+    }
+
+    /// Sorts what was loaded.
+    pub(crate) fn finish_loading(&mut self) {
+        let labels = &self.labels;
+        self.order = (0..labels.len() as u32).collect();
+        self.order
+            .sort_by(|a, b| series_order(&labels[*a as usize], &labels[*b as usize]));
+    }
+}
+
+/// The chunk of a dictionary with `labels`: each text once, then the sets as numbers of texts.
+pub(crate) fn encode(labels: &[Labels]) -> Vec<u8> {
+    let (mut texts, mut numbers) = (Vec::new(), HashMap::new());
+    let mut sets = Vec::new();
+    put_uvarint(&mut sets, labels.len() as u64);
+    for set in labels {
+        put_uvarint(&mut sets, set.len() as u64);
+        for text in set.iter().flat_map(|(n, v)| [n, v]) {
+            let number = *numbers.entry(text).or_insert_with(|| {
+                texts.push(text);
+                texts.len() - 1
+            });
+            put_uvarint(&mut sets, number as u64);
+        }
+    }
+    let mut dst = vec![VERSION];
+    put_uvarint(&mut dst, texts.len() as u64);
+    for text in texts {
+        put_bytes(&mut dst, text.as_bytes());
+    }
+    dst.extend(sets);
+    seal(dst)
+}
+
+/// The label sets that [`encode`] wrote.
+pub(crate) fn decode(chunk: &[u8]) -> Result<Vec<Labels>, DecodeError> {
+    let mut reader = Reader::new(open(chunk, VERSION)?);
+    let n_texts = reader.count(reader.rest().len())?;
+    let texts = (0..n_texts)
+        .map(|_| reader.text())
+        .collect::<Result<Vec<_>, _>>()?;
+    let n_sets = reader.count(reader.rest().len())?;
+    let mut sets = Vec::with_capacity(n_sets);
+    for _ in 0..n_sets {
+        let n_labels = reader.count(reader.rest().len())?;
+        let mut text = || {
+            let number = reader.uvarint()? as usize;
+            let text = texts.get(number).copied();
+            text.ok_or_else(|| reader.error("text number out of bounds"))
+        };
+        let pairs = (0..n_labels)
+            .map(|_| Ok((text()?, text()?)))
+            .collect::<Result<Vec<_>, _>>()?;
+        sets.push(Labels::from_pairs(pairs));
+    }
+    reader.finish()?;
+    Ok(sets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use proptest::prelude::*;
+
+    fn series(name: &str, pod: &str) -> Labels {
+        Labels::from_pairs([("__name__", name), ("pod", pod)])
+    }
+
+    #[test]
+    fn places_are_given_once_and_sorted_by_name() {
+        let mut dictionary = Dictionary::new(DictionaryNo(0));
+        let fresh = dictionary.extend(&[series("b", "1"), series("a", "2"), series("b", "1")]);
+        assert_eq!(fresh, [series("b", "1"), series("a", "2")]);
+        assert_eq!(
+            dictionary
+                .extend(&[series("a", "1"), series("a", "2")])
+                .len(),
+            1
+        );
+        assert_eq!(dictionary.find(&series("a", "1")), Some(Ordinal(2)));
+        assert_eq!(dictionary.find(&series("c", "1")), None);
+        assert_eq!(dictionary.order(), [2, 1, 0]);
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let bytes = encode(&[series("up", "a"), series("up", "b")]);
+        expect!["01 05 08 5f 5f 6e 61 6d 65 5f 5f 02 75 70 03 70 6f 64 01 61 01 62 02 02 00 01 02 03 02 00 01 02 04 9d c9 2c 97"]
+            .assert_eq(&crate::codec::hex(&bytes));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn decoding_gives_back_what_was_encoded(
+            sets in prop::collection::vec(prop::collection::vec(("[a-c]{0,2}", "[a-cé]{0,3}"), 0..4), 0..8),
+        ) {
+            let sets: Vec<_> = sets.into_iter().map(Labels::from_pairs).collect();
+            prop_assert_eq!(decode(&encode(&sets)), Ok(sets));
+        }
+
+        #[test]
+        fn any_bytes_decode_or_fail_without_panic(bytes: Vec<u8>) {
+            let mut body = vec![VERSION];
+            body.extend(bytes);
+            let _ = decode(&seal(body));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A group in memory: its dictionaries, and the rows that no segment holds yet.
+use model::{GroupKey, Labels, RowHead, Timestamp};
+
+use crate::{
+    dictionary::Dictionary,
+    error::TsdbError,
+    row::{DictionaryNo, Ordinal, RowValues},
+};
+
+/// A dictionary of fewer places is never begun anew.
+const SMALL_DICTIONARY: usize = 256;
+
+/// A row of the head.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldRow {
+    pub(crate) head: RowHead,
+    /// The span of 15 minutes whose family holds its record.
+    pub(crate) generation: i64,
+    pub(crate) values: RowValues,
+}
+
+/// All that memory holds of one group.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) key: GroupKey,
+    /// Oldest first; the last is the one that rows are appended by. Older ones wait until their data is in blocks.
+    pub(crate) dictionaries: Vec<Dictionary>,
+    /// Ascending by slot.
+    pub(crate) rows: Vec<HeldRow>,
+    /// The newest slot that was ever appended, held or cut.
+    pub(crate) last: Option<Timestamp>,
+    /// The newest slot that a segment holds.
+    pub(crate) cut: Option<Timestamp>,
+    /// How many rows make the next segment.
+    pub(crate) rows_to_cut: usize,
+    /// How many series the newest row has.
+    pub(crate) n_active: usize,
+    /// True once nothing of it is in memory any more and the table of groups has let it go.
+    pub(crate) evicted: bool,
+}
+
+/// What a row is to the group that it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is newer than all others.
+    Newest,
+    /// It wins over the held row at this place.
+    Replaces(usize),
+    /// The held row of its slot is as good or better.
+    Loses,
+}
+
+impl Group {
+    /// A group without rows. The first segment is cut early, by a number from the key,
+    /// so that groups that began together are not cut together.
+    pub(crate) fn new(key: GroupKey, rows_per_segment: usize) -> Self {
+        let half = rows_per_segment / 2;
+        let early = (key.0 % rows_per_segment.max(1) as u64) as usize / 2;
+        Self {
+            key,
+            dictionaries: vec![Dictionary::new(DictionaryNo(0))],
+            rows: Vec::new(),
+            last: None,
+            cut: None,
+            rows_to_cut: (half + early).max(1),
+            n_active: 0,
+            evicted: false,
+        }
+    }
+
+    /// The dictionary that rows are appended by.
+    pub(crate) fn current(&self) -> &Dictionary {
+        self.dictionaries
+            .last()
+            .expect("a group always has a dictionary")
+    }
+
+    pub(crate) fn current_mut(&mut self) -> &mut Dictionary {
+        self.dictionaries
+            .last_mut()
+            .expect("a group always has a dictionary")
+    }
+
+    pub(crate) fn dictionary(&self, number: DictionaryNo) -> Option<&Dictionary> {
+        self.dictionaries.iter().find(|d| d.number == number)
+    }
+
+    pub(crate) fn dictionary_mut(&mut self, number: DictionaryNo) -> Option<&mut Dictionary> {
+        self.dictionaries.iter_mut().find(|d| d.number == number)
+    }
+
+    /// Gives `labels` places in the current dictionary, or begins a new one if too many places of the current are empty.
+    /// Returns the first place that is new and the labels from there on.
+    pub(crate) fn define(&mut self, labels: &[Labels]) -> (Vec<Ordinal>, Vec<Labels>) {
+        let fresh = labels.iter().any(|l| self.current().find(l).is_none());
+        if fresh && self.is_mostly_empty() {
+            let next = DictionaryNo(self.current().number.0.wrapping_add(1));
+            self.dictionaries.push(Dictionary::new(next));
+        }
+        let dictionary = self.current_mut();
+        let new = dictionary.extend(labels);
+        let ordinals = labels
+            .iter()
+            .map(|l| dictionary.find(l).expect("all were just put in"))
+            .collect();
+        (ordinals, new)
+    }
+
+    /// True if fewer than half of the current dictionary's places are in any held row by it.
+    fn is_mostly_empty(&self) -> bool {
+        let (n, number) = (self.current().len(), self.current().number);
+        if n < SMALL_DICTIONARY {
+            return false;
+        }
+        let mut rows = self.rows.iter().map(|r| &r.values);
+        // Without rows nothing is known.
+        if !rows.any(|values| values.dictionary() == number && !values.is_empty()) {
+            return false;
+        }
+        let held = |place| {
+            let mut rows = self.rows.iter().map(|r| &r.values);
+            rows.any(|values| values.dictionary() == number && values.has(place))
+        };
+        (0..n).filter(|place| held(*place)).count() < n / 2
+    }
+
+    /// What a row with `head` is to this group.
+    pub(crate) fn judge(&self, head: &RowHead) -> Result<Verdict, TsdbError> {
+        let Some(last) = self.last.filter(|last| head.slot <= *last) else {
+            return Ok(Verdict::Newest);
+        };
+        match self.rows.binary_search_by_key(&head.slot, |r| r.head.slot) {
+            Ok(i) if head.stamp.wins_over(&self.rows[i].head.stamp) => Ok(Verdict::Replaces(i)),
+            Ok(_) => Ok(Verdict::Loses),
+            Err(_) => Err(TsdbError::OutOfOrder {
+                group: self.key,
+                slot: head.slot,
+                last,
+            }),
+        }
+    }
+
+    /// Takes the row in, as judged, and gives the one that it replaces.
+    pub(crate) fn take(&mut self, verdict: Verdict, row: HeldRow) -> Option<HeldRow> {
+        let newest = self.last.is_none_or(|last| row.head.slot >= last);
+        if newest {
+            self.n_active = row.values.len();
+            self.last = Some(row.head.slot);
+        }
+        match verdict {
+            Verdict::Newest => {
+                self.rows.push(row);
+                None
+            }
+            Verdict::Replaces(i) => Some(std::mem::replace(&mut self.rows[i], row)),
+            Verdict::Loses => Some(row),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The key space on one page: which family holds what, under which keys.
+//!
+//! ```text
+//! meta                "format"                                             -> version
+//! rows-<generation>   group 8 | slot 8                                     -> row record
+//! series-<day>        group 8 | dictionary 4 | first ordinal 4             -> dictionary chunk
+//!                     group 8 | dictionary 4 | ffffffff                    -> "has explicit times"
+//! segments-<period>   00 | group 8 | dictionary 4                          -> member: newest slot cut
+//!                     01 | group 8 | last slot 8 | dictionary 4 | chunk 2  -> block of at most 32 rows
+//! blocks-<day>        01 | group 8 | last slot 8 | dictionary 4 | chunk 2  -> block of two hours
+//! index-<day>         see index/day.rs
+//! ```
+//!
+//! Numbers are big-endian, times with their sign flipped, so that keys sort as numbers do.
+use model::{GroupKey, Timestamp};
+
+use crate::row::DictionaryNo;
+
+/// The family of the store's own facts.
+pub(crate) const META: &str = "meta";
+/// The key of the format's version in [`META`].
+pub(crate) const FORMAT_KEY: &[u8] = b"format";
+
+const MINUTE: i64 = 60_000;
+
+/// A kind of family of which there is one for each span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Era {
+    /// Rows by the time of their writing, in spans of 15 minutes.
+    Rows,
+    /// Segments by slot, in spans of two hours.
+    Segments,
+    /// Dictionaries by slot, in UTC days.
+    Series,
+    /// Blocks by slot, in UTC days.
+    Blocks,
+    /// Postings by slot, in UTC days.
+    Index,
+}
+
+impl Era {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rows => "rows-",
+            Self::Segments => "segments-",
+            Self::Series => "series-",
+            Self::Blocks => "blocks-",
+            Self::Index => "index-",
+        }
+    }
+
+    /// The length of a span in milliseconds.
+    pub(crate) const fn span(self) -> i64 {
+        match self {
+            Self::Rows => 15 * MINUTE,
+            Self::Segments => 120 * MINUTE,
+            Self::Series | Self::Blocks | Self::Index => 1440 * MINUTE,
+        }
+    }
+
+    /// The number of the span that `at` falls into.
+    pub(crate) const fn of(self, at: Timestamp) -> i64 {
+        at.as_millis().div_euclid(self.span())
+    }
+
+    /// The first instant of span `number`.
+    pub(crate) const fn start(self, number: i64) -> Timestamp {
+        Timestamp::from_millis(number.saturating_mul(self.span()))
+    }
+
+    /// The name of the family for span `number`.
+    pub(crate) fn family(self, number: i64) -> String {
+        format!("{}{number}", self.name())
+    }
+
+    /// The numbers of those of `families` that are of this kind, ascending.
+    pub(crate) fn numbers(self, families: &[String]) -> Vec<i64> {
+        let mut numbers: Vec<i64> = families
+            .iter()
+            .filter_map(|name| name.strip_prefix(self.name())?.parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    }
+}
+
+/// A key under construction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Key(Vec<u8>);
+
+impl Key {
+    pub(crate) fn of(group: GroupKey) -> Self {
+        Self(group.0.to_be_bytes().to_vec())
+    }
+
+    pub(crate) fn tag(tag: u8) -> Self {
+        Self(vec![tag])
+    }
+
+    pub(crate) fn group(mut self, group: GroupKey) -> Self {
+        self.0.extend_from_slice(&group.0.to_be_bytes());
+        self
+    }
+
+    pub(crate) fn time(mut self, at: Timestamp) -> Self {
+        let flipped = at.as_millis() as u64 ^ (1 << 63);
+        self.0.extend_from_slice(&flipped.to_be_bytes());
+        self
+    }
+
+    pub(crate) fn dictionary(self, dictionary: DictionaryNo) -> Self {
+        self.u32(dictionary.0)
+    }
+
+    pub(crate) fn u32(mut self, n: u32) -> Self {
+        self.0.extend_from_slice(&n.to_be_bytes());
+        self
+    }
+
+    pub(crate) fn u16(mut self, n: u16) -> Self {
+        self.0.extend_from_slice(&n.to_be_bytes());
+        self
+    }
+
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// The parts of a key, front to back; `None` once it is too short.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyParts<'a>(pub(crate) &'a [u8]);
+
+impl KeyParts<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    pub(crate) fn tag(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[tag]| tag)
+    }
+
+    pub(crate) fn group(&mut self) -> Option<GroupKey> {
+        self.array().map(|b| GroupKey(u64::from_be_bytes(b)))
+    }
+
+    pub(crate) fn time(&mut self) -> Option<Timestamp> {
+        let flipped = self.array().map(u64::from_be_bytes)?;
+        Some(Timestamp::from_millis((flipped ^ (1 << 63)) as i64))
+    }
+
+    pub(crate) fn dictionary(&mut self) -> Option<DictionaryNo> {
+        self.u32().map(DictionaryNo)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    pub(crate) fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_as_times_do() {
+        let key = |millis| {
+            Key::of(GroupKey(1))
+                .time(Timestamp::from_millis(millis))
+                .bytes()
+        };
+        assert!(key(i64::MIN) < key(-1) && key(-1) < key(0) && key(0) < key(i64::MAX));
+        let bytes = key(-5);
+        let mut parts = KeyParts(&bytes);
+        assert_eq!(parts.group(), Some(GroupKey(1)));
+        assert_eq!(parts.time(), Some(Timestamp::from_millis(-5)));
+        assert_eq!(parts.u32(), None);
+    }
+
+    #[test]
+    fn families_are_named_after_their_span() {
+        let at = Timestamp::from_millis(-1);
+        assert_eq!(Era::Blocks.family(Era::Blocks.of(at)), "blocks--1");
+        let names = ["rows-3", "rows-x", "meta", "rows--2"].map(str::to_owned);
+        assert_eq!(Era::Rows.numbers(&names), [-2, 3]);
+    }
+}

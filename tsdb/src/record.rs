@@ -1,0 +1,186 @@
+//! A row as it is written once to the log, and how it is read back after a restart.
+use model::{NodeId, Outcome, RowHead, Stamp, Timestamp};
+
+use crate::{
+    codec::{DecodeError, Reader, open, put_uvarint, put_varint, seal},
+    row::{DictionaryNo, Ordinal, RowValues},
+};
+
+const VERSION: u8 = 1;
+/// Every place has a value: no bitmap follows.
+const FULL: u8 = 1;
+/// Some samples have explicit times.
+const TIMES: u8 = 2;
+
+/// More places than any page can have, so that a broken count cannot ask for all memory.
+pub(crate) const MAX_PLACES: usize = 1 << 26;
+
+/// The record of a row; its slot stands in the key.
+pub(crate) fn encode(head: &RowHead, values: &RowValues) -> Vec<u8> {
+    let n = values.n_places();
+    let full = values.len() == n;
+    let mut dst = Vec::with_capacity(40 + 8 * values.len());
+    dst.push(VERSION);
+    dst.push(u8::from(full) * FULL + u8::from(values.has_times()) * TIMES);
+    put_stamp(&mut dst, &head.stamp);
+    put_varint(&mut dst, (head.at - head.slot).as_millis());
+    put_uvarint(&mut dst, u64::from(values.dictionary().0));
+    put_uvarint(&mut dst, n as u64);
+    if !full {
+        dst.extend(
+            (0..n.div_ceil(8)).map(|byte| {
+                (0..8).fold(0, |bits, i| bits | u8::from(values.has(byte * 8 + i)) << i)
+            }),
+        );
+    }
+    for (_, value, _) in values.iter() {
+        dst.extend_from_slice(&value.to_bits().to_le_bytes());
+    }
+    if values.has_times() {
+        for (_, _, time) in values.iter() {
+            // 0 is the row's own time, otherwise the distance with 1 added after zigzag.
+            let shifted = time.map_or(0, |t| shifted_time(t, head.at));
+            put_uvarint(&mut dst, shifted);
+        }
+    }
+    seal(dst)
+}
+
+/// The row at `slot` that [`encode`] wrote.
+pub(crate) fn decode(slot: Timestamp, record: &[u8]) -> Result<(RowHead, RowValues), DecodeError> {
+    let mut reader = Reader::new(open(record, VERSION)?);
+    let flags = reader.u8()?;
+    let stamp = read_stamp(&mut reader)?;
+    let at = Timestamp::from_millis(slot.as_millis().wrapping_add(reader.varint()?));
+    let dictionary = u32::try_from(reader.uvarint()?)
+        .map_err(|_| reader.error("dictionary number out of bounds"))?;
+    // Each present place takes eight bytes, each absent one a bit at least.
+    let n = reader.count(MAX_PLACES.min(reader.rest().len() * 8))?;
+    let bitmap = match flags & FULL {
+        0 => Some(reader.take(n.div_ceil(8))?),
+        _ => None,
+    };
+    let mut values = RowValues::new(DictionaryNo(dictionary));
+    let present = |i: usize| bitmap.is_none_or(|b| b[i / 8] >> (i % 8) & 1 == 1);
+    let places: Vec<u32> = (0..n).filter(|i| present(*i)).map(|i| i as u32).collect();
+    let mut floats = Reader::new(reader.take(8 * places.len())?);
+    for place in places {
+        let value = f64::from_bits(floats.u64_le()?);
+        let time = match flags & TIMES {
+            0 => None,
+            _ => read_time(&mut reader, at)?,
+        };
+        values.set(Ordinal(place), value, time);
+    }
+    reader.finish()?;
+    Ok((RowHead { slot, at, stamp }, values))
+}
+
+fn shifted_time(time: Timestamp, at: Timestamp) -> u64 {
+    let distance = time.as_millis().wrapping_sub(at.as_millis());
+    // A distance of i64::MIN would wrap; acceptance windows keep distances to hours.
+    crate::codec::zigzag(distance).saturating_add(1)
+}
+
+fn read_time(reader: &mut Reader<'_>, at: Timestamp) -> Result<Option<Timestamp>, DecodeError> {
+    Ok(match reader.uvarint()? {
+        0 => None,
+        shifted => Some(Timestamp::from_millis(
+            at.as_millis()
+                .wrapping_add(crate::codec::unzigzag(shifted - 1)),
+        )),
+    })
+}
+
+pub(crate) fn put_stamp(dst: &mut Vec<u8>, stamp: &Stamp) {
+    dst.push(match stamp.outcome {
+        Outcome::End => 0,
+        Outcome::Failed => 1,
+        Outcome::Success => 2,
+    });
+    put_uvarint(dst, stamp.epoch);
+    dst.push(stamp.rank);
+    put_uvarint(dst, u64::from(stamp.node.0));
+}
+
+pub(crate) fn read_stamp(reader: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
+    let outcome = match reader.u8()? {
+        0 => Outcome::End,
+        1 => Outcome::Failed,
+        2 => Outcome::Success,
+        _ => return Err(reader.error("outcome is not known")),
+    };
+    let (epoch, rank) = (reader.uvarint()?, reader.u8()?);
+    let node =
+        u32::try_from(reader.uvarint()?).map_err(|_| reader.error("node number out of bounds"))?;
+    Ok(Stamp {
+        outcome,
+        epoch,
+        rank,
+        node: NodeId(node),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    fn head(slot: i64, at: i64) -> RowHead {
+        RowHead {
+            slot: Timestamp::from_millis(slot),
+            at: Timestamp::from_millis(at),
+            stamp: Stamp {
+                outcome: Outcome::Success,
+                epoch: 3,
+                rank: 1,
+                node: NodeId(7),
+            },
+        }
+    }
+
+    fn row(samples: &[(u32, f64, Option<i64>)]) -> RowValues {
+        let mut row = RowValues::new(DictionaryNo(2));
+        for (ordinal, value, time) in samples {
+            row.set(Ordinal(*ordinal), *value, time.map(Timestamp::from_millis));
+        }
+        row
+    }
+
+    #[track_caller]
+    fn check(values: &RowValues, expect: Expect) {
+        let bytes = encode(&head(1000, 1007), values);
+        expect.assert_eq(&crate::codec::hex(&bytes));
+    }
+
+    #[test]
+    fn golden_bytes() {
+        check(&row(&[]), expect!["01 01 02 03 01 07 0e 02 00 75 3d cc b4"]);
+        check(
+            &row(&[(0, 1.5, None), (2, -0.0, Some(1000))]),
+            expect![
+                "01 02 02 03 01 07 0e 02 03 05 00 00 00 00 00 00 f8 3f 00 00 00 00 00 00 00 80 00 0e f9 10 2d ca"
+            ],
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_gives_back_what_was_encoded(
+            samples in prop::collection::vec((0u32..200, any::<u64>(), prop::option::of(-1_000_000i64..1_000_000)), 0..60),
+            slot in -10_000i64..10_000, late in 0i64..1000,
+        ) {
+            let samples: Vec<_> = samples.iter().map(|(o, v, t)| (*o, f64::from_bits(*v), *t)).collect();
+            let (head, values) = (head(slot, slot + late), row(&samples));
+            prop_assert_eq!(decode(head.slot, &encode(&head, &values)), Ok((head, values)));
+        }
+
+        #[test]
+        fn any_bytes_decode_or_fail_without_panic(bytes: Vec<u8>) {
+            let mut body = vec![VERSION];
+            body.extend(bytes);
+            let _ = decode(Timestamp::from_millis(0), &seal(body));
+        }
+    }
+}

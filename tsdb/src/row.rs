@@ -1,0 +1,160 @@
+//! A row's values in the order of its group's dictionary.
+use model::Timestamp;
+
+/// A series' place in a dictionary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ordinal(pub u32);
+
+/// The sequence number of a group's dictionary; a new one makes all ordinals of the old one void.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DictionaryNo(pub u32);
+
+/// Stands for "the row's own time" where some samples of a row have explicit ones.
+pub(crate) const OWN_TIME: i64 = i64::MIN;
+
+/// The values of one row, dense: place `i` is the series with ordinal `i`.
+///
+/// Meant to be kept by its owner from scrape to scrape and refilled after [`RowValues::clear`].
+#[derive(Clone, Debug, Default)]
+pub struct RowValues {
+    dictionary: DictionaryNo,
+    n_present: usize,
+    /// Absent places hold anything.
+    values: Vec<f64>,
+    /// One bit a place, lowest first.
+    present: Vec<u64>,
+    /// Empty, or one a place: an explicit time or [`OWN_TIME`].
+    times: Vec<i64>,
+}
+
+impl RowValues {
+    /// No values yet, by `dictionary`.
+    pub fn new(dictionary: DictionaryNo) -> Self {
+        Self {
+            dictionary,
+            ..Self::default()
+        }
+    }
+
+    /// Takes all values away and begins again by `dictionary`.
+    pub fn clear(&mut self, dictionary: DictionaryNo) {
+        self.dictionary = dictionary;
+        self.n_present = 0;
+        self.values.clear();
+        self.present.clear();
+        self.times.clear();
+    }
+
+    /// The dictionary that the ordinals belong to.
+    pub fn dictionary(&self) -> DictionaryNo {
+        self.dictionary
+    }
+
+    /// Sets the value of `series`, with its time if the page gave one. False, and nothing done, if it has a value already.
+    pub fn set(&mut self, series: Ordinal, value: f64, time: Option<Timestamp>) -> bool {
+        let place = series.0 as usize;
+        if self.has(place) {
+            return false;
+        }
+        if place >= self.values.len() {
+            self.values.resize(place + 1, 0.0);
+            self.present.resize(place / 64 + 1, 0);
+        }
+        self.values[place] = value;
+        self.present[place / 64] |= 1 << (place % 64);
+        self.n_present += 1;
+        if time.is_some() || !self.times.is_empty() {
+            self.times.resize(self.values.len(), OWN_TIME);
+        }
+        if let Some(time) = time {
+            self.times[place] = time.as_millis();
+        }
+        true
+    }
+
+    /// How many series have a value.
+    pub fn len(&self) -> usize {
+        self.n_present
+    }
+
+    /// True if no series has a value.
+    pub fn is_empty(&self) -> bool {
+        self.n_present == 0
+    }
+
+    /// The values with their ordinals, ascending, and explicit times.
+    pub fn iter(&self) -> impl Iterator<Item = (Ordinal, f64, Option<Timestamp>)> {
+        (0..self.values.len())
+            .filter(|place| self.has(*place))
+            .map(|place| {
+                let time = self.explicit_time(place);
+                (Ordinal(place as u32), self.values[place], time)
+            })
+    }
+
+    /// How many places there are, present or not.
+    pub(crate) fn n_places(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn has_times(&self) -> bool {
+        !self.times.is_empty()
+    }
+
+    pub(crate) fn has(&self, place: usize) -> bool {
+        let word = self.present.get(place / 64).copied().unwrap_or(0);
+        word >> (place % 64) & 1 == 1
+    }
+
+    /// The value at `place`, if one is there.
+    pub(crate) fn get(&self, place: usize) -> Option<f64> {
+        self.has(place).then(|| self.values[place])
+    }
+
+    /// The explicit time at `place`.
+    pub(crate) fn explicit_time(&self, place: usize) -> Option<Timestamp> {
+        match self.times.get(place) {
+            None | Some(&OWN_TIME) => None,
+            Some(millis) => Some(Timestamp::from_millis(*millis)),
+        }
+    }
+
+    /// Gives back what vectors keep in reserve, before values are held for long.
+    pub(crate) fn shrink(&mut self) {
+        self.values.shrink_to_fit();
+        self.present.shrink_to_fit();
+        self.times.shrink_to_fit();
+    }
+}
+
+impl PartialEq for RowValues {
+    /// Values are compared bit for bit; absent places do not count.
+    fn eq(&self, other: &Self) -> bool {
+        let bits = |(o, v, t): (Ordinal, f64, Option<Timestamp>)| (o, v.to_bits(), t);
+        self.dictionary == other.dictionary && self.iter().map(bits).eq(other.iter().map(bits))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_value_of_a_series_is_kept() {
+        let mut row = RowValues::new(DictionaryNo(0));
+        assert!(row.set(Ordinal(70), 1.0, None));
+        assert!(row.set(Ordinal(2), 2.0, Some(Timestamp::from_millis(5))));
+        assert!(!row.set(Ordinal(70), 3.0, None));
+        assert_eq!(
+            row.iter().collect::<Vec<_>>(),
+            [
+                (Ordinal(2), 2.0, Some(Timestamp::from_millis(5))),
+                (Ordinal(70), 1.0, None)
+            ]
+        );
+        row.clear(DictionaryNo(1));
+        assert!(row.is_empty());
+        assert!(row.set(Ordinal(0), f64::NAN, None));
+        assert_eq!(row, row.clone());
+    }
+}

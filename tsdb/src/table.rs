@@ -1,0 +1,240 @@
+//! Rows and columns of one dictionary: the form in which head, segments and blocks meet.
+use std::collections::BTreeMap;
+
+use model::{GroupKey, GroupSlice, Labels, RowHead, SeriesSlice, TimeRange, Timestamp};
+
+use crate::row::{DictionaryNo, OWN_TIME, Ordinal, RowValues};
+
+/// Some rows of a group and some of their columns.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) dictionary: DictionaryNo,
+    /// Ascending by slot.
+    pub(crate) rows: Vec<RowHead>,
+    pub(crate) columns: Vec<Column>,
+}
+
+/// One series in a [`Table`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Column {
+    pub(crate) ordinal: Ordinal,
+    /// Ascending indexes of the rows where the series is present.
+    pub(crate) rows: Vec<u32>,
+    /// One for each of `rows`.
+    pub(crate) values: Vec<f64>,
+    /// Empty, or one for each of `rows`: an explicit time or [`OWN_TIME`].
+    pub(crate) times: Vec<i64>,
+}
+
+impl Column {
+    pub(crate) fn new(ordinal: Ordinal) -> Self {
+        Self {
+            ordinal,
+            ..Self::default()
+        }
+    }
+
+    /// Adds the sample of row `row`, which comes after those before it.
+    pub(crate) fn push(&mut self, row: u32, value: f64, time: i64) {
+        if time != OWN_TIME && self.times.is_empty() {
+            self.times.resize(self.values.len(), OWN_TIME);
+        }
+        if time != OWN_TIME || !self.times.is_empty() {
+            self.times.push(time);
+        }
+        self.rows.push(row);
+        self.values.push(value);
+    }
+
+    /// The explicit time of the `i`th sample, or [`OWN_TIME`].
+    fn time(&self, i: usize) -> i64 {
+        self.times.get(i).copied().unwrap_or(OWN_TIME)
+    }
+}
+
+impl Table {
+    /// Transposes `rows` of `dictionary`: the columns of `ordinals`, without those that no row has.
+    pub(crate) fn of_rows(
+        dictionary: DictionaryNo,
+        rows: &[(RowHead, &RowValues)],
+        ordinals: impl Iterator<Item = u32>,
+    ) -> Self {
+        let columns = ordinals
+            .map(|ordinal| {
+                let mut column = Column::new(Ordinal(ordinal));
+                for (i, (_, values)) in rows.iter().enumerate() {
+                    let place = ordinal as usize;
+                    if let Some(value) = values.get(place) {
+                        let time = values.explicit_time(place);
+                        column.push(i as u32, value, time.map_or(OWN_TIME, Timestamp::as_millis));
+                    }
+                }
+                column
+            })
+            .filter(|column| !column.rows.is_empty())
+            .collect();
+        Self {
+            dictionary,
+            rows: rows.iter().map(|(head, _)| *head).collect(),
+            columns,
+        }
+    }
+
+    /// The earliest and latest instant of any row or sample.
+    pub(crate) fn bounds(&self) -> Option<TimeRange> {
+        let rows = self.rows.iter().map(|row| row.at);
+        let times = self.columns.iter().flat_map(|column| &column.times);
+        let times = times.filter(|t| **t != OWN_TIME);
+        let all = rows.chain(times.map(|t| Timestamp::from_millis(*t)));
+        all.map(TimeRange::at).reduce(TimeRange::hull)
+    }
+}
+
+/// Which rows of several tables hold for their slots: the best of each slot wins whole.
+struct Winners {
+    rows: Vec<RowHead>,
+    /// For each table, where each of its rows went.
+    places: Vec<Vec<Option<u32>>>,
+}
+
+fn winners(tables: &[Table]) -> Winners {
+    let mut all: Vec<(RowHead, usize, usize)> = Vec::new();
+    for (t, table) in tables.iter().enumerate() {
+        all.extend(table.rows.iter().enumerate().map(|(r, head)| (*head, t, r)));
+    }
+    // Stable: of equal rows of one slot, held twice since a cut left its rows behind, the first table's is kept.
+    all.sort_by_key(|(head, ..)| head.slot);
+    let mut places: Vec<_> = tables.iter().map(|t| vec![None; t.rows.len()]).collect();
+    let mut rows = Vec::with_capacity(all.len());
+    for same_slot in all.chunk_by(|a, b| a.0.slot == b.0.slot) {
+        let best = same_slot.iter().reduce(|best, row| {
+            if row.0.stamp.wins_over(&best.0.stamp) {
+                row
+            } else {
+                best
+            }
+        });
+        let (head, t, r) = best.expect("a chunk is never empty");
+        places[*t][*r] = Some(rows.len() as u32);
+        rows.push(*head);
+    }
+    Winners { rows, places }
+}
+
+/// One table of the rows of several of one dictionary.
+pub(crate) fn concat(tables: Vec<Table>) -> Table {
+    let Some(dictionary) = tables.first().map(|t| t.dictionary) else {
+        return Table::default();
+    };
+    let Winners { rows, places } = winners(&tables);
+    let mut columns = BTreeMap::new();
+    for (table, places) in tables.into_iter().zip(places) {
+        for column in table.columns {
+            let whole = columns
+                .entry(column.ordinal)
+                .or_insert_with(|| Column::new(column.ordinal));
+            extend(whole, &column, &places);
+        }
+    }
+    Table {
+        dictionary,
+        rows,
+        columns: columns
+            .into_values()
+            .map(sorted)
+            .filter(|column| !column.rows.is_empty())
+            .collect(),
+    }
+}
+
+/// What a group has in `range`, seen as one: all rows, and the series of all columns under the labels that `labels` gives.
+/// None if no series is present in the range.
+pub(crate) fn slice<'a>(
+    group: GroupKey,
+    tables: Vec<Table>,
+    range: TimeRange,
+    mut labels: impl FnMut(DictionaryNo, Ordinal) -> Option<&'a Labels>,
+) -> Option<GroupSlice> {
+    let Winners { rows, places } = winners(&tables);
+    let mut columns: BTreeMap<&Labels, Column> = BTreeMap::new();
+    for (table, places) in tables.iter().zip(&places) {
+        for column in &table.columns {
+            let Some(labels) = labels(table.dictionary, column.ordinal) else {
+                continue;
+            };
+            extend(columns.entry(labels).or_default(), column, places);
+        }
+    }
+    let columns: Vec<(&Labels, Column)> =
+        columns.into_iter().map(|(l, c)| (l, sorted(c))).collect();
+
+    // A row is in range if its own time is, or that of a sample it carries.
+    let mut kept: Vec<bool> = rows.iter().map(|row| range.contains(row.at)).collect();
+    for (_, column) in columns.iter().filter(|(_, c)| !c.times.is_empty()) {
+        for (row, time) in column.rows.iter().zip(&column.times) {
+            kept[*row as usize] |=
+                *time != OWN_TIME && range.contains(Timestamp::from_millis(*time));
+        }
+    }
+    let mut next = 0;
+    let renumbered: Vec<Option<u32>> = kept
+        .iter()
+        .map(|kept| {
+            kept.then(|| {
+                next += 1;
+                next - 1
+            })
+        })
+        .collect();
+    let kept_rows: Vec<RowHead> = rows
+        .iter()
+        .zip(&kept)
+        .filter_map(|(row, kept)| kept.then_some(*row))
+        .collect();
+    let series: Vec<SeriesSlice> = columns
+        .into_iter()
+        .filter_map(|(labels, column)| {
+            let mut part = Column::default();
+            extend(&mut part, &column, &renumbered);
+            let own = |(row, time): (&u32, &i64)| match *time {
+                OWN_TIME => kept_rows[*row as usize].at,
+                time => Timestamp::from_millis(time),
+            };
+            let times = part.rows.iter().zip(&part.times).map(own).collect();
+            (!part.rows.is_empty()).then(|| SeriesSlice {
+                labels: labels.clone(),
+                rows: part.rows,
+                values: part.values,
+                times,
+            })
+        })
+        .collect();
+    (!series.is_empty()).then_some(GroupSlice {
+        group,
+        rows: kept_rows,
+        series,
+    })
+}
+
+/// Appends the samples of `part` whose rows have a place.
+fn extend(whole: &mut Column, part: &Column, places: &[Option<u32>]) {
+    for (i, row) in part.rows.iter().enumerate() {
+        if let Some(place) = places[*row as usize] {
+            whole.push(place, part.values[i], part.time(i));
+        }
+    }
+}
+
+/// `column` with ascending rows: tables come in the order of time but for late ones.
+fn sorted(column: Column) -> Column {
+    if column.rows.is_sorted() {
+        return column;
+    }
+    let mut order: Vec<usize> = (0..column.rows.len()).collect();
+    order.sort_unstable_by_key(|i| column.rows[*i]);
+    let mut ascending = Column::new(column.ordinal);
+    for i in order {
+        ascending.push(column.rows[i], column.values[i], column.time(i));
+    }
+    ascending
+}
