@@ -1,0 +1,122 @@
+//! What a page consists of.
+use std::borrow::Cow;
+
+use model::{Labels, MetricType, Timestamp};
+
+use crate::{LabelsError, labels};
+
+/// One line of a page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry<'a> {
+    /// A series with its value.
+    Series(Series<'a>),
+    /// `# TYPE metric kind`.
+    Type {
+        /// The name of the metric family.
+        metric: Cow<'a, str>,
+        /// Its kind.
+        kind: MetricType,
+    },
+    /// `# HELP metric text`, unescaped.
+    Help {
+        /// The name of the metric family.
+        metric: Cow<'a, str>,
+        /// What it means.
+        help: Cow<'a, str>,
+    },
+    /// `# UNIT metric unit`, in OpenMetrics.
+    Unit {
+        /// The name of the metric family.
+        metric: Cow<'a, str>,
+        /// The unit; may be empty.
+        unit: Cow<'a, str>,
+    },
+    /// Any other line that begins with `#`, with it.
+    Comment(&'a [u8]),
+}
+
+/// A series as it stands on the page: its text, which is parsed into labels only on demand, and its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Series<'a> {
+    /// Name and labels as they are written, from the start of the line to the last byte before the blank.
+    pub text: &'a [u8],
+    /// True if `text` was the one that the caller of [`Parser::next_expecting`](crate::Parser::next_expecting) expected.
+    pub expected: bool,
+    /// The type of the last `# TYPE` line above, of whatever family: decides which labels hold numbers.
+    pub kind: MetricType,
+    /// The value as it is written.
+    pub value_text: &'a [u8],
+    /// The value; every NaN is the same quiet one, so none can be taken for a staleness marker.
+    pub value: f64,
+    /// The explicit time, if the page gives one.
+    pub timestamp: Option<Timestamp>,
+    /// The exemplar, in OpenMetrics.
+    pub exemplar: Option<Exemplar<'a>>,
+}
+
+impl Series<'_> {
+    /// Parses the text into labels, unescaped, the metric's name among them; empty values are left out.
+    ///
+    /// The values of `le` in a histogram and of `quantile` in a summary are written as OpenMetrics writes
+    /// numbers: `1` becomes `1.0`. The set may lack a metric name if the page gave an empty one.
+    ///
+    /// # Errors
+    /// [`LabelsError`] if a name comes twice or is not UTF-8.
+    pub fn labels(&self) -> Result<Labels, LabelsError> {
+        labels::of_series(self.text, self.kind)
+    }
+}
+
+impl PartialEq for Series<'_> {
+    /// Values are compared bit for bit.
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+            && self.expected == other.expected
+            && self.kind == other.kind
+            && self.value_text == other.value_text
+            && self.value.to_bits() == other.value.to_bits()
+            && self.timestamp == other.timestamp
+            && self.exemplar == other.exemplar
+    }
+}
+
+/// An example of what a series counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Exemplar<'a> {
+    /// Its labels as they are written, without the braces.
+    pub text: &'a [u8],
+    /// Its value.
+    pub value: f64,
+    /// Its time, if the page gives one.
+    pub timestamp: Option<Timestamp>,
+}
+
+impl Exemplar<'_> {
+    /// Parses the labels; values keep their escapes, as in Prometheus.
+    ///
+    /// # Errors
+    /// [`LabelsError`] if a name comes twice or is not UTF-8.
+    pub fn labels(&self) -> Result<Labels, LabelsError> {
+        labels::of_exemplar(self.text)
+    }
+}
+
+impl PartialEq for Exemplar<'_> {
+    /// Values are compared bit for bit.
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+            && self.value.to_bits() == other.value.to_bits()
+            && self.timestamp == other.timestamp
+    }
+}
+
+/// What the same place of the previous page held.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'p> {
+    /// [`Series::text`], as a parser of the same [`Format`](crate::Format) gave it.
+    pub text: &'p [u8],
+    /// [`Series::value_text`].
+    pub value_text: &'p [u8],
+    /// [`Series::value`].
+    pub value: f64,
+}

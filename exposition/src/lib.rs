@@ -1,0 +1,34 @@
+//! Bytes to entries: the text formats in which targets expose their metrics, and how a target and a
+//! scraper agree on one of them.
+//!
+//! ```text
+//! Accept  <- accept_header(protocols)                      ask
+//! Content-Type -> choose_format(…) -> Format               agree
+//! page  -> Parser -> Entry, Entry, … or one SyntaxError    read
+//! Series::labels()                                         only for a series text not seen before
+//! ```
+//!
+//! A [`Parser`] takes any bytes, borrows from them and allocates nothing for a series. Bad input is data: it
+//! ends the entries with a [`SyntaxError`] whose text is Prometheus'. The rules and the texts are those of
+//! Prometheus 3.14, `model/textparse`.
+
+mod content_type;
+mod entry;
+mod error;
+mod float;
+mod labels;
+mod lexer;
+mod names;
+mod negotiate;
+mod parser;
+mod quote;
+
+pub use entry::{Entry, Exemplar, Expected, Series};
+pub use error::SyntaxError;
+pub use labels::{EXEMPLAR_LABELS_LIMIT, LabelsError, exemplar_labels_length};
+pub use names::{EscapingScheme, UnknownEscapingScheme, ValidationScheme};
+pub use negotiate::{
+    Chosen, DEFAULT_SCRAPE_PROTOCOLS, NegotiationError, ScrapeProtocol, UnknownScrapeProtocol,
+    accept_header, choose_format,
+};
+pub use parser::{Format, Parser};

@@ -1,0 +1,186 @@
+//! Tokens to entries: what both syntaxes share. What a page's lines are in each stands in `text` and `openmetrics`.
+mod label_set;
+mod metadata;
+mod openmetrics;
+mod text;
+
+use model::MetricType;
+
+pub(crate) use self::label_set::Part;
+use crate::{
+    Entry, Expected, Series, SyntaxError,
+    lexer::{Lexer, State, Token},
+    quote::quoted,
+};
+
+/// The syntax of a page. Neither changes with the version that a target names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Prometheus text, 0.0.4 and 1.0.0.
+    Text,
+    /// OpenMetrics, 0.0.1 and 1.0.0.
+    OpenMetrics,
+}
+
+/// The entries of a page in their order, up to its end or its first error.
+#[derive(Clone, Debug)]
+pub struct Parser<'a> {
+    lexer: Lexer<'a>,
+    /// Where the entry that is being read begins.
+    entry: usize,
+    /// What the last `# TYPE` line said.
+    kind: MetricType,
+    ended: bool,
+}
+
+impl<'a> Parser<'a> {
+    /// A parser of `page`; any bytes will do.
+    pub fn new(page: &'a [u8], format: Format) -> Self {
+        Self {
+            lexer: Lexer::new(page, format),
+            entry: 0,
+            kind: MetricType::Unknown,
+            ended: false,
+        }
+    }
+
+    /// The next entry, found faster if it is a series with the text of `expected`, and faster still if it has its
+    /// value. The entry is the same as that of [`next`](Iterator::next), but for [`Series::expected`].
+    pub fn next_expecting(
+        &mut self,
+        expected: &Expected<'_>,
+    ) -> Option<Result<Entry<'a>, SyntaxError>> {
+        if self.ended || !self.skip_expected(expected.text) {
+            return self.next();
+        }
+        let text = self.lexer.slice(self.entry, self.lexer.pos);
+        let token = self.lexer.next();
+        let series = self.end_of_series(text, token, Some(expected));
+        self.given(series.map(Entry::Series).map(Some))
+    }
+
+    /// Skips the text of a series if it comes next and what follows cannot belong to it.
+    fn skip_expected(&mut self, text: &[u8]) -> bool {
+        let follows = match self.lexer.rest().strip_prefix(text) {
+            Some(follows) if self.lexer.state == State::Start => follows,
+            _ => return false,
+        };
+        // Behind a bare name a label set may follow, in the text format also after blanks.
+        let whole = text.ends_with(b"}")
+            || matches!(follows, [b' ', byte, ..] if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'));
+        if !whole || text.is_empty() {
+            return false;
+        }
+        self.entry = self.lexer.pos;
+        self.lexer.pos += text.len();
+        self.lexer.state = State::Value;
+        true
+    }
+
+    /// Remembers that nothing comes after the end or an error.
+    fn given(
+        &mut self,
+        entry: Result<Option<Entry<'a>>, SyntaxError>,
+    ) -> Option<Result<Entry<'a>, SyntaxError>> {
+        self.ended = !matches!(entry, Ok(Some(_)));
+        entry.transpose()
+    }
+
+    /// A series whose first token is `first`.
+    fn series(&mut self, first: Token) -> Result<Option<Entry<'a>>, SyntaxError> {
+        let (text, token) = self.series_text(first, &mut |_| ())?;
+        self.end_of_series(text, token, None)
+            .map(|series| Some(Entry::Series(series)))
+    }
+
+    /// What stands behind the series `text`, from `token` on to the end of the line.
+    fn end_of_series(
+        &mut self,
+        text: &'a [u8],
+        token: Token,
+        expected: Option<&Expected<'_>>,
+    ) -> Result<Series<'a>, SyntaxError> {
+        let (value_text, value) = self.value(token, "metric", expected)?;
+        let (timestamp, exemplar) = match self.lexer.format {
+            Format::Text => (self.end_of_text()?, None),
+            Format::OpenMetrics => self.end_of_open_metrics()?,
+        };
+        Ok(Series {
+            text,
+            expected: expected.is_some(),
+            kind: self.kind,
+            value_text,
+            value,
+            timestamp,
+            exemplar,
+        })
+    }
+
+    /// The value that `token` is, as written and as read.
+    fn value(
+        &self,
+        token: Token,
+        after: &str,
+        expected: Option<&Expected<'_>>,
+    ) -> Result<(&'a [u8], f64), SyntaxError> {
+        if token != Token::Value {
+            return Err(self.unexpected(&format!("expected value after {after}"), token));
+        }
+        let text = self.number_text();
+        match expected {
+            Some(expected) if expected.value_text == text => Ok((text, expected.value)),
+            _ => Ok((text, self.number(text)?)),
+        }
+    }
+
+    /// The last token, which is a number, without the space that OpenMetrics counts to it.
+    fn number_text(&self) -> &'a [u8] {
+        let token = self.lexer.token();
+        match self.lexer.format {
+            Format::Text => token,
+            Format::OpenMetrics => token.strip_prefix(b" ").unwrap_or(token),
+        }
+    }
+
+    fn number(&self, text: &[u8]) -> Result<f64, SyntaxError> {
+        crate::float::parse(text).map_err(|reason| self.while_parsing(&reason))
+    }
+
+    /// Another token than `expected` says.
+    fn unexpected(&self, expected: &str, token: Token) -> SyntaxError {
+        self.error(format!(
+            "{expected}, got {} (\"{token}\") while parsing: {}",
+            quoted(&self.lexer.shown(self.lexer.start)),
+            quoted(&self.lexer.shown(self.entry)),
+        ))
+    }
+
+    /// A token of the right kind that says something wrong.
+    fn while_parsing(&self, reason: &str) -> SyntaxError {
+        let shown = self.lexer.shown_up_to(self.entry, self.lexer.pos);
+        self.error(format!("{reason} while parsing: {}", quoted(&shown)))
+    }
+
+    fn error(&self, message: String) -> SyntaxError {
+        SyntaxError {
+            line: self.lexer.line(self.entry),
+            offset: self.lexer.pos,
+            message,
+        }
+    }
+}
+
+impl<'a> Iterator for Parser<'a> {
+    type Item = Result<Entry<'a>, SyntaxError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let entry = match self.lexer.format {
+            Format::Text => self.text_entry(),
+            Format::OpenMetrics => self.open_metrics_entry(),
+        };
+        self.given(entry)
+    }
+}
