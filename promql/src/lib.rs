@@ -10,7 +10,10 @@ mod parser;
 mod position;
 mod printer;
 pub mod quote;
+pub mod script;
 pub mod source;
 
-pub use parser::{MAX_HEIGHT, Options, ParseError, parse, parse_selector, parse_with};
+pub use parser::{
+    MAX_HEIGHT, Options, ParseError, ParseErrorKind, parse, parse_selector, parse_with,
+};
 pub use position::Position;

@@ -16,6 +16,7 @@ mod selector;
 mod tests;
 
 use model::Matcher;
+pub(crate) use number::number as number_value;
 
 use crate::{
     Position,
@@ -39,6 +40,15 @@ pub struct Options {
     pub experimental_functions: bool,
 }
 
+/// What can be done about a [`ParseError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParseErrorKind {
+    /// Write another query.
+    Invalid,
+    /// The query needs a feature that is off, or left out.
+    Disabled,
+}
+
 /// A text that is no valid query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{position}: parse error: {message}")]
@@ -49,6 +59,8 @@ pub struct ParseError {
     pub position: Position,
     /// What is wrong, in Prometheus' words.
     pub message: String,
+    /// What can be done about it.
+    pub kind: ParseErrorKind,
 }
 
 impl ParseError {
@@ -57,6 +69,7 @@ impl ParseError {
             position: Position::of(text, span.start),
             span,
             message: message.into(),
+            kind: ParseErrorKind::Invalid,
         }
     }
 }
@@ -188,6 +201,14 @@ impl<'a> Parser<'a> {
 
     fn fail(&self, span: Span, message: impl Into<String>) -> Failure<'a> {
         Failure::Error(ParseError::new(self.lexer.text(), span, message))
+    }
+
+    fn disabled(&self, span: Span, message: impl Into<String>) -> Failure<'a> {
+        let error = ParseError::new(self.lexer.text(), span, message);
+        Failure::Error(ParseError {
+            kind: ParseErrorKind::Disabled,
+            ..error
+        })
     }
 
     fn error_of(&self, failure: Failure<'a>) -> ParseError {

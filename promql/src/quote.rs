@@ -23,8 +23,11 @@ pub fn quote_char(c: char) -> String {
 
 /// True for what Go's `unicode.IsPrint` calls printable.
 pub fn is_printable(c: char) -> bool {
-    if c.is_ascii() {
-        return matches!(c, ' '..='~');
+    match c {
+        c if c.is_ascii() => return matches!(c, ' '..='~'),
+        // Go prints it, but PromQL reads it only as an escape.
+        char::REPLACEMENT_CHARACTER => return false,
+        _ => {}
     }
     // A combining mark is escaped only where nothing stands before it.
     let text = format!("a{c}");

@@ -25,21 +25,24 @@ impl<'a> Parser<'a> {
 
     fn check_arguments(&self, op: AggregateOp, got: usize, span: &Span) -> Parsed<'a, ()> {
         let wanted = 1 + usize::from(op.has_param());
-        let message = if got == 0 {
-            "no arguments for aggregate expression provided".to_owned()
-        } else if op.is_experimental() && !self.options.experimental_functions {
-            format!(
+        if got == 0 {
+            let message = "no arguments for aggregate expression provided";
+            return Err(self.fail(span.clone(), message));
+        }
+        if op.is_experimental() && !self.options.experimental_functions {
+            let message = format!(
                 "{}() is experimental and must be enabled with --enable-feature=promql-experimental-functions",
                 op.as_str()
-            )
-        } else if got != wanted {
-            format!(
+            );
+            return Err(self.disabled(span.clone(), message));
+        }
+        if got != wanted {
+            let message = format!(
                 "wrong number of arguments for aggregate expression provided, expected {wanted}, got {got}"
-            )
-        } else {
-            return Ok(());
-        };
-        Err(self.fail(span.clone(), message))
+            );
+            return Err(self.fail(span.clone(), message));
+        }
+        Ok(())
     }
 
     fn grouping_and_arguments(&mut self) -> Parsed<'a, (Option<Grouping>, Vec<Expr>)> {

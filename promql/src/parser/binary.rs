@@ -59,7 +59,7 @@ impl<'a> Parser<'a> {
     fn no_trimming(&mut self) -> Parsed<'a, Failure<'a>> {
         let token = self.next()?;
         let message = format!("operator {:?} is not supported", token.text);
-        Ok(self.fail(token.span(), message))
+        Ok(self.disabled(token.span(), message))
     }
 
     /// `-a`, `+a`, or an expression without a sign; the sign of a number becomes a part of it.
@@ -115,7 +115,7 @@ impl<'a> Parser<'a> {
         }
         if self.peek()? == Kind::Keyword(Keyword::Fill) {
             let message = "binop fill modifiers are experimental and not enabled";
-            return Err(self.fail(lhs.span.clone(), message));
+            return Err(self.disabled(lhs.span.clone(), message));
         }
         Ok((return_bool, matching))
     }

@@ -18,7 +18,7 @@ impl<'a> Parser<'a> {
                 Kind::Keyword(Keyword::Anchored | Keyword::Smoothed) => {
                     let word = self.next()?.text.to_ascii_lowercase();
                     let message = format!("{word} modifier is experimental and not enabled");
-                    return Err(self.fail(expr.span, message));
+                    return Err(self.disabled(expr.span, message));
                 }
                 _ => return Ok(expr),
             }

@@ -93,7 +93,7 @@ impl<'a> Parser<'a> {
     }
 
     fn no_duration_expr(&self, span: Span) -> Failure<'a> {
-        self.fail(span, "experimental duration expression is not enabled")
+        self.disabled(span, "experimental duration expression is not enabled")
     }
 }
 
@@ -105,7 +105,7 @@ fn millis(seconds: f64) -> Millis {
 /// The value of a number as Go reads it: a whole number in base 2, 8, 10 or 16 if it can be one, otherwise a decimal fraction.
 ///
 /// Infinite if the number is too large.
-fn number(text: &str) -> Option<f64> {
+pub(crate) fn number(text: &str) -> Option<f64> {
     if !underscores_separate_digits(text) {
         return None;
     }
@@ -120,7 +120,8 @@ fn number(text: &str) -> Option<f64> {
 
 /// True if each underscore stands between digits, or between the prefix `0x` and a digit.
 fn underscores_separate_digits(text: &str) -> bool {
-    let hex = text.len() > 2 && text[..2].eq_ignore_ascii_case("0x");
+    let prefix = text.get(..2).unwrap_or("");
+    let hex = text.len() > 2 && prefix.eq_ignore_ascii_case("0x");
     let is_digit = |c: &u8| {
         if hex {
             c.is_ascii_hexdigit()

@@ -76,7 +76,7 @@ impl<'a> Parser<'a> {
         };
         if function.experimental && !self.options.experimental_functions {
             let message = format!("function {} is not enabled", quoted());
-            return Err(self.fail(name.span(), message));
+            return Err(self.disabled(name.span(), message));
         }
         Ok(function)
     }
