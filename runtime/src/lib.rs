@@ -26,7 +26,7 @@ pub use components::Components;
 pub use http::{Readiness, base_router};
 pub use in_process::InProcess;
 pub use leader::{DiscovererClient, Discoverers};
-pub use membership::{Cluster, EpochMap, Identity, Load, Membership, follow};
+pub use membership::{Cluster, EpochMap, Identity, LEASE, Load, Membership, follow};
 pub use net::{Connection, Io, Listener, Network, Tcp};
 pub use offload::Offload;
 pub use process::{register_process_metrics, registry};

@@ -4,14 +4,19 @@ use std::{sync::Arc, time::Duration};
 use hashring::ShardMap;
 use model::{NodeId, Timestamp};
 use proto::v1;
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tracing::{debug, info, warn};
 
 use crate::{Discoverers, TaskError, Tasks};
 
-/// How often the lease of 10 s is renewed.
+/// How long a member counts as alive after its last heartbeat.
+pub const LEASE: Duration = Duration::from_secs(10);
+/// How often the lease is renewed.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// The pause before discoverers are asked again.
 const RETRY: Duration = Duration::from_millis(250);
@@ -122,6 +127,7 @@ pub struct Load {
 pub struct Membership {
     discoverers: Discoverers,
     node: watch::Receiver<Option<NodeId>>,
+    renewed: watch::Receiver<Option<Instant>>,
     cluster: watch::Receiver<Arc<Cluster>>,
 }
 
@@ -134,12 +140,13 @@ impl Membership {
         load: impl Fn() -> Load + Send + Sync + 'static,
     ) -> Self {
         let (node_to, node) = watch::channel(None);
+        let (renewed_to, renewed) = watch::channel(None);
         let asked = discoverers.clone();
         tasks.spawn("membership lease", move |stop| async move {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                () = hold_lease(asked, identity, load, node_to) => {}
+                () = hold_lease(asked, identity, load, node_to, renewed_to) => {}
             }
             Ok::<_, TaskError>(())
         });
@@ -147,6 +154,7 @@ impl Membership {
         Self {
             discoverers,
             node,
+            renewed,
             cluster,
         }
     }
@@ -159,6 +167,12 @@ impl Membership {
     /// This member's number, once it has joined.
     pub fn node(&self) -> watch::Receiver<Option<NodeId>> {
         self.node.clone()
+    }
+
+    /// True while the lease holds: the leader heard of this member less than [`LEASE`] ago.
+    pub fn is_leased(&self) -> bool {
+        let renewed = *self.renewed.borrow();
+        renewed.is_some_and(|at| at.elapsed() < LEASE)
     }
 
     /// The cluster's state; version 0 until a discoverer has told it.
@@ -183,6 +197,7 @@ async fn hold_lease(
     identity: Identity,
     load: impl Fn() -> Load,
     to: watch::Sender<Option<NodeId>>,
+    renewed: watch::Sender<Option<Instant>>,
 ) {
     let mut tick = tokio::time::interval(HEARTBEAT);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -192,8 +207,10 @@ async fn hold_lease(
         to.send_replace(Some(node));
         loop {
             tick.tick().await;
+            // The lease runs from when it was asked for, not from when the answer came.
+            let asked_at = Instant::now();
             match heartbeat(&discoverers, node, load()).await {
-                Ok(()) => {}
+                Ok(()) => drop(renewed.send_replace(Some(asked_at))),
                 Err(status) if status.code() == Code::NotFound => break,
                 Err(status) => {
                     debug!(error = status.message(), "heartbeat failed");
