@@ -3,6 +3,7 @@
 //! A role is `run(settings, components)`: settings are data, [`Components`] are the clock, the network and the
 //! threads, so that a simulation can hold them. What enters here is used by at least two roles.
 
+mod args;
 mod chain;
 mod channel;
 mod clock;
@@ -19,6 +20,7 @@ mod tasks;
 mod telemetry;
 mod trace;
 
+pub use args::{Format, MemberArgs, TelemetryArgs};
 pub use chain::Chain;
 pub use channel::{Channels, TracedChannel};
 pub use clock::{Clock, SystemClock, TokioClock};
