@@ -8,6 +8,7 @@ mod chain;
 mod channel;
 mod clock;
 mod components;
+mod cut;
 mod http;
 mod in_process;
 mod leader;

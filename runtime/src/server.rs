@@ -7,6 +7,7 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use tracing::Span;
 
 use crate::{
+    cut::Cut,
     net::{Incoming, Listener},
     trace::parent_of,
 };
@@ -15,6 +16,8 @@ use crate::{
 const GRPC_CONCURRENCY: usize = 1024;
 /// How often an open connection is probed.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How long calls under way may still take when the server ends.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// Serves `router` until `stop`, then lets calls under way end.
 ///
@@ -35,7 +38,7 @@ pub async fn serve_http(
         .await
 }
 
-/// Serves `routes` until `stop`; then streams that never end by themselves are cut.
+/// Serves `routes` until `stop`; then calls under way may end, and streams that never do so by themselves are cut.
 ///
 /// Each call runs in a span whose parent is the caller's; calls past the limit are shed.
 ///
@@ -46,9 +49,15 @@ pub async fn serve_grpc(
     routes: tonic::service::Routes,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let incoming = futures::stream::unfold(listener, |mut listener| async move {
-        let connection = listener.accept().await;
-        Some((Ok::<_, io::Error>(connection), listener))
+    // Connections live in tasks of their own, which outlast the server unless they are cut.
+    let cut = CancellationToken::new();
+    let _cut_at_end = cut.clone().drop_guard();
+    let incoming = futures::stream::unfold(listener, move |mut listener| {
+        let cut = cut.clone();
+        async move {
+            let connection = Cut::new(listener.accept().await, cut);
+            Some((Ok::<_, io::Error>(connection), listener))
+        }
     });
     let server = tonic::transport::Server::builder()
         .trace_fn(span)
@@ -60,11 +69,15 @@ pub async fn serve_grpc(
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(16 << 20)
         .add_routes(routes)
-        .serve_with_incoming(incoming);
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
     tokio::select! {
         biased;
-        () = stop.cancelled() => Ok(()),
         served = server => served,
+        () = overdue => Ok(()),
     }
 }
 
