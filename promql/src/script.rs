@@ -8,6 +8,7 @@
 //! Native histograms and start timestamps are read, but not kept: what touches them is [`Verdict::Skipped`].
 //!
 //! Source: Prometheus, `promql/promqltest/README.md` and `test.go`.
+mod builtin;
 mod compare;
 mod pin;
 mod read;
@@ -17,6 +18,7 @@ mod store;
 
 use model::{Labels, Millis, Steps, Timestamp, regex::Regex};
 
+pub use builtin::Builtin;
 pub use read::read;
 pub use run::{Answer, Engine, Outcome, Value, Verdict, run};
 pub use store::{Store, StoredSeries};

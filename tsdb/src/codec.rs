@@ -1,12 +1,75 @@
 //! Bytes: the lossless codecs of columns, and what every record is made of.
 //!
 //! Decoders never panic and ask for no more memory than a small multiple of their input or a bound that the caller gives.
+mod bits;
 mod bytes;
 mod frame;
+mod ints;
+pub(crate) mod presence;
+pub(crate) mod times;
+pub(crate) mod values;
+mod xor;
 
 pub use bytes::DecodeError;
-pub(crate) use bytes::{Reader, put_bytes, put_uvarint, put_varint, unzigzag, zigzag};
+pub(crate) use bytes::{Reader, put_bytes, put_uvarint, put_varint, unzigzag, uvarint_len, zigzag};
 pub(crate) use frame::{open, seal};
+
+/// Appends the number of `values`, then the values, bit for bit.
+pub fn encode_values(dst: &mut Vec<u8>, values: &[f64]) {
+    put_uvarint(dst, values.len() as u64);
+    if !values.is_empty() {
+        values::encode(dst, values);
+    }
+}
+
+/// Reads what [`encode_values`] wrote: all of `src`, at most `limit` values.
+///
+/// # Errors
+/// [`DecodeError`] if that is something else, or more.
+pub fn decode_values(src: &[u8], limit: usize) -> Result<Vec<f64>, DecodeError> {
+    let mut reader = Reader::new(src);
+    let values = match reader.count(limit)? {
+        0 => Vec::new(),
+        n => values::decode(&mut reader, n)?,
+    };
+    reader.finish().map(|()| values)
+}
+
+/// Appends the number of `times`, then the times in milliseconds; a regular grid takes a few bytes.
+pub fn encode_times(dst: &mut Vec<u8>, times: &[i64]) {
+    put_uvarint(dst, times.len() as u64);
+    if !times.is_empty() {
+        times::encode(dst, times);
+    }
+}
+
+/// Reads what [`encode_times`] wrote: all of `src`, at most `limit` times.
+///
+/// # Errors
+/// [`DecodeError`] if that is something else, or more.
+pub fn decode_times(src: &[u8], limit: usize) -> Result<Vec<i64>, DecodeError> {
+    let mut reader = Reader::new(src);
+    let times = match reader.count(limit)? {
+        0 => Vec::new(),
+        n => times::decode(&mut reader, n)?,
+    };
+    reader.finish().map(|()| times)
+}
+
+/// Appends which of `n_rows` rows a series is present in: `rows` are ascending and below `n_rows`.
+pub fn encode_presence(dst: &mut Vec<u8>, rows: &[u32], n_rows: usize) {
+    presence::encode(dst, rows, n_rows);
+}
+
+/// Reads what [`encode_presence`] wrote for `n_rows` rows: all of `src`.
+///
+/// # Errors
+/// [`DecodeError`] if that is something else.
+pub fn decode_presence(src: &[u8], n_rows: usize) -> Result<Vec<u32>, DecodeError> {
+    let mut reader = Reader::new(src);
+    let rows = presence::decode(&mut reader, n_rows)?;
+    reader.finish().map(|()| rows)
+}
 
 /// `bytes` as `01 ff …`, for golden tests.
 #[cfg(test)]

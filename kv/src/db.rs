@@ -1,0 +1,341 @@
+//! A store in a directory.
+use std::{
+    collections::BTreeSet,
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use parking_lot::Mutex;
+use rocksdb::{
+    BoundColumnFamily, ColumnFamilyDescriptor, DBWithThreadMode, Direction,
+    IngestExternalFileOptions, IteratorMode, MultiThreaded, Options, ReadOptions, SstFileWriter,
+    WriteBatch, WriteOptions, checkpoint::Checkpoint,
+};
+use tsdb::{Batch, Change, Entry, KeyRange, Scan, Store, StoreError, StoreErrorKind};
+
+use crate::{
+    Tuning,
+    errors::{failed, not_opened},
+    tuning::Shared,
+};
+
+/// The version of the layout below `tsdb`'s and the Raft log's own; it stands in the default family.
+const FORMAT: u64 = 1;
+const FORMAT_KEY: &[u8] = b"format";
+/// The family that RocksDB itself insists on.
+const DEFAULT: &str = "default";
+/// Where files are built before they are taken in; its leftovers are of no use after a restart.
+const INGEST_FOLDER: &str = "ingest";
+
+type Rocks = DBWithThreadMode<MultiThreaded>;
+
+/// Families behind one log in one directory, which no other process can open meanwhile.
+pub struct Db {
+    rocks: Rocks,
+    path: PathBuf,
+    shared: Shared,
+    /// Their names; held while families are made or dropped.
+    families: Mutex<BTreeSet<String>>,
+    next_file: AtomicU64,
+}
+
+/// What a [`Db`] uses at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DbStats {
+    /// Files on disk.
+    pub file_bytes: u64,
+    /// What is not in files yet.
+    pub write_buffer_bytes: u64,
+    /// Blocks of files in memory.
+    pub block_cache_bytes: u64,
+    /// Families.
+    pub n_families: u64,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db").field("path", &self.path).finish()
+    }
+}
+
+impl Db {
+    /// Opens the store in the directory `path`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// Told apart by [`StoreError::kind`]: another process has it open, a later release wrote it, or the system's reason.
+    pub fn open(path: &Path, tuning: Tuning) -> Result<Self, StoreError> {
+        let shown = path.display().to_string();
+        let unavailable = |source: std::io::Error| {
+            let attempt = format!("open the store at {shown}");
+            StoreError::new(StoreErrorKind::Unavailable, attempt).because(source)
+        };
+        fs::create_dir_all(path).map_err(unavailable)?;
+        let shared = Shared::new(tuning);
+        let options = shared.database();
+        let families = if path.join("CURRENT").exists() {
+            Rocks::list_cf(&options, path).map_err(|e| not_opened(&shown, e))?
+        } else {
+            vec![DEFAULT.to_owned()]
+        };
+        let described = families
+            .iter()
+            .map(|name| ColumnFamilyDescriptor::new(name, shared.family(name)));
+        let rocks = Rocks::open_cf_descriptors(&options, path, described)
+            .map_err(|e| not_opened(&shown, e))?;
+        let folder = path.join(INGEST_FOLDER);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(unavailable)?;
+        }
+        let db = Self {
+            rocks,
+            path: path.to_owned(),
+            shared,
+            families: Mutex::new(families.into_iter().filter(|f| f != DEFAULT).collect()),
+            next_file: AtomicU64::new(0),
+        };
+        db.check_format(&shown)?;
+        Ok(db)
+    }
+
+    /// Makes a copy of the store, as it is now, in the directory `path`, which must not exist. Files are linked if they can be.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn checkpoint(&self, path: &Path) -> Result<(), StoreError> {
+        let attempt = || format!("copy the store to {}", path.display());
+        Checkpoint::new(&self.rocks)
+            .and_then(|checkpoint| checkpoint.create_checkpoint(path))
+            .map_err(|e| failed(attempt(), e))
+    }
+
+    /// What it uses now.
+    pub fn stats(&self) -> Result<DbStats, StoreError> {
+        let mut stats = DbStats {
+            block_cache_bytes: self.shared.cache_bytes() as u64,
+            ..DbStats::default()
+        };
+        for name in self.families()? {
+            stats.file_bytes += self.property(&name, rocksdb::properties::LIVE_SST_FILES_SIZE)?;
+            stats.write_buffer_bytes +=
+                self.property(&name, rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES)?;
+            stats.n_families += 1;
+        }
+        Ok(stats)
+    }
+
+    fn check_format(&self, path: &str) -> Result<(), StoreError> {
+        let attempt = || format!("read the format of the store at {path}");
+        let found = self
+            .rocks
+            .get(FORMAT_KEY)
+            .map_err(|e| failed(attempt(), e))?;
+        let Some(found) = found else {
+            let put = self.rocks.put(FORMAT_KEY, FORMAT.to_string());
+            return put.map_err(|e| failed(attempt(), e));
+        };
+        match String::from_utf8_lossy(&found).parse::<u64>() {
+            Ok(FORMAT) => Ok(()),
+            found => {
+                let found = found.map_or("an unknown version".to_owned(), |v| v.to_string());
+                let attempt = format!(
+                    "open the store at {path}: its format is {found}, this release knows {FORMAT}"
+                );
+                Err(StoreError::new(StoreErrorKind::NewerFormat, attempt))
+            }
+        }
+    }
+
+    fn family(&self, name: &str) -> Result<std::sync::Arc<BoundColumnFamily<'_>>, StoreError> {
+        let family = self.rocks.cf_handle(name);
+        family.ok_or_else(|| StoreError::no_family(name))
+    }
+
+    fn property(
+        &self,
+        family: &str,
+        name: &rocksdb::properties::PropName,
+    ) -> Result<u64, StoreError> {
+        let Some(handle) = self.rocks.cf_handle(family) else {
+            return Ok(0);
+        };
+        let value = self.rocks.property_int_value_cf(&handle, name);
+        let value = value.map_err(|e| failed(format!("measure the family {family}"), e))?;
+        Ok(value.unwrap_or(0))
+    }
+
+    fn write_with(&self, batch: Batch, options: &WriteOptions) -> Result<(), StoreError> {
+        let mut changes = WriteBatch::default();
+        for (family, change) in batch.changes() {
+            let handle = self.family(family)?;
+            match change {
+                Change::Put((key, value)) => changes.put_cf(&handle, key, value),
+                Change::Delete(key) => changes.delete_cf(&handle, key),
+                Change::DeleteRange(range) => {
+                    let to = match &range.to {
+                        Some(to) => to.clone(),
+                        // RocksDB wants an end: just beyond the last key.
+                        None => match self.last(family, range.clone())? {
+                            Some((mut last, _)) => {
+                                last.push(0);
+                                last
+                            }
+                            None => continue,
+                        },
+                    };
+                    if range.from < to {
+                        changes.delete_range_cf(&handle, &range.from, &to);
+                    }
+                }
+            }
+        }
+        let written = self.rocks.write_opt(changes, options);
+        written.map_err(|e| failed(format!("write to the store at {}", self.path.display()), e))
+    }
+}
+
+fn read_options(range: &KeyRange) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(range.from.clone());
+    if let Some(to) = &range.to {
+        options.set_iterate_upper_bound(to.clone());
+    }
+    options
+}
+
+impl Store for Db {
+    fn families(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.families.lock().iter().cloned().collect())
+    }
+
+    fn create_family(&self, name: &str) -> Result<(), StoreError> {
+        let mut families = self.families.lock();
+        if !families.contains(name) {
+            let created = self.rocks.create_cf(name, &self.shared.family(name));
+            created.map_err(|e| failed(format!("make the family {name}"), e))?;
+            families.insert(name.to_owned());
+        }
+        Ok(())
+    }
+
+    fn drop_family(&self, name: &str) -> Result<(), StoreError> {
+        let mut families = self.families.lock();
+        if families.contains(name) {
+            let dropped = self.rocks.drop_cf(name);
+            dropped.map_err(|e| failed(format!("drop the family {name}"), e))?;
+            families.remove(name);
+        }
+        Ok(())
+    }
+
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        self.write_with(batch, &WriteOptions::default())
+    }
+
+    fn write_synced(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.write_with(batch, &options)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        let synced = self.rocks.flush_wal(true);
+        synced.map_err(|e| failed(format!("sync the store at {}", self.path.display()), e))
+    }
+
+    fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(handle) = self.rocks.cf_handle(family) else {
+            return Ok(None);
+        };
+        let value = self.rocks.get_cf(&handle, key);
+        value.map_err(|e| failed(format!("read from the family {family}"), e))
+    }
+
+    fn scan(&self, family: &str, range: KeyRange) -> Result<Scan<'_>, StoreError> {
+        let Some(handle) = self.rocks.cf_handle(family).filter(|_| !range.is_empty()) else {
+            return Ok(Box::new(std::iter::empty()));
+        };
+        let mode = IteratorMode::From(&range.from, Direction::Forward);
+        let entries = self
+            .rocks
+            .iterator_cf_opt(&handle, read_options(&range), mode);
+        let attempt = format!("read from the family {family}");
+        Ok(Box::new(entries.map(move |entry| match entry {
+            Ok((key, value)) => Ok((key.into_vec(), value.into_vec())),
+            Err(error) => Err(failed(attempt.clone(), error)),
+        })))
+    }
+
+    fn last(&self, family: &str, range: KeyRange) -> Result<Option<Entry>, StoreError> {
+        let Some(handle) = self.rocks.cf_handle(family).filter(|_| !range.is_empty()) else {
+            return Ok(None);
+        };
+        let options = read_options(&range);
+        let mut entries = self
+            .rocks
+            .iterator_cf_opt(&handle, options, IteratorMode::End);
+        match entries.next() {
+            None => Ok(None),
+            Some(Ok((key, value))) => Ok(Some((key.into_vec(), value.into_vec()))),
+            Some(Err(error)) => Err(failed(format!("read from the family {family}"), error)),
+        }
+    }
+
+    fn ingest(
+        &self,
+        family: &str,
+        entries: &mut dyn Iterator<Item = Result<Entry, StoreError>>,
+    ) -> Result<(), StoreError> {
+        let handle = self.family(family)?;
+        let mut entries = entries.peekable();
+        if entries.peek().is_none() {
+            return Ok(());
+        }
+        let attempt = || format!("take sorted entries into the family {family}");
+        let folder = self.path.join(INGEST_FOLDER);
+        fs::create_dir_all(&folder).map_err(|source| {
+            StoreError::new(StoreErrorKind::Unavailable, attempt()).because(source)
+        })?;
+        let number = self.next_file.fetch_add(1, Ordering::Relaxed);
+        let file = folder.join(format!("{number}.sst"));
+        let built = build(&self.shared.ingested(), &file, &mut entries, &attempt);
+        let taken = built.and_then(|()| {
+            let mut options = IngestExternalFileOptions::default();
+            options.set_move_files(true);
+            self.rocks
+                .ingest_external_file_cf_opts(&handle, &options, vec![&file])
+                .map_err(|e| failed(attempt(), e))
+        });
+        if taken.is_err() {
+            // It may never have come to be.
+            let _ = fs::remove_file(&file);
+        }
+        taken
+    }
+
+    fn size_bytes(&self, family: &str) -> Result<u64, StoreError> {
+        Ok(
+            self.property(family, rocksdb::properties::LIVE_SST_FILES_SIZE)?
+                + self.property(family, rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES)?,
+        )
+    }
+}
+
+fn build(
+    options: &Options,
+    file: &Path,
+    entries: &mut dyn Iterator<Item = Result<Entry, StoreError>>,
+    attempt: &dyn Fn() -> String,
+) -> Result<(), StoreError> {
+    let mut writer = SstFileWriter::create(options);
+    let told = |e| failed(attempt(), e);
+    writer.open(file).map_err(told)?;
+    for entry in entries {
+        let (key, value) = entry?;
+        writer.put(key, value).map_err(told)?;
+    }
+    writer.finish().map_err(told)
+}
+
+#[cfg(test)]
+mod tests;

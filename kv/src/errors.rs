@@ -1,0 +1,28 @@
+//! What RocksDB says, in the words of [`StoreError`].
+use rocksdb::{Error, ErrorKind};
+use tsdb::{StoreError, StoreErrorKind};
+
+/// The error of an `attempt` that RocksDB refused.
+pub(crate) fn failed(attempt: impl Into<String>, error: Error) -> StoreError {
+    let text = error.as_ref();
+    let kind = if text.contains("No space left on device") {
+        StoreErrorKind::Full
+    } else {
+        match error.kind() {
+            ErrorKind::Corruption => StoreErrorKind::Corrupt,
+            ErrorKind::InvalidArgument | ErrorKind::ColumnFamilyDropped => StoreErrorKind::Invalid,
+            _ => StoreErrorKind::Unavailable,
+        }
+    };
+    StoreError::new(kind, attempt).because(error)
+}
+
+/// The error of opening the store in `path`: a held lock is told apart, since its cure is another.
+pub(crate) fn not_opened(path: &str, error: Error) -> StoreError {
+    let text = error.as_ref();
+    if text.contains("lock file") || text.contains("lock hold by current process") {
+        let attempt = format!("open the store at {path}: another process has it open");
+        return StoreError::new(StoreErrorKind::Locked, attempt).because(error);
+    }
+    failed(format!("open the store at {path}"), error)
+}

@@ -1,0 +1,137 @@
+//! Aggregations: series fold into groups as they come; the groups alone are held.
+mod best;
+mod count_values;
+mod fold;
+mod params;
+mod quantiles;
+mod ratio;
+
+use foldhash::{HashMap, HashMapExt};
+use model::{Labels, METRIC_NAME};
+
+use super::{
+    Evaluator, Flow, Sink,
+    column::{Column, EvalSeries, Grid},
+};
+use crate::{
+    ast::{AggregateOp, Grouping},
+    error::EvalError,
+    plan::tree::AggregateCall,
+};
+
+/// The labels of the group that a series belongs to.
+fn group_labels(grouping: &Grouping, labels: &Labels) -> Labels {
+    match grouping {
+        Grouping::By(names) if names.is_empty() => Labels::empty(),
+        Grouping::By(names) => labels.filtered(|name| names.iter().any(|n| n == name)),
+        Grouping::Without(names) => {
+            labels.filtered(|name| name != METRIC_NAME && names.iter().all(|n| n != name))
+        }
+    }
+}
+
+/// The groups of an aggregation, in the order in which they first came.
+struct Groups<G> {
+    places: HashMap<Labels, usize>,
+    list: Vec<Group<G>>,
+}
+
+/// One group.
+struct Group<G> {
+    labels: Labels,
+    /// A series of the group had a name that is to be dropped.
+    drop_name: bool,
+    state: G,
+}
+
+impl<G> Groups<G> {
+    fn new() -> Self {
+        Self {
+            places: HashMap::new(),
+            list: Vec::new(),
+        }
+    }
+
+    /// The state of the group called `labels`.
+    fn of(&mut self, labels: Labels, drop_name: bool, new: impl FnOnce() -> G) -> &mut G {
+        let place = *self.places.entry(labels).or_insert_with_key(|labels| {
+            self.list.push(Group {
+                labels: labels.clone(),
+                drop_name: false,
+                state: new(),
+            });
+            self.list.len() - 1
+        });
+        let group = &mut self.list[place];
+        group.drop_name |= drop_name;
+        &mut group.state
+    }
+}
+
+impl Evaluator<'_> {
+    pub(super) fn aggregate(&self, call: &AggregateCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
+        match call.op {
+            AggregateOp::Sum => self.fold::<fold::Sum>(call, grid, sink),
+            AggregateOp::Avg => self.fold::<fold::Avg>(call, grid, sink),
+            AggregateOp::Count => self.fold::<fold::Count>(call, grid, sink),
+            AggregateOp::Min => self.fold::<fold::Min>(call, grid, sink),
+            AggregateOp::Max => self.fold::<fold::Max>(call, grid, sink),
+            AggregateOp::Group => self.fold::<fold::Present>(call, grid, sink),
+            AggregateOp::Stdvar => self.fold::<fold::Variance>(call, grid, sink),
+            AggregateOp::Stddev => self.fold::<fold::Deviation>(call, grid, sink),
+            AggregateOp::Quantile => self.quantiles(call, grid, sink),
+            AggregateOp::CountValues => self.count_values(call, grid, sink),
+            AggregateOp::Topk => self.best::<best::Greatest>(call, grid, sink),
+            AggregateOp::Bottomk => self.best::<best::Least>(call, grid, sink),
+            AggregateOp::Limitk => self.best::<best::Any>(call, grid, sink),
+            AggregateOp::LimitRatio => self.limit_ratio(call, grid, sink),
+        }
+    }
+
+    /// Feeds the series of the argument into their groups.
+    fn grouped<G>(
+        &self,
+        call: &AggregateCall,
+        grid: Grid,
+        new: impl Fn() -> G,
+        mut add: impl FnMut(&mut G, &Column),
+    ) -> Result<Groups<G>, EvalError> {
+        let mut groups = Groups::new();
+        self.vector(&call.arg, grid, &mut |series| {
+            let labels = group_labels(&call.grouping, &series.labels);
+            add(groups.of(labels, series.drop_name, &new), &series.column);
+            Ok(())
+        })?;
+        Ok(groups)
+    }
+
+    /// Hands on a column for each group; the input counts as gone.
+    fn hand_on<G>(
+        &self,
+        groups: Groups<G>,
+        held: usize,
+        column: impl Fn(G) -> Column,
+        sink: &mut Sink<'_>,
+    ) -> Flow {
+        self.hold_only(held, 0)?;
+        for group in groups.list {
+            let column = column(group.state);
+            if !column.is_empty() {
+                self.hold(column.count())?;
+                sink(EvalSeries {
+                    labels: group.labels,
+                    drop_name: group.drop_name,
+                    column,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fold<F: fold::Fold>(&self, call: &AggregateCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
+        let held = self.n_samples.get();
+        let new = || fold::Folds::<F>::new(grid.len);
+        let groups = self.grouped(call, grid, new, fold::Folds::add)?;
+        self.hand_on(groups, held, fold::Folds::column, sink)
+    }
+}

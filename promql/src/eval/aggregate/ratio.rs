@@ -1,0 +1,62 @@
+//! `limit_ratio`: a share of the series, always the same ones.
+use super::params::prometheus_hash;
+use crate::{
+    annotations::Note,
+    error::EvalError,
+    eval::{Evaluator, Flow, Sink, column::Grid},
+    plan::tree::AggregateCall,
+};
+
+impl Evaluator<'_> {
+    pub(super) fn limit_ratio(
+        &self,
+        call: &AggregateCall,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Flow {
+        let param = self.param(call, grid)?;
+        if param.values.iter().all(|ratio| *ratio == 0.0) {
+            return Ok(());
+        }
+        if param.has_nan() {
+            return Err(EvalError::RatioNan);
+        }
+        if param.max() > 1.0 {
+            self.annotate(Note::InvalidRatio(param.max(), 1.0), param.span);
+        }
+        if param.min() < -1.0 {
+            self.annotate(Note::InvalidRatio(param.min(), -1.0), param.span);
+        }
+        let held = self.n_samples.get();
+        let mut n_out = 0;
+        self.vector(&call.arg, grid, &mut |mut series| {
+            let place = prometheus_hash(&series.labels) as f64 / u64::MAX as f64;
+            series.column.map_steps(|i, value| {
+                is_in(place, param.values[i].clamp(-1.0, 1.0)).then_some(value)
+            });
+            n_out += series.column.count();
+            match series.column.is_empty() {
+                true => Ok(()),
+                false => sink(series),
+            }
+        })?;
+        self.hold_only(held, n_out)
+    }
+}
+
+/// True if a series at `place`, from 0 to 1, is in the share; a share below zero is what the other leaves.
+fn is_in(place: f64, ratio: f64) -> bool {
+    (ratio >= 0.0 && place < ratio) || (ratio < 0.0 && place >= 1.0 + ratio)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_and_its_complement_are_all() {
+        for place in [0.0, 0.3, 0.4, 0.99] {
+            assert_ne!(is_in(place, 0.4), is_in(place, -0.6));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Binary operators with a vector on at least one side.
+mod join;
+mod set;
+mod signature;
+
+use super::{
+    Evaluator, Flow, Sink,
+    arithmetic::scalar_operator,
+    column::{EvalSeries, Grid},
+    merge::Unnamed,
+};
+use crate::{
+    ast::BinaryOp,
+    plan::tree::{JoinCall, VectorOp},
+};
+
+/// What comes of two values: arithmetic gives a value, comparisons keep the first or, with `bool`, give 0 or 1.
+fn vector_operator(op: BinaryOp, return_bool: bool) -> impl Fn(f64, f64) -> Option<f64> {
+    let f = scalar_operator(op);
+    let filters = op.is_comparison() && !return_bool;
+    move |l, r| match filters {
+        true => (f(l, r) != 0.0).then_some(l),
+        false => Some(f(l, r)),
+    }
+}
+
+/// True if what comes of the operator is no longer what the metric's name says.
+fn drops_name(op: BinaryOp, return_bool: bool) -> bool {
+    return_bool || !(op.is_comparison() || op.is_set())
+}
+
+impl Evaluator<'_> {
+    /// A vector and a scalar. Comparisons keep the vector's value, wherever it stands.
+    pub(super) fn with_scalar(&self, op: &VectorOp, grid: Grid, sink: &mut Sink<'_>) -> Flow {
+        let VectorOp::WithScalar {
+            op,
+            vector,
+            scalar,
+            scalar_first,
+            return_bool,
+        } = op
+        else {
+            return Ok(());
+        };
+        let (op, scalar_first, return_bool) = (*op, *scalar_first, *return_bool);
+        let scalars = self.scalar(scalar, grid)?;
+        let f = scalar_operator(op);
+        let filters = op.is_comparison() && !return_bool;
+        let value = |i: usize, value: f64| {
+            let result = match scalar_first {
+                true => f(scalars[i], value),
+                false => f(value, scalars[i]),
+            };
+            match filters {
+                true => (result != 0.0).then_some(value),
+                false => Some(result),
+            }
+        };
+        let mut unnamed = drops_name(op, return_bool)
+            .then(|| Unnamed::new(vector.has_one_name(), self.options.delayed_name_removal));
+        self.vector(vector, grid, &mut |mut series: EvalSeries| {
+            series.column.map_steps(value);
+            if series.column.is_empty() {
+                return Ok(());
+            }
+            match &mut unnamed {
+                Some(unnamed) => unnamed.add(series, sink),
+                None => sink(series),
+            }
+        })?;
+        unnamed.map_or(Ok(()), |unnamed| unnamed.finish(sink))
+    }
+
+    /// Two vectors.
+    pub(super) fn join(&self, call: &JoinCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
+        match call.op {
+            BinaryOp::And => self.intersection(call, grid, sink),
+            BinaryOp::Unless => self.difference(call, grid, sink),
+            BinaryOp::Or => self.union(call, grid, sink),
+            _ => self.matched(call, grid, sink),
+        }
+    }
+}

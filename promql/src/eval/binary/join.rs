@@ -1,0 +1,240 @@
+//! Arithmetic and comparisons between two vectors.
+//!
+//! Holds the side that has one series for each match group, and its result, since a series of the result may come
+//! from different series at different steps.
+//!
+//! Source: `VectorBinop` in Prometheus, `promql/engine.go`.
+use foldhash::{HashMap, HashMapExt};
+use model::{Labels, LabelsBuilder};
+
+use super::{
+    drops_name,
+    signature::{MatchGroups, signature},
+    vector_operator,
+};
+use crate::{
+    ast::{Cardinality, VectorMatching},
+    error::{EvalError, Side},
+    eval::{
+        Evaluator, Flow, Sink,
+        bits::Bits,
+        column::{Column, EvalSeries, Grid},
+        merge::{Merged, without_metadata},
+    },
+    plan::tree::JoinCall,
+};
+
+/// The series of one match group on the side that has one at each step, and what was matched with them.
+struct One {
+    series: Vec<EvalSeries>,
+    /// The steps at which a series has a value.
+    present: Bits,
+    /// One-to-one: the steps that found their match. Otherwise those of each label set of the result.
+    matched: HashMap<Labels, Bits>,
+}
+
+/// Two series of one match group at one step.
+struct Clash {
+    steps: Bits,
+    group: Labels,
+    series: [Labels; 2],
+}
+
+/// How the result is named and made.
+struct Joiner<'c> {
+    call: &'c JoinCall,
+    /// Names are marked rather than dropped.
+    delayed: bool,
+}
+
+impl Evaluator<'_> {
+    pub(super) fn matched(&self, call: &JoinCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
+        let joiner = Joiner {
+            call,
+            delayed: self.options.delayed_name_removal,
+        };
+        let [lhs, rhs] = &*call.sides;
+        let (many, one) = match call.matching.cardinality {
+            Cardinality::OneToMany => (rhs, lhs),
+            _ => (lhs, rhs),
+        };
+        let held = self.n_samples.get();
+        let mut ones = MatchGroups::new(&call.matching);
+        let mut clashes = Vec::new();
+        self.vector(one, grid, &mut |series| {
+            let new = || One {
+                series: Vec::new(),
+                present: Bits::none(grid.len),
+                matched: HashMap::new(),
+            };
+            let group = ones.of(&series.labels, new);
+            if group.present.meets(series.column.present()) {
+                clashes.push(clash(group, &series, &call.matching));
+            }
+            group.present.add(series.column.present());
+            group.series.push(series);
+            Ok(())
+        })?;
+        let mut many_present = Bits::none(grid.len);
+        let mut merged = Merged::new();
+        let mut failure = None;
+        self.vector(many, grid, &mut |series| {
+            many_present.add(series.column.present());
+            let joined = match ones.get(&series.labels) {
+                Some(one) => joiner.join(&series, one, grid.len, &mut merged),
+                None => Ok(()),
+            };
+            match joined {
+                // That the one side is not one is told before anything else, if it matters.
+                Err(error) if !clashes.is_empty() => {
+                    failure.get_or_insert(error);
+                    Ok(())
+                }
+                joined => joined,
+            }
+        })?;
+        // Where the other side has nothing at all, nobody asks.
+        let first = |clash: &Clash| {
+            let mut steps = clash.steps.clone();
+            steps.keep(&many_present);
+            steps.first()
+        };
+        if let Some(clash) = clashes
+            .iter()
+            .filter(|clash| first(clash).is_some())
+            .min_by_key(|clash| first(clash))
+        {
+            return Err(joiner.duplicate(clash));
+        }
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let list = merged.into_series();
+        self.hold_only(held, list.iter().map(|s| s.column.count()).sum())?;
+        list.into_iter().try_for_each(sink)
+    }
+}
+
+fn clash(group: &One, series: &EvalSeries, matching: &VectorMatching) -> Clash {
+    let present = series.column.present();
+    let other = group
+        .series
+        .iter()
+        .find(|other| other.column.present().meets(present))
+        .expect("some series of the group is present at a step at which the group is");
+    let mut steps = other.column.present().clone();
+    steps.keep(present);
+    Clash {
+        steps,
+        group: signature(matching, &series.labels),
+        series: [other.labels.clone(), series.labels.clone()],
+    }
+}
+
+impl Joiner<'_> {
+    fn duplicate(&self, clash: &Clash) -> EvalError {
+        let mut series = clash.series.each_ref().map(Labels::to_string);
+        series.sort();
+        EvalError::DuplicateSeries {
+            group: clash.group.clone(),
+            side: match self.call.matching.cardinality {
+                Cardinality::OneToMany => Side::Left,
+                _ => Side::Right,
+            },
+            series: Box::new(series),
+        }
+    }
+
+    /// Joins a series of the many with its match group.
+    fn join(&self, many: &EvalSeries, group: &mut One, len: usize, merged: &mut Merged) -> Flow {
+        let JoinCall {
+            op,
+            matching,
+            return_bool,
+            ..
+        } = self.call;
+        let swapped = matching.cardinality == Cardinality::OneToMany;
+        let f = vector_operator(*op, *return_bool);
+        let One {
+            series, matched, ..
+        } = group;
+        for one in series {
+            let mut both = many.column.present().clone();
+            both.keep(one.column.present());
+            if both.is_none() {
+                continue;
+            }
+            let labels = self.labels(&many.labels, &one.labels);
+            self.note_match(matched, &labels, &both, len)?;
+            let mut column = Column::empty(len);
+            for i in both.iter() {
+                let (Some(a), Some(b)) = (many.column.get(i), one.column.get(i)) else {
+                    continue;
+                };
+                let value = if swapped { f(b, a) } else { f(a, b) };
+                if let Some(value) = value {
+                    column.set(i, value);
+                }
+            }
+            if !column.is_empty() {
+                merged.add(EvalSeries {
+                    labels,
+                    drop_name: *return_bool,
+                    column,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that a match group gives no result twice at a step.
+    fn note_match(
+        &self,
+        matched: &mut HashMap<Labels, Bits>,
+        labels: &Labels,
+        steps: &Bits,
+        len: usize,
+    ) -> Flow {
+        let (key, error) = match self.call.matching.cardinality {
+            Cardinality::OneToOne => (Labels::empty(), EvalError::ImplicitManyToOne),
+            _ => (labels.clone(), EvalError::AmbiguousGrouping),
+        };
+        let before = matched.entry(key).or_insert_with(|| Bits::none(len));
+        if before.meets(steps) {
+            return Err(error);
+        }
+        before.add(steps);
+        Ok(())
+    }
+
+    /// The labels of the result.
+    ///
+    /// Source: `resultMetric` in Prometheus, `promql/engine.go`.
+    fn labels(&self, many: &Labels, one: &Labels) -> Labels {
+        let JoinCall {
+            op,
+            matching,
+            return_bool,
+            ..
+        } = self.call;
+        let arithmetic = drops_name(*op, false);
+        let labels = match arithmetic || (*return_bool && !self.delayed) {
+            true => without_metadata(many),
+            false => many.clone(),
+        };
+        let listed = |name: &str| matching.labels.iter().any(|l| l == name);
+        let labels = match (matching.cardinality, matching.on) {
+            (Cardinality::OneToOne, true) => labels.filtered(listed),
+            (Cardinality::OneToOne, false) => labels.filtered(|name| !listed(name)),
+            _ => labels,
+        };
+        if matching.include.is_empty() {
+            return labels;
+        }
+        let mut builder: LabelsBuilder = labels.to_builder();
+        for name in &matching.include {
+            builder.set(name, one.value(name));
+        }
+        builder.build()
+    }
+}

@@ -1,0 +1,11 @@
+//! Functions of instant vectors and scalars, one file a family.
+mod buckets;
+pub(crate) mod date;
+mod histogram;
+mod labels;
+pub(crate) mod math;
+mod natural;
+mod simple;
+mod sort;
+
+pub(crate) use sort::LabelOrder;

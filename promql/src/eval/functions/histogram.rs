@@ -1,0 +1,223 @@
+//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction` over classic buckets.
+use foldhash::{HashMap, HashMapExt};
+use model::{BUCKET_LABEL, Labels};
+
+use super::buckets::{Bucket, Repair, fraction, quantile};
+use crate::{
+    annotations::{Extent, Note},
+    ast::Span,
+    error::EvalError,
+    eval::{
+        Evaluator, Flow, Sink,
+        bits::Bits,
+        column::{Column, EvalSeries, Grid},
+        merge::{Merged, without_metadata},
+    },
+    number::open_metrics,
+    plan::tree::{BucketQuestion, ScalarOp, VectorOp},
+};
+
+/// The buckets of one histogram at all steps.
+struct Histogram {
+    /// Its labels but `le`.
+    labels: Labels,
+    /// Upper bounds and counts.
+    buckets: Vec<(f64, Column)>,
+}
+
+impl Histogram {
+    /// The buckets that there are at step `i`, lowest bound first.
+    fn at(&self, i: usize, buckets: &mut Vec<Bucket>) {
+        buckets.clear();
+        buckets.extend(self.buckets.iter().filter_map(|(upper, counts)| {
+            let count = counts.get(i)?;
+            Some(Bucket {
+                upper: *upper,
+                count,
+            })
+        }));
+        buckets.sort_by(|a, b| a.upper.total_cmp(&b.upper));
+    }
+}
+
+impl Evaluator<'_> {
+    /// Holds all buckets.
+    pub(in crate::eval) fn buckets(
+        &self,
+        question: &BucketQuestion,
+        arg: &VectorOp,
+        arg_span: &Span,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Flow {
+        let held = self.n_samples.get();
+        let mut merged = Merged::new();
+        match question {
+            BucketQuestion::Quantile(q, span) => {
+                let qs = self.quantile_param(q, span, grid)?;
+                let histograms = self.histograms(arg, arg_span, grid)?;
+                for histogram in &histograms {
+                    let column = self.quantiles_of(histogram, &qs, arg_span, grid);
+                    merged.add(self.answer(histogram.labels.clone(), column))?;
+                }
+            }
+            BucketQuestion::Quantiles(label, params) => {
+                let params: Vec<Vec<f64>> = params
+                    .iter()
+                    .map(|(q, span)| self.quantile_param(q, span, grid))
+                    .collect::<Result<_, _>>()?;
+                let histograms = self.histograms(arg, arg_span, grid)?;
+                for (qs, histogram) in params
+                    .iter()
+                    .flat_map(|qs| histograms.iter().map(move |histogram| (qs, histogram)))
+                {
+                    let column = self.quantiles_of(histogram, qs, arg_span, grid);
+                    for (q, column) in by_quantile(qs, &column, grid.len) {
+                        let labels = histogram.labels.with(label, &open_metrics(q));
+                        merged.add(self.answer(labels, column))?;
+                    }
+                }
+            }
+            BucketQuestion::Fraction([lower, upper]) => {
+                let lower = self.scalar(lower, grid)?;
+                let upper = self.scalar(upper, grid)?;
+                for histogram in self.histograms(arg, arg_span, grid)? {
+                    let column = column_of(&histogram, grid, |i, buckets| {
+                        fraction(lower[i], upper[i], buckets)
+                    });
+                    merged.add(self.answer(histogram.labels, column))?;
+                }
+            }
+        }
+        let list = merged.into_series();
+        self.hold_only(held, list.iter().map(|s| s.column.count()).sum())?;
+        list.into_iter()
+            .filter(|series| !series.column.is_empty())
+            .try_for_each(sink)
+    }
+
+    /// The quantiles that are asked for; says so if one is none.
+    fn quantile_param(&self, q: &ScalarOp, span: &Span, grid: Grid) -> Result<Vec<f64>, EvalError> {
+        let qs = self.scalar(q, grid)?;
+        let mut last = None;
+        for q in qs.iter().filter(|q| !(0.0..=1.0).contains(*q)) {
+            if last != Some(q.to_bits()) {
+                self.annotate(Note::InvalidQuantile(*q), span);
+            }
+            last = Some(q.to_bits());
+        }
+        Ok(qs)
+    }
+
+    fn histograms(
+        &self,
+        arg: &VectorOp,
+        arg_span: &Span,
+        grid: Grid,
+    ) -> Result<Vec<Histogram>, EvalError> {
+        let mut places: HashMap<Labels, usize> = HashMap::new();
+        let mut list: Vec<Histogram> = Vec::new();
+        self.vector(arg, grid, &mut |series| {
+            let bound = series.labels.value(BUCKET_LABEL);
+            let Ok(upper) = bound.parse::<f64>() else {
+                let note = Note::BadBucketLabel {
+                    metric: self.metric_told(&series.labels),
+                    value: bound.to_owned(),
+                };
+                self.annotate(note, arg_span);
+                return Ok(());
+            };
+            let labels = series.labels.without(BUCKET_LABEL);
+            let place = *places.entry(labels).or_insert_with_key(|labels| {
+                list.push(Histogram {
+                    labels: labels.clone(),
+                    buckets: Vec::new(),
+                });
+                list.len() - 1
+            });
+            list[place].buckets.push((upper, series.column));
+            Ok(())
+        })?;
+        Ok(list)
+    }
+
+    fn quantiles_of(
+        &self,
+        histogram: &Histogram,
+        qs: &[f64],
+        arg_span: &Span,
+        grid: Grid,
+    ) -> Column {
+        column_of(histogram, grid, |i, buckets| {
+            let (value, repair) = quantile(qs[i], buckets);
+            if let Some(Repair { buckets, max_diff }) = repair {
+                let note = Note::ForcedMonotonicity {
+                    metric: self.metric_told(&histogram.labels),
+                    extent: Extent {
+                        times: (grid.time(i), grid.time(i)),
+                        buckets,
+                        max_diff,
+                        n_samples: 1,
+                    },
+                };
+                self.annotate(note, arg_span);
+            }
+            value
+        })
+    }
+
+    /// The metric's name in annotations; without delayed removal it counts as dropped.
+    fn metric_told(&self, labels: &Labels) -> String {
+        match self.options.delayed_name_removal {
+            true => labels.metric_name().to_owned(),
+            false => String::new(),
+        }
+    }
+
+    fn answer(&self, labels: Labels, column: Column) -> EvalSeries {
+        EvalSeries {
+            labels: match self.options.delayed_name_removal {
+                true => labels,
+                false => without_metadata(&labels),
+            },
+            drop_name: true,
+            column,
+        }
+    }
+}
+
+/// The answer of `f` at each step that has a bucket.
+fn column_of(
+    histogram: &Histogram,
+    grid: Grid,
+    f: impl Fn(usize, &mut Vec<Bucket>) -> f64,
+) -> Column {
+    let mut present = Bits::none(grid.len);
+    for (_, counts) in &histogram.buckets {
+        present.add(counts.present());
+    }
+    let mut column = Column::empty(grid.len);
+    let mut buckets = Vec::new();
+    for i in present.iter() {
+        histogram.at(i, &mut buckets);
+        column.set(i, f(i, &mut buckets));
+    }
+    column
+}
+
+/// The parts of a column at which each quantile was asked for; most often there is one.
+fn by_quantile(qs: &[f64], column: &Column, len: usize) -> Vec<(f64, Column)> {
+    let mut list: Vec<(f64, Column)> = Vec::new();
+    for (i, value) in column.iter() {
+        let like = |(q, _): &&mut (f64, Column)| *q == qs[i] || (q.is_nan() && qs[i].is_nan());
+        match list.iter_mut().find(like) {
+            Some((_, part)) => part.set(i, value),
+            None => {
+                let mut part = Column::empty(len);
+                part.set(i, value);
+                list.push((qs[i], part));
+            }
+        }
+    }
+    list
+}

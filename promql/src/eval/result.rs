@@ -1,0 +1,135 @@
+//! The result of a whole query.
+use std::num::NonZeroU64;
+
+use model::{Labels, Sample, Series, Steps, Timestamp};
+
+use super::{
+    Evaluator,
+    column::{Column, EvalSeries, Grid},
+    merge::{Merged, without_metadata},
+};
+use crate::{
+    error::EvalError,
+    plan::{
+        Plan,
+        tree::{MatrixOp, Root},
+    },
+    value::{QueryValue, VectorSample},
+};
+
+impl From<Steps> for Grid {
+    fn from(steps: Steps) -> Self {
+        let step = match steps {
+            Steps::Instant(_) => 1,
+            Steps::Range { step, .. } => i64::try_from(NonZeroU64::get(step)).unwrap_or(i64::MAX),
+        };
+        Self {
+            start: steps.start().as_millis(),
+            step,
+            len: steps.count(),
+        }
+    }
+}
+
+impl Evaluator<'_> {
+    pub(super) fn root(&self, plan: &Plan) -> Result<QueryValue, EvalError> {
+        let grid = Grid::from(plan.steps);
+        let at = plan.steps.start();
+        let instant = matches!(plan.steps, Steps::Instant(_));
+        match &plan.root {
+            Root::String(text) => Ok(QueryValue::String {
+                at,
+                text: text.clone(),
+            }),
+            Root::Scalar(op) => {
+                let column = Column::full(self.scalar(op, grid)?);
+                Ok(match instant.then(|| column.get(0)).flatten() {
+                    Some(value) => QueryValue::Scalar(Sample { at, value }),
+                    None => QueryValue::Matrix(vec![Series {
+                        labels: Labels::empty(),
+                        samples: samples(&column, grid),
+                    }]),
+                })
+            }
+            Root::Vector(op) => {
+                let mut list = Vec::new();
+                self.vector(op, grid, &mut |series| {
+                    list.push(series);
+                    Ok(())
+                })?;
+                let mut list = self.named(list)?;
+                if !instant || !op.is_ordered() {
+                    list.sort_by(|a, b| a.labels.cmp(&b.labels));
+                }
+                Ok(match instant {
+                    true => {
+                        QueryValue::Vector(list.into_iter().filter_map(|s| only(s, at)).collect())
+                    }
+                    false => QueryValue::Matrix(
+                        list.into_iter()
+                            .map(|series| Series {
+                                samples: samples(&series.column, grid),
+                                labels: series.labels,
+                            })
+                            .collect(),
+                    ),
+                })
+            }
+            Root::Matrix(op) => self.windows_at_once(op, grid).map(QueryValue::Matrix),
+        }
+    }
+
+    /// Drops the names that were marked.
+    fn named(&self, list: Vec<EvalSeries>) -> Result<Vec<EvalSeries>, EvalError> {
+        if !self.options.delayed_name_removal {
+            return Ok(list);
+        }
+        let mut merged = Merged::new();
+        for mut series in list {
+            if series.drop_name {
+                series.labels = without_metadata(&series.labels);
+            }
+            merged.add(series)?;
+        }
+        Ok(merged.into_series())
+    }
+
+    /// The samples of the one window of an instant query.
+    fn windows_at_once(&self, op: &MatrixOp, grid: Grid) -> Result<Vec<Series>, EvalError> {
+        let end = op.reference.time(grid.start);
+        let start = end.saturating_sub(op.range.as_millis());
+        let mut list = Vec::new();
+        self.samples(op, grid, &mut |labels, drop_name, samples| {
+            let inside = |s: &&Sample| s.at.as_millis() > start && s.at.as_millis() <= end;
+            let samples: Vec<Sample> = samples.iter().filter(inside).copied().collect();
+            self.hold(samples.len())?;
+            if !samples.is_empty() {
+                let labels = match drop_name {
+                    true => without_metadata(labels),
+                    false => labels.clone(),
+                };
+                list.push(Series { labels, samples });
+            }
+            Ok(())
+        })?;
+        list.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Ok(list)
+    }
+}
+
+/// The values of a column with their times.
+pub(super) fn samples(column: &Column, grid: Grid) -> Vec<Sample> {
+    let sample = |(i, value)| Sample {
+        at: Timestamp::from_millis(grid.time(i)),
+        value,
+    };
+    column.iter().map(sample).collect()
+}
+
+fn only(series: EvalSeries, at: Timestamp) -> Option<VectorSample> {
+    let value = series.column.get(0)?;
+    Some(VectorSample {
+        labels: series.labels,
+        sample: Sample { at, value },
+    })
+}

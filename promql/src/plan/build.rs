@@ -1,0 +1,341 @@
+//! Turns each kind of expression into its operator.
+use model::{Millis, Steps};
+
+use super::{
+    QueryOptions,
+    invariant::is_invariant,
+    selections::{Bounds, Selections, one_name},
+    tree::{
+        AggregateCall, AggregateParam, InstantSelect, JoinCall, MatrixOp, Reference, Root,
+        SampleSource, ScalarOp, VectorOp,
+    },
+};
+use crate::{
+    ast::{
+        Aggregate, AggregateOp, At, Binary, Cardinality, Expr, MatrixSelector, Node, Sign,
+        Subquery, TimeModifiers, Unary, ValueType, VectorMatching, VectorSelector,
+    },
+    error::EvalError,
+    eval::arithmetic::scalar_operator,
+};
+
+/// The type of the value of `expr`.
+pub(super) fn value_type(expr: &Expr) -> ValueType {
+    match &expr.node {
+        Node::Number(_) => ValueType::Scalar,
+        Node::String(_) => ValueType::String,
+        Node::VectorSelector(_) | Node::Aggregate(_) => ValueType::Vector,
+        Node::MatrixSelector(_) | Node::Subquery(_) => ValueType::Matrix,
+        Node::Call(call) => call.function.returns,
+        Node::Binary(binary) => match (value_type(&binary.lhs), value_type(&binary.rhs)) {
+            (ValueType::Scalar, ValueType::Scalar) => ValueType::Scalar,
+            _ => ValueType::Vector,
+        },
+        Node::Unary(Unary { expr, .. }) | Node::Paren(expr) => value_type(expr),
+    }
+}
+
+/// What stands inside of all parentheses.
+pub(super) fn unwrapped(expr: &Expr) -> &Expr {
+    match &expr.node {
+        Node::Paren(inner) => unwrapped(inner),
+        _ => expr,
+    }
+}
+
+/// Where in the query an expression stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The times at which it is evaluated.
+    pub(super) bounds: Bounds,
+    /// It is evaluated once, as a part of what surrounds it.
+    pub(super) once: bool,
+}
+
+/// The state of planning: the selections so far.
+pub(super) struct Planner<'a> {
+    pub(super) steps: Steps,
+    pub(super) options: &'a QueryOptions,
+    pub(super) selections: Selections,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(steps: Steps, options: &'a QueryOptions) -> Self {
+        Self {
+            steps,
+            options,
+            selections: Selections::default(),
+        }
+    }
+
+    /// The end that was asked for, which may lie after the last step.
+    pub(super) fn end(&self) -> i64 {
+        match self.steps {
+            Steps::Instant(at) => at.as_millis(),
+            Steps::Range { range, .. } => range.end().as_millis(),
+        }
+    }
+
+    pub(super) fn root(&mut self, expr: &Expr) -> Result<Root, EvalError> {
+        let place = Place {
+            bounds: Bounds {
+                first: self.steps.start().as_millis(),
+                last: self.steps.last().as_millis(),
+            },
+            once: false,
+        };
+        Ok(match value_type(expr) {
+            ValueType::Scalar => Root::Scalar(self.scalar(expr, place)?),
+            ValueType::String => Root::String(string("query", expr)?.to_owned()),
+            ValueType::Vector => Root::Vector(self.vector(expr, place)?),
+            ValueType::Matrix => Root::Matrix(self.matrix(expr, place)?),
+        })
+    }
+
+    /// The operator of a scalar.
+    pub(super) fn scalar(&mut self, expr: &Expr, place: Place) -> Result<ScalarOp, EvalError> {
+        let expr = unwrapped(expr);
+        if let Node::Number(value) = expr.node {
+            return Ok(ScalarOp::Number(value));
+        }
+        let (inner, once) = entered(expr, place);
+        let op = match &expr.node {
+            Node::Unary(unary) => {
+                let arg = self.scalar(&unary.expr, inner)?;
+                match unary.sign {
+                    Sign::Plus => arg,
+                    Sign::Minus => ScalarOp::Map(|v| -v, Box::new(arg)),
+                }
+            }
+            Node::Binary(binary) => {
+                let sides = [
+                    self.scalar(&binary.lhs, inner)?,
+                    self.scalar(&binary.rhs, inner)?,
+                ];
+                ScalarOp::Binary(scalar_operator(binary.op), Box::new(sides))
+            }
+            Node::Call(call) => self.scalar_call(call, inner)?,
+            _ => return Err(type_error("scalar expression", ValueType::Scalar, expr)),
+        };
+        Ok(match once {
+            true => ScalarOp::Once(Box::new(op)),
+            false => op,
+        })
+    }
+
+    /// The operator of an instant vector.
+    pub(super) fn vector(&mut self, expr: &Expr, place: Place) -> Result<VectorOp, EvalError> {
+        let expr = unwrapped(expr);
+        let (inner, once) = entered(expr, place);
+        let op = match &expr.node {
+            Node::VectorSelector(selector) => VectorOp::Select(self.select(selector, inner)),
+            Node::Call(call) => self.vector_call(call, expr, inner)?,
+            Node::Aggregate(aggregate) => VectorOp::Aggregate(self.aggregate(aggregate, inner)?),
+            Node::Binary(binary) => self.binary(binary, inner)?,
+            Node::Unary(unary) => {
+                let arg = self.vector(&unary.expr, inner)?;
+                match unary.sign {
+                    Sign::Plus => arg,
+                    Sign::Minus => VectorOp::Negate(Box::new(arg)),
+                }
+            }
+            _ => return Err(type_error("vector expression", ValueType::Vector, expr)),
+        };
+        Ok(match once {
+            true => VectorOp::Once(Box::new(op)),
+            false => op,
+        })
+    }
+
+    /// The operator of a range vector.
+    pub(super) fn matrix(&mut self, expr: &Expr, place: Place) -> Result<MatrixOp, EvalError> {
+        let expr = unwrapped(expr);
+        match &expr.node {
+            Node::MatrixSelector(matrix) => Ok(self.range_select(matrix, expr, place)),
+            Node::Subquery(subquery) => self.subquery(subquery, place),
+            _ => Err(type_error("range expression", ValueType::Matrix, expr)),
+        }
+    }
+
+    pub(super) fn select(&mut self, selector: &VectorSelector, place: Place) -> InstantSelect {
+        let reference = self.reference(selector.time);
+        let lookback = self.options.lookback_delta;
+        let times = place.bounds.through(reference);
+        InstantSelect {
+            selection: self
+                .selections
+                .add(&selector.matchers, times, lookback.as_millis()),
+            reference,
+            lookback,
+            one_name: one_name(&selector.matchers),
+        }
+    }
+
+    fn range_select(&mut self, matrix: &MatrixSelector, expr: &Expr, place: Place) -> MatrixOp {
+        let reference = self.reference(matrix.selector.time);
+        let times = place.bounds.through(reference);
+        let matchers = &matrix.selector.matchers;
+        MatrixOp {
+            samples: SampleSource::Select {
+                selection: self
+                    .selections
+                    .add(matchers, times, matrix.range.as_millis()),
+                one_name: one_name(matchers),
+            },
+            range: matrix.range,
+            reference,
+            span: expr.span.clone(),
+        }
+    }
+
+    fn subquery(&mut self, subquery: &Subquery, place: Place) -> Result<MatrixOp, EvalError> {
+        let reference = self.reference(subquery.time);
+        let step = subquery.step.unwrap_or(self.options.subquery_step);
+        let step = step.as_millis().max(1);
+        let times = place.bounds.through(reference);
+        let inner = Place {
+            bounds: times.subquery(subquery.range.as_millis(), step),
+            once: false,
+        };
+        Ok(MatrixOp {
+            samples: SampleSource::Subquery {
+                expr: Box::new(self.vector(&subquery.expr, inner)?),
+                step,
+            },
+            range: subquery.range,
+            reference,
+            // Prometheus evaluates subqueries apart and forgets where they stood.
+            span: 0..0,
+        })
+    }
+
+    fn aggregate(&mut self, call: &Aggregate, place: Place) -> Result<AggregateCall, EvalError> {
+        let param = match (&call.param, call.op) {
+            (None, _) => AggregateParam::None,
+            (Some(param), AggregateOp::CountValues) => {
+                let label = string("count_values", param)?;
+                if label.is_empty() {
+                    return Err(EvalError::LabelName(label.to_owned()));
+                }
+                AggregateParam::Label(label.to_owned())
+            }
+            (Some(param), _) => {
+                let span = unwrapped(param).span.clone();
+                AggregateParam::Scalar(self.scalar(param, place)?, span)
+            }
+        };
+        Ok(AggregateCall {
+            op: call.op,
+            grouping: call.grouping.clone(),
+            param,
+            arg: Box::new(self.vector(&call.expr, place)?),
+        })
+    }
+
+    fn binary(&mut self, binary: &Binary, place: Place) -> Result<VectorOp, EvalError> {
+        let (lhs, rhs) = (&*binary.lhs, &*binary.rhs);
+        let (vector, scalar, scalar_first) = match (value_type(lhs), value_type(rhs)) {
+            (ValueType::Vector, ValueType::Scalar) => (lhs, rhs, false),
+            (ValueType::Scalar, ValueType::Vector) => (rhs, lhs, true),
+            (ValueType::Vector, ValueType::Vector) => {
+                let sides = [self.vector(lhs, place)?, self.vector(rhs, place)?];
+                return Ok(VectorOp::Join(JoinCall {
+                    op: binary.op,
+                    matching: binary
+                        .matching
+                        .clone()
+                        .unwrap_or_else(|| all_labels(binary)),
+                    return_bool: binary.return_bool,
+                    sides: Box::new(sides),
+                }));
+            }
+            (ValueType::Vector | ValueType::Scalar, _) => {
+                return Err(type_error("binary expression", ValueType::Vector, rhs));
+            }
+            _ => return Err(type_error("binary expression", ValueType::Vector, lhs)),
+        };
+        // In the order of the text, so that selections come in it.
+        let (vector, scalar) = match scalar_first {
+            true => {
+                let scalar = self.scalar(scalar, place)?;
+                (self.vector(vector, place)?, scalar)
+            }
+            false => (self.vector(vector, place)?, self.scalar(scalar, place)?),
+        };
+        Ok(VectorOp::WithScalar {
+            op: binary.op,
+            vector: Box::new(vector),
+            scalar,
+            scalar_first,
+            return_bool: binary.return_bool,
+        })
+    }
+
+    fn reference(&self, time: TimeModifiers) -> Reference {
+        Reference {
+            at: time.at.map(|at| match at {
+                At::Instant(at) => at.as_millis(),
+                At::Start => self.steps.start().as_millis(),
+                At::End => self.end(),
+            }),
+            offset: time.offset.as_millis(),
+        }
+    }
+
+    /// The distance of the query's steps, in seconds; an instant query has none.
+    pub(super) fn step_seconds(&self) -> f64 {
+        match self.steps {
+            Steps::Range { range, step } if range.start() != range.end() => {
+                Millis::new(i64::try_from(step.get()).unwrap_or(i64::MAX)).as_seconds()
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// The place of an expression's parts, and whether it is itself to be evaluated once.
+fn entered(expr: &Expr, place: Place) -> (Place, bool) {
+    let once = !place.once && is_invariant(expr);
+    // Its one evaluation is at the first step.
+    let last = match once {
+        true => place.bounds.first,
+        false => place.bounds.last,
+    };
+    let inner = Place {
+        bounds: Bounds {
+            first: place.bounds.first,
+            last,
+        },
+        once: place.once || once,
+    };
+    (inner, once)
+}
+
+/// The matching of an operator that names none.
+fn all_labels(binary: &Binary) -> VectorMatching {
+    VectorMatching {
+        cardinality: match binary.op.is_set() {
+            true => Cardinality::ManyToMany,
+            false => Cardinality::OneToOne,
+        },
+        on: false,
+        labels: Vec::new(),
+        include: Vec::new(),
+    }
+}
+
+/// The text of a string literal.
+pub(super) fn string<'e>(context: &'static str, expr: &'e Expr) -> Result<&'e str, EvalError> {
+    match &unwrapped(expr).node {
+        Node::String(text) => Ok(text),
+        _ => Err(type_error(context, ValueType::String, expr)),
+    }
+}
+
+pub(super) fn type_error(context: &'static str, expected: ValueType, expr: &Expr) -> EvalError {
+    EvalError::Type {
+        context,
+        expected,
+        found: value_type(expr),
+    }
+}

@@ -1,0 +1,250 @@
+//! The typed operators that a plan is made of.
+use model::{Labels, Millis};
+
+use crate::{
+    ast::{AggregateOp, BinaryOp, Grouping, Span, VectorMatching},
+    eval::{functions::LabelOrder, range::RangeFunction},
+};
+
+/// The whole of a query, by the type of its value.
+#[derive(Clone, Debug)]
+pub(crate) enum Root {
+    Scalar(ScalarOp),
+    String(String),
+    Vector(VectorOp),
+    Matrix(MatrixOp),
+}
+
+/// How the time that a selector looks at follows from the time of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Reference {
+    /// The time in place of the step's own, in milliseconds.
+    pub(crate) at: Option<i64>,
+    /// Milliseconds into the past.
+    pub(crate) offset: i64,
+}
+
+impl Reference {
+    /// The time looked at from a step at `time`.
+    pub(crate) fn time(self, time: i64) -> i64 {
+        self.at.unwrap_or(time).saturating_sub(self.offset)
+    }
+}
+
+/// The latest sample of each series.
+#[derive(Clone, Debug)]
+pub(crate) struct InstantSelect {
+    pub(crate) selection: usize,
+    pub(crate) reference: Reference,
+    pub(crate) lookback: Millis,
+    /// All series have one metric name.
+    pub(crate) one_name: bool,
+}
+
+/// One number for each step.
+#[derive(Clone, Debug)]
+pub(crate) enum ScalarOp {
+    Number(f64),
+    /// The time of the step, in seconds.
+    Time,
+    /// The value of the only series.
+    FromVector(Box<VectorOp>),
+    Map(fn(f64) -> f64, Box<ScalarOp>),
+    Binary(fn(f64, f64) -> f64, Box<[ScalarOp; 2]>),
+    /// The value at the first step, at every step.
+    Once(Box<ScalarOp>),
+}
+
+/// A window of samples a series for each step.
+#[derive(Clone, Debug)]
+pub(crate) struct MatrixOp {
+    pub(crate) samples: SampleSource,
+    /// The window's width, above zero.
+    pub(crate) range: Millis,
+    pub(crate) reference: Reference,
+    /// Where annotations say that it stands.
+    pub(crate) span: Span,
+}
+
+/// Where the samples of windows come from.
+#[derive(Clone, Debug)]
+pub(crate) enum SampleSource {
+    Select {
+        selection: usize,
+        one_name: bool,
+    },
+    /// An expression on a grid of its own, in milliseconds.
+    Subquery {
+        expr: Box<VectorOp>,
+        step: i64,
+    },
+}
+
+/// A function over windows.
+#[derive(Clone, Debug)]
+pub(crate) struct RangeCall {
+    pub(crate) function: RangeFunction,
+    pub(crate) matrix: MatrixOp,
+    pub(crate) params: Vec<ScalarOp>,
+    /// The first argument of the call.
+    pub(crate) first_arg: Span,
+}
+
+/// How `label_replace` and `label_join` make labels from labels.
+#[derive(Clone, Debug)]
+pub(crate) enum LabelRule {
+    Replace {
+        destination: String,
+        replacement: String,
+        source: String,
+        pattern: regex::Regex,
+    },
+    Join {
+        destination: String,
+        separator: String,
+        sources: Vec<String>,
+    },
+}
+
+/// By what a vector is sorted.
+#[derive(Clone, Debug)]
+pub(crate) enum SortKey {
+    Value,
+    Labels(LabelOrder),
+}
+
+/// What is asked of the buckets of classic histograms.
+#[derive(Clone, Debug)]
+pub(crate) enum BucketQuestion {
+    Quantile(ScalarOp, Span),
+    Quantiles(String, Vec<(ScalarOp, Span)>),
+    Fraction([ScalarOp; 2]),
+}
+
+/// An aggregation.
+#[derive(Clone, Debug)]
+pub(crate) struct AggregateCall {
+    pub(crate) op: AggregateOp,
+    pub(crate) grouping: Grouping,
+    pub(crate) param: AggregateParam,
+    pub(crate) arg: Box<VectorOp>,
+}
+
+/// The parameter of an aggregation.
+#[derive(Clone, Debug)]
+pub(crate) enum AggregateParam {
+    None,
+    Scalar(ScalarOp, Span),
+    Label(String),
+}
+
+/// A binary operator between two vectors.
+#[derive(Clone, Debug)]
+pub(crate) struct JoinCall {
+    pub(crate) op: BinaryOp,
+    pub(crate) matching: VectorMatching,
+    pub(crate) return_bool: bool,
+    pub(crate) sides: Box<[VectorOp; 2]>,
+}
+
+/// One sample a series for each step.
+#[derive(Clone, Debug)]
+pub(crate) enum VectorOp {
+    Select(InstantSelect),
+    /// `timestamp(selector)`: the times of the samples themselves.
+    SampleTimes(InstantSelect),
+    /// `timestamp(expr)`: the times of the steps.
+    StepTimes(Box<VectorOp>),
+    Range(Box<RangeCall>),
+    AbsentOverTime(Box<MatrixOp>, Labels),
+    Absent(Box<VectorOp>, Labels),
+    FromScalar(ScalarOp),
+    Map(fn(f64) -> f64, Box<VectorOp>),
+    Clamp {
+        arg: Box<VectorOp>,
+        min: Option<ScalarOp>,
+        max: Option<ScalarOp>,
+    },
+    Round(Box<VectorOp>, ScalarOp),
+    Relabel(Box<VectorOp>, Box<LabelRule>),
+    Sort {
+        arg: Box<VectorOp>,
+        key: SortKey,
+        descending: bool,
+        span: Span,
+    },
+    Buckets {
+        question: Box<BucketQuestion>,
+        arg: Box<VectorOp>,
+        arg_span: Span,
+    },
+    /// A function of native histograms: floats give nothing.
+    Nothing(Box<VectorOp>),
+    Negate(Box<VectorOp>),
+    Aggregate(AggregateCall),
+    /// A vector and a scalar; `scalar_first` if the scalar stands before the operator.
+    WithScalar {
+        op: BinaryOp,
+        vector: Box<VectorOp>,
+        scalar: ScalarOp,
+        scalar_first: bool,
+        return_bool: bool,
+    },
+    Join(JoinCall),
+    /// The value at the first step, at every step.
+    Once(Box<VectorOp>),
+}
+
+impl VectorOp {
+    /// True if all series that come out have one metric name, or none: then dropping the name makes no two alike.
+    pub(crate) fn has_one_name(&self) -> bool {
+        match self {
+            Self::Select(select) | Self::SampleTimes(select) => select.one_name,
+            Self::Range(call) => call.matrix.has_one_name(),
+            Self::StepTimes(arg)
+            | Self::Map(_, arg)
+            | Self::Clamp { arg, .. }
+            | Self::Round(arg, _)
+            | Self::Sort { arg, .. }
+            | Self::Negate(arg)
+            | Self::WithScalar { vector: arg, .. }
+            | Self::Once(arg) => arg.has_one_name(),
+            Self::Absent(..)
+            | Self::AbsentOverTime(..)
+            | Self::FromScalar(_)
+            | Self::Nothing(_) => true,
+            Self::Aggregate(call) => match &call.grouping {
+                Grouping::By(labels) => !labels.iter().any(|l| l == model::METRIC_NAME),
+                Grouping::Without(_) => true,
+            },
+            Self::Relabel(..) | Self::Buckets { .. } | Self::Join(_) => false,
+        }
+    }
+
+    /// True if the order in which series come out is part of the result.
+    pub(crate) fn is_ordered(&self) -> bool {
+        match self {
+            Self::Sort { .. } => true,
+            Self::Aggregate(call) => matches!(call.op, AggregateOp::Topk | AggregateOp::Bottomk),
+            Self::StepTimes(arg)
+            | Self::Map(_, arg)
+            | Self::Clamp { arg, .. }
+            | Self::Round(arg, _)
+            | Self::Negate(arg)
+            | Self::Relabel(arg, _)
+            | Self::WithScalar { vector: arg, .. }
+            | Self::Once(arg) => arg.is_ordered(),
+            Self::Join(call) => call.sides[0].is_ordered(),
+            _ => false,
+        }
+    }
+}
+
+impl MatrixOp {
+    fn has_one_name(&self) -> bool {
+        match &self.samples {
+            SampleSource::Select { one_name, .. } => *one_name,
+            SampleSource::Subquery { expr, .. } => expr.has_one_name(),
+        }
+    }
+}

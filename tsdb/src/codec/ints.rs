@@ -1,0 +1,308 @@
+//! Integers of a column: differences of the best order, as runs or bit-packed.
+//!
+//! A [`Form`] says how many times neighbours are subtracted (0, 1 or 2) and how what remains is written:
+//!
+//! ```text
+//! seeds (one varint an order) | runs:   (varint value, uvarint length; 0 = up to the end)*
+//!                             | packed: (varint least, u8 width, values - least at `width` bits)* for 128 each
+//! ```
+//!
+//! All arithmetic wraps, so every sequence of 64-bit numbers comes back.
+use super::{
+    DecodeError, Reader,
+    bits::{BitReader, BitWriter},
+    put_uvarint, put_varint, uvarint_len, zigzag,
+};
+
+/// How many values share one least value and width.
+const PACK: usize = 128;
+
+/// How integers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Runs of equal values: what rarely changes.
+    Runs0,
+    /// Runs of equal differences: a regular grid, a steady counter.
+    Runs1,
+    /// Values in a narrow band.
+    Packed0,
+    /// Differences in a narrow band: counters, walks.
+    Packed1,
+    /// Differences of differences: counters under a changing load, jittered times.
+    Packed2,
+}
+
+impl Form {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Runs0,
+        Self::Runs1,
+        Self::Packed0,
+        Self::Packed1,
+        Self::Packed2,
+    ];
+
+    const fn order(self) -> usize {
+        match self {
+            Self::Runs0 | Self::Packed0 => 0,
+            Self::Runs1 | Self::Packed1 => 1,
+            Self::Packed2 => 2,
+        }
+    }
+
+    const fn is_runs(self) -> bool {
+        matches!(self, Self::Runs0 | Self::Runs1)
+    }
+
+    /// The form's number on disk.
+    pub(super) const fn tag(self) -> u8 {
+        self as u8
+    }
+
+    pub(super) fn from_tag(tag: u8) -> Option<Self> {
+        Self::ALL.get(tag as usize).copied()
+    }
+}
+
+/// The smallest form of `values`, and its length in bytes.
+pub(super) fn best(values: &[i64]) -> (Form, usize) {
+    let mut sizes = Form::ALL.into_iter().filter_map(|form| {
+        let size = size(form, values)?;
+        Some((form, size))
+    });
+    let first = sizes
+        .next()
+        .expect("runs of values can be written for any input");
+    sizes.fold(
+        first,
+        |best, next| if next.1 < best.1 { next } else { best },
+    )
+}
+
+/// The differences of neighbours, `order` times, as an iterator behind the seeds.
+fn residuals(order: usize, values: &[i64]) -> impl Iterator<Item = i64> {
+    (order..values.len()).map(move |i| match order {
+        0 => values[i],
+        1 => values[i].wrapping_sub(values[i - 1]),
+        _ => {
+            let last = values[i - 1].wrapping_sub(values[i - 2]);
+            values[i].wrapping_sub(values[i - 1]).wrapping_sub(last)
+        }
+    })
+}
+
+/// What precedes the residuals: the first value, then the first difference.
+fn seeds(order: usize, values: &[i64]) -> impl Iterator<Item = i64> {
+    (0..order).map(|i| match i {
+        0 => values[0],
+        _ => values[1].wrapping_sub(values[0]),
+    })
+}
+
+/// The length in bytes; none if there are fewer values than seeds.
+fn size(form: Form, values: &[i64]) -> Option<usize> {
+    let order = form.order();
+    if values.len() < order {
+        return None;
+    }
+    let varint = |n| uvarint_len(zigzag(n));
+    let mut size: usize = seeds(order, values).map(varint).sum();
+    if form.is_runs() {
+        each_run(order, values, |value, length| {
+            size += varint(value) + uvarint_len(length);
+        });
+    } else {
+        each_pack(order, values, |least, width, pack| {
+            size += varint(least) + 1 + (pack.len() * width as usize).div_ceil(8);
+        });
+    }
+    Some(size)
+}
+
+/// Calls `visit` with the value and length of each run; the last has length 0.
+fn each_run(order: usize, values: &[i64], mut visit: impl FnMut(i64, u64)) {
+    let mut run: Option<(i64, u64)> = None;
+    for residual in residuals(order, values) {
+        match &mut run {
+            Some((value, length)) if *value == residual => *length += 1,
+            _ => {
+                if let Some((value, length)) = run.replace((residual, 1)) {
+                    visit(value, length);
+                }
+            }
+        }
+    }
+    if let Some((value, _)) = run {
+        visit(value, 0);
+    }
+}
+
+/// Calls `visit` with least value, width in bits and values of each pack.
+fn each_pack(order: usize, values: &[i64], mut visit: impl FnMut(i64, u32, &[i64])) {
+    let mut pack = [0; PACK];
+    let mut residuals = residuals(order, values);
+    loop {
+        let mut n = 0;
+        for (place, residual) in pack.iter_mut().zip(&mut residuals) {
+            *place = residual;
+            n += 1;
+        }
+        let pack = &pack[..n];
+        let (Some(least), Some(most)) = (pack.iter().min(), pack.iter().max()) else {
+            return;
+        };
+        let width = 64 - (most.wrapping_sub(*least) as u64).leading_zeros();
+        visit(*least, width, pack);
+    }
+}
+
+/// Appends `values` in `form`, for which there are enough of them.
+pub(super) fn encode(dst: &mut Vec<u8>, form: Form, values: &[i64]) {
+    let order = form.order();
+    for seed in seeds(order, values) {
+        put_varint(dst, seed);
+    }
+    if form.is_runs() {
+        each_run(order, values, |value, length| {
+            put_varint(dst, value);
+            put_uvarint(dst, length);
+        });
+    } else {
+        each_pack(order, values, |least, width, pack| {
+            put_varint(dst, least);
+            dst.push(width as u8);
+            let mut bits = BitWriter::new(dst);
+            for value in pack {
+                bits.put(value.wrapping_sub(least) as u64, width);
+            }
+            bits.finish();
+        });
+    }
+}
+
+/// Reads `n` values in `form`; the caller bounds `n`.
+pub(super) fn decode(
+    reader: &mut Reader<'_>,
+    form: Form,
+    n: usize,
+) -> Result<Vec<i64>, DecodeError> {
+    let order = form.order();
+    if n < order {
+        return Err(reader.error("fewer values than seeds"));
+    }
+    let mut seeds = [0; 2];
+    for seed in &mut seeds[..order] {
+        *seed = reader.varint()?;
+    }
+    let mut values = Vec::with_capacity(n);
+    let mut sum = Sum::new(order, seeds, &mut values);
+    let mut left = n - order;
+    if form.is_runs() {
+        while left > 0 {
+            let value = reader.varint()?;
+            let length = match reader.count(left)? {
+                0 => left,
+                length => length,
+            };
+            (0..length).for_each(|_| sum.push(value));
+            left -= length;
+        }
+    } else {
+        while left > 0 {
+            let least = reader.varint()?;
+            let width = u32::from(reader.u8()?);
+            if width > 64 {
+                return Err(reader.error("width out of bounds"));
+            }
+            let n = left.min(PACK);
+            let mut bits = BitReader::new(reader.take((n * width as usize).div_ceil(8))?);
+            for _ in 0..n {
+                sum.push(least.wrapping_add(bits.get(width)? as i64));
+            }
+            left -= n;
+        }
+    }
+    Ok(values)
+}
+
+/// Adds residuals up again.
+struct Sum<'a> {
+    order: usize,
+    value: i64,
+    difference: i64,
+    dst: &'a mut Vec<i64>,
+}
+
+impl<'a> Sum<'a> {
+    fn new(order: usize, seeds: [i64; 2], dst: &'a mut Vec<i64>) -> Self {
+        let [first, difference] = seeds;
+        let mut value = first;
+        if order > 0 {
+            dst.push(first);
+        }
+        if order > 1 {
+            value = first.wrapping_add(difference);
+            dst.push(value);
+        }
+        Self {
+            order,
+            value,
+            difference,
+            dst,
+        }
+    }
+
+    fn push(&mut self, residual: i64) {
+        self.value = match self.order {
+            0 => residual,
+            1 => self.value.wrapping_add(residual),
+            _ => {
+                self.difference = self.difference.wrapping_add(residual);
+                self.value.wrapping_add(self.difference)
+            }
+        };
+        self.dst.push(self.value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn columns() -> impl Strategy<Value = Vec<i64>> {
+        prop_oneof![
+            prop::collection::vec(any::<i64>(), 1..300),
+            prop::collection::vec(-3i64..3, 1..300),
+            (any::<i64>(), -50i64..50, 1usize..300)
+                .prop_map(|(a, d, n)| (0..n as i64).map(|i| a.wrapping_add(i * d)).collect()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_form_gives_back_what_was_encoded(values in columns()) {
+            for form in Form::ALL {
+                let Some(size) = size(form, &values) else { continue };
+                let mut bytes = Vec::new();
+                encode(&mut bytes, form, &values);
+                prop_assert_eq!(bytes.len(), size);
+                let mut reader = Reader::new(&bytes);
+                prop_assert_eq!(decode(&mut reader, form, values.len()).unwrap(), values.clone());
+                prop_assert!(reader.finish().is_ok());
+            }
+        }
+
+        #[test]
+        fn any_bytes_decode_or_fail_without_panic(bytes: Vec<u8>, n in 0usize..1000) {
+            for form in Form::ALL {
+                let _ = decode(&mut Reader::new(&bytes), form, n);
+            }
+        }
+    }
+
+    #[test]
+    fn a_regular_grid_takes_a_few_bytes() {
+        let grid: Vec<i64> = (0..480).map(|i| 1_700_000_000_000 + i * 15_000).collect();
+        assert_eq!(best(&grid), (Form::Runs1, 6 + 3 + 1));
+    }
+}

@@ -1,0 +1,236 @@
+//! Floats of a column, bit for bit, under the smallest of several codecs.
+//!
+//! Most series are integers or short decimals: those are written as integers times a power of ten.
+//!
+//! ```text
+//! tag u8: low four bits the kind, high four bits the decimal exponent e
+//!   0..=4   integers q in the form of that number; value = q / 10^e
+//!   5..=9   the values' own bits as integers, in form kind - 5
+//!   10      xor
+//!   11      exceptions: uvarint count, (uvarint gap, u64 bits)*, then tag and body of the column with those filled in
+//!   12      divided: varint first, uvarint divisor, then tag and body of (q - first) / divisor, which is kind 0..=4
+//! ```
+use super::{
+    DecodeError, Reader,
+    ints::{self, Form},
+    put_uvarint, put_varint, uvarint_len, xor, zigzag,
+};
+
+const BITS: u8 = 5;
+const XOR: u8 = 10;
+const EXCEPTIONS: u8 = 11;
+const DIVIDED: u8 = 12;
+
+const MAX_EXPONENT: u8 = 15;
+/// Powers of ten that a float holds exactly.
+const POWERS: [f64; 16] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+/// Integers below this are floats without loss.
+const MAX_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// Values as integers over a power of ten.
+struct Scaled {
+    exponent: u8,
+    integers: Vec<i64>,
+    /// Places whose value no integer gives back; `integers` repeats the one before.
+    exceptions: Vec<usize>,
+}
+
+/// How integers are written.
+struct Plan {
+    form: Form,
+    /// First value and common divisor of the distances from it.
+    divided: Option<(i64, u64, Vec<i64>)>,
+    size: usize,
+}
+
+/// Appends `values`, of which there is at least one.
+pub(crate) fn encode(dst: &mut Vec<u8>, values: &[f64]) {
+    let scaled = scale(values);
+    let plan = scaled.as_ref().map(|s| (s, plan(&s.integers)));
+    let size = plan.as_ref().map_or(usize::MAX, |(scaled, plan)| {
+        plan.size + exceptions_size(&scaled.exceptions)
+    });
+    // What is small already is not tried further.
+    if size > 2 + values.len() / 2 {
+        let bits: Vec<i64> = values.iter().map(|v| v.to_bits() as i64).collect();
+        let (form, bits_size) = ints::best(&bits);
+        let xor_size = xor::size(values);
+        if xor_size < size && xor_size <= bits_size {
+            dst.push(XOR);
+            return xor::encode(dst, values);
+        }
+        if bits_size < size {
+            dst.push(BITS + form.tag());
+            return ints::encode(dst, form, &bits);
+        }
+    }
+    let (scaled, plan) = plan.expect("without a scale, xor or bits are smaller");
+    if !scaled.exceptions.is_empty() {
+        dst.push(EXCEPTIONS);
+        put_uvarint(dst, scaled.exceptions.len() as u64);
+        let mut next = 0;
+        for place in &scaled.exceptions {
+            put_uvarint(dst, (place - next) as u64);
+            dst.extend_from_slice(&values[*place].to_bits().to_le_bytes());
+            next = place + 1;
+        }
+    }
+    let integers = match &plan.divided {
+        None => &scaled.integers,
+        Some((first, divisor, quotients)) => {
+            dst.push(DIVIDED);
+            put_varint(dst, *first);
+            put_uvarint(dst, *divisor);
+            quotients
+        }
+    };
+    dst.push(plan.form.tag() | scaled.exponent << 4);
+    ints::encode(dst, plan.form, integers);
+}
+
+fn exceptions_size(exceptions: &[usize]) -> usize {
+    if exceptions.is_empty() {
+        return 0;
+    }
+    // A gap may take more than the byte that is reckoned here; it is a choice, no promise.
+    2 + exceptions.len() * 9
+}
+
+/// The scale under which nearly all of `values` are integers.
+fn scale(values: &[f64]) -> Option<Scaled> {
+    let mut exponent = 0;
+    let mut exceptions = Vec::new();
+    for (place, value) in values.iter().enumerate() {
+        match (exponent..=MAX_EXPONENT).find(|e| integer(*value, *e).is_some()) {
+            Some(fits) => exponent = fits,
+            None => exceptions.push(place),
+        }
+        if exceptions.len() > values.len() / 16 + 1 {
+            return None;
+        }
+    }
+    // Under the larger scale, a value that came early may be too large.
+    exceptions.clear();
+    let mut integers: Vec<i64> = Vec::with_capacity(values.len());
+    for (place, value) in values.iter().enumerate() {
+        integers.push(integer(*value, exponent).unwrap_or_else(|| {
+            exceptions.push(place);
+            integers.last().copied().unwrap_or(0)
+        }));
+    }
+    // What precedes the first good value is filled from behind.
+    let first = (0..values.len()).find(|place| !exceptions.contains(place));
+    if let Some(first) = first {
+        let value = integers[first];
+        integers[..first].fill(value);
+    }
+    (exceptions.len() <= values.len() / 16 + 1).then_some(Scaled {
+        exponent,
+        integers,
+        exceptions,
+    })
+}
+
+/// The integer that divided by `10^exponent` gives exactly the bits of `value`.
+fn integer(value: f64, exponent: u8) -> Option<i64> {
+    let power = POWERS[exponent as usize];
+    let rounded = (value * power).round();
+    let exact = rounded.abs() < MAX_INTEGER && (rounded / power).to_bits() == value.to_bits();
+    // Minus zero would come back as zero.
+    (exact && (rounded as i64 as f64).to_bits() == rounded.to_bits()).then_some(rounded as i64)
+}
+
+fn plan(integers: &[i64]) -> Plan {
+    let (form, size) = ints::best(integers);
+    let plain = Plan {
+        form,
+        divided: None,
+        size: 1 + size,
+    };
+    let first = integers[0];
+    let divisor = integers.iter().fold(0, |divisor, q| {
+        greatest_common_divisor(q.wrapping_sub(first).unsigned_abs(), divisor)
+    });
+    // Differences of integers below 2^53 fit; a divisor of 1 or of equal values helps nothing.
+    if divisor < 2 || i64::try_from(divisor).is_err() {
+        return plain;
+    }
+    let quotients: Vec<i64> = integers
+        .iter()
+        .map(|q| q.wrapping_sub(first) / divisor as i64)
+        .collect();
+    let (form, size) = ints::best(&quotients);
+    let size = 2 + uvarint_len(zigzag(first)) + uvarint_len(divisor) + size;
+    if size >= plain.size {
+        return plain;
+    }
+    Plan {
+        form,
+        divided: Some((first, divisor, quotients)),
+        size,
+    }
+}
+
+fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// Reads `n` values, at least one; the caller bounds `n`.
+pub(crate) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f64>, DecodeError> {
+    let mut tag = reader.u8()?;
+    let mut exceptions = Vec::new();
+    if tag == EXCEPTIONS {
+        let count = reader.count(n.min(reader.rest().len() / 9))?;
+        let mut next = 0;
+        for _ in 0..count {
+            let place = next + reader.count(n)?;
+            let value = f64::from_bits(reader.u64_le()?);
+            if place >= n {
+                return Err(reader.error("exception out of bounds"));
+            }
+            exceptions.push((place, value));
+            next = place + 1;
+        }
+        tag = reader.u8()?;
+    }
+    let divided = match tag {
+        DIVIDED => {
+            let (first, divisor) = (reader.varint()?, reader.uvarint()?);
+            tag = reader.u8()?;
+            Some((first, divisor as i64))
+        }
+        _ => None,
+    };
+    let (kind, exponent) = (tag & 0xf, tag >> 4);
+    let mut values = match kind {
+        XOR => xor::decode(reader, n)?,
+        _ => match Form::from_tag(kind) {
+            Some(form) => {
+                let (first, divisor) = divided.unwrap_or((0, 1));
+                let power = POWERS[exponent as usize];
+                let value = |q: i64| first.wrapping_add(q.wrapping_mul(divisor)) as f64 / power;
+                let integers = ints::decode(reader, form, n)?;
+                integers.into_iter().map(value).collect()
+            }
+            None => {
+                let form = kind.checked_sub(BITS).and_then(Form::from_tag);
+                let form = form.ok_or_else(|| reader.error("codec is not known"))?;
+                let bits = ints::decode(reader, form, n)?;
+                let value = |bits: i64| f64::from_bits(bits as u64);
+                bits.into_iter().map(value).collect::<Vec<_>>()
+            }
+        },
+    };
+    for (place, value) in exceptions {
+        values[place] = value;
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests;
