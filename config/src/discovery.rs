@@ -1,0 +1,303 @@
+//! Where targets come from.
+use std::path::Path;
+
+use model::{Labels, Millis};
+
+use crate::{
+    Error, KubernetesDiscovery,
+    decode::{Decode, Fields, Texts},
+    path::join,
+    yaml::{self, Node, Value},
+};
+
+/// Targets that share labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetGroup {
+    /// Tells the groups of one mechanism apart.
+    pub source: String,
+    /// The labels of each target; `__address__` among them.
+    pub targets: Vec<Labels>,
+    /// Labels of all of them; a target's own go before.
+    pub labels: Labels,
+}
+
+/// One way to find targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// Written in the configuration.
+    Static(Vec<TargetGroup>),
+    /// Written in files that are watched.
+    File(FileDiscovery),
+    /// Found in a Kubernetes cluster.
+    Kubernetes(Box<KubernetesDiscovery>),
+    /// A mechanism that Prometheus knows and we do not.
+    Unsupported {
+        /// The field's name: `consul_sd_configs`.
+        field: String,
+        /// Where it stands, counted from 1.
+        line: usize,
+    },
+}
+
+/// Files that hold target groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileDiscovery {
+    /// Paths, of which the last part may hold a `*`.
+    pub files: Vec<String>,
+    /// How often they are read in any case.
+    pub refresh_interval: Millis,
+}
+
+/// The mechanisms of Prometheus, without `static_configs`; all end in `_sd_configs`.
+const MECHANISMS: [&str; 36] = [
+    "aws",
+    "azure",
+    "consul",
+    "digitalocean",
+    "dns",
+    "docker",
+    "dockerswarm",
+    "ec2",
+    "ecs",
+    "elasticache",
+    "eureka",
+    "file",
+    "gce",
+    "hetzner",
+    "http",
+    "ionos",
+    "kubernetes",
+    "kuma",
+    "lightsail",
+    "linode",
+    "marathon",
+    "msk",
+    "nerve",
+    "nomad",
+    "oci",
+    "openstack",
+    "outscale",
+    "ovhcloud",
+    "puppetdb",
+    "rds",
+    "scaleway",
+    "serverset",
+    "stackit",
+    "triton",
+    "uyuni",
+    "vultr",
+];
+
+fn is_mechanism(field: &str) -> bool {
+    field == "static_configs"
+        || field
+            .strip_suffix("_sd_configs")
+            .is_some_and(|name| MECHANISMS.contains(&name))
+}
+
+impl Discovery {
+    /// Takes all mechanisms out of the fields of a section.
+    pub(crate) fn take(fields: &mut Fields<'_>) -> Result<Vec<Self>, Error> {
+        let mut found = Vec::new();
+        for (field, line, node) in fields.matching(is_mechanism) {
+            if matches!(node.value, Value::Null) {
+                continue;
+            }
+            let sections = fields.fitting(sections(field, node))?.unwrap_or_default();
+            match field {
+                "static_configs" => {
+                    let groups = each::<TargetGroup>(fields, sections)?;
+                    let numbered = groups
+                        .into_iter()
+                        .enumerate()
+                        .map(|(i, group)| TargetGroup {
+                            source: i.to_string(),
+                            ..group
+                        });
+                    let groups: Vec<_> = numbered.collect();
+                    if !groups.is_empty() {
+                        found.push(Self::Static(groups));
+                    }
+                }
+                "file_sd_configs" => {
+                    let all = each::<FileDiscovery>(fields, sections)?;
+                    found.extend(all.into_iter().map(Self::File));
+                }
+                "kubernetes_sd_configs" => {
+                    let all = each::<KubernetesDiscovery>(fields, sections)?;
+                    found.extend(all.into_iter().map(|one| Self::Kubernetes(Box::new(one))));
+                }
+                _ => found.extend(sections.iter().map(|section| Self::Unsupported {
+                    field: field.to_owned(),
+                    line: section.place.line.max(line),
+                })),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes relative paths begin at `directory`.
+    pub(crate) fn set_directory(&mut self, directory: &Path) {
+        match self {
+            Self::File(FileDiscovery { files, .. }) => {
+                files.iter_mut().for_each(|file| join(directory, file));
+            }
+            Self::Kubernetes(kubernetes) => kubernetes.set_directory(directory),
+            Self::Static(_) | Self::Unsupported { .. } => {}
+        }
+    }
+}
+
+/// The items of a list of sections, none of them null.
+fn sections<'n>(field: &str, node: &'n Node) -> Result<Vec<&'n Node>, Error> {
+    let Value::Sequence(items) = &node.value else {
+        return crate::decode::wrong_kind(node, "[]*discovery.Config");
+    };
+    match items.iter().find(|item| matches!(item.value, Value::Null)) {
+        Some(null) => {
+            let what = format!("empty or null section in {field}");
+            Err(Error::invalid(null.place.line, what))
+        }
+        None => Ok(items.iter().collect()),
+    }
+}
+
+fn each<T: Decode>(fields: &mut Fields<'_>, sections: Vec<&Node>) -> Result<Vec<T>, Error> {
+    let mut all = Vec::with_capacity(sections.len());
+    for section in sections {
+        all.extend(fields.fitting(T::decode(section))?);
+    }
+    Ok(all)
+}
+
+impl Decode for TargetGroup {
+    fn decode(node: &Node) -> Result<Self, Error> {
+        let mut fields = Fields::of(
+            node,
+            "struct { Targets []string \"yaml:\\\"targets\\\"\"; Labels model.LabelSet \"yaml:\\\"labels\\\"\" }",
+        )?;
+        let targets: Vec<String> = fields.or_default("targets")?;
+        let labels: Texts = fields.or_default("labels")?;
+        fields.finish()?;
+        if let Some(name) = labels.keys().find(|name| name.is_empty()) {
+            return Err(fields.invalid(format!("{name:?} is not a valid label name")));
+        }
+        Ok(Self {
+            source: String::new(),
+            targets: targets
+                .iter()
+                .map(|address| Labels::from_pairs([("__address__", address)]))
+                .collect(),
+            labels: labels.iter().collect(),
+        })
+    }
+}
+
+impl Decode for FileDiscovery {
+    fn decode(node: &Node) -> Result<Self, Error> {
+        let mut fields = Fields::of(node, "file.plain")?;
+        let discovery = Self {
+            files: fields.or_default("files")?,
+            refresh_interval: fields.or("refresh_interval", Millis::from_seconds(300))?,
+        };
+        fields.finish()?;
+        if discovery.files.is_empty() {
+            return Err(
+                fields.invalid("file service discovery config must contain at least one path name")
+            );
+        }
+        match discovery.files.iter().find(|file| !is_target_file(file)) {
+            Some(file) => Err(fields.invalid(format!(
+                "path name {file:?} is not valid for file discovery"
+            ))),
+            None => Ok(discovery),
+        }
+    }
+}
+
+/// True if `path` ends as JSON or YAML and has at most one `*`, in its last part.
+fn is_target_file(path: &str) -> bool {
+    let Some((stem, extension)) = path.rsplit_once('.') else {
+        return false;
+    };
+    let known = matches!(extension, "json" | "yml" | "yaml" | "JSON" | "YML" | "YAML");
+    let star_is_last = stem
+        .split_once('*')
+        .is_none_or(|(_, after)| !after.contains('/'));
+    known && star_is_last
+}
+
+/// Reads the target groups of a file of `file_sd_configs`, YAML or JSON.
+///
+/// # Errors
+/// [`Error`] if the text is no list of groups.
+pub fn parse_target_groups(text: &str) -> Result<Vec<TargetGroup>, Error> {
+    let root = yaml::parse(text)?;
+    let groups = Option::<Vec<Option<TargetGroup>>>::decode(&root)?.unwrap_or_default();
+    groups
+        .into_iter()
+        .enumerate()
+        .map(|(i, group)| {
+            let source = i.to_string();
+            group
+                .map(|group| TargetGroup { source, ..group })
+                .ok_or_else(|| {
+                    Error::invalid(
+                        root.place.line,
+                        format!("nil target group item found (index {i})"),
+                    )
+                })
+        })
+        .collect()
+}
+
+/// Checks that `address` is no URL.
+pub(crate) fn check_address(address: &str) -> Result<(), String> {
+    match address.contains('/') {
+        true => Err(format!("{address:?} is not a valid hostname")),
+        false => Ok(()),
+    }
+}
+
+/// Checks the addresses of static targets, which nothing is going to change.
+pub(crate) fn check_static_addresses(all: &[Discovery]) -> Result<(), String> {
+    all.iter()
+        .filter_map(|discovery| match discovery {
+            Discovery::Static(groups) => Some(groups),
+            _ => None,
+        })
+        .flatten()
+        .flat_map(|group| &group.targets)
+        .try_for_each(|target| check_address(target.value("__address__")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn target_files_are_yaml_or_json() {
+        let groups = parse_target_groups(r#"[{"targets": ["a:1", "b"], "labels": {"x": "y"}}]"#);
+        let [group] = <[_; 1]>::try_from(groups.unwrap()).unwrap();
+        assert_eq!(group.targets.len(), 2);
+        assert_eq!(group.targets[0].value("__address__"), "a:1");
+        assert_eq!(group.labels.value("x"), "y");
+        let error = parse_target_groups("- targets: [a]\n  label: {}\n").unwrap_err();
+        assert!(
+            error.to_string().contains("line 2: field label not found"),
+            "{error}"
+        );
+        assert_eq!(parse_target_groups("").unwrap(), []);
+        assert!(parse_target_groups("- null").is_err());
+    }
+
+    #[test]
+    fn file_names_may_hold_a_star_in_their_last_part() {
+        for good in ["a.json", "a/*.yml", "a/b*c.YAML", "a*b*.yml"] {
+            assert!(is_target_file(good), "{good}");
+        }
+        for bad in ["a", "a.txt", "*/a.yml", "a.json.bak"] {
+            assert!(!is_target_file(bad), "{bad}");
+        }
+    }
+}
