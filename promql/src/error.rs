@@ -83,6 +83,17 @@ pub enum EvalError {
     /// The ratio of `limit_ratio` is NaN.
     #[error("Ratio value is NaN")]
     RatioNan,
+    /// Two series of `info` bring different values of a label.
+    #[error("conflicting label: {0}")]
+    ConflictingLabel(String),
+    /// Two series of an info metric stand for the same target at the same time.
+    #[error("found duplicate series for info metric: existing {} @ {at}, new {} @ {at}", series[0], series[1])]
+    DuplicateInfo {
+        /// The two.
+        series: Box<[Labels; 2]>,
+        /// When, in milliseconds.
+        at: i64,
+    },
     /// A factor of `double_exponential_smoothing` lies outside its bounds.
     #[error("invalid {name} factor. Expected: 0 < {short} < 1, got: {value:.6}")]
     Factor {

@@ -104,6 +104,7 @@ impl Evaluator<'_> {
             }
             VectorOp::Round(arg, to) => self.round(arg, to, grid, sink),
             VectorOp::Relabel(arg, rule) => self.relabel(arg, rule, grid, sink),
+            VectorOp::Info(call) => self.info(call, grid, sink),
             VectorOp::Sort {
                 arg,
                 key,

@@ -117,7 +117,7 @@ impl Evaluator<'_> {
         for group in groups.list {
             let column = column(group.state);
             if !column.is_empty() {
-                self.hold(column.count())?;
+                self.hold(column.weight())?;
                 sink(EvalSeries {
                     labels: group.labels,
                     drop_name: group.drop_name,

@@ -88,6 +88,17 @@ impl Column {
         self.present.count()
     }
 
+    /// How many samples it counts for: those that it has, unless a giant grid makes what is absent costly.
+    ///
+    /// No range query has that many steps, but subqueries can: `x[1y:1s]`.
+    pub(crate) fn weight(&self) -> usize {
+        const GIANT: usize = 20_000;
+        match self.values.len() {
+            len if len > GIANT => self.count().max(len / 4),
+            _ => self.count(),
+        }
+    }
+
     /// True if no step has one.
     pub(crate) fn is_empty(&self) -> bool {
         self.present.is_none()

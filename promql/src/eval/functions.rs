@@ -2,6 +2,7 @@
 mod buckets;
 pub(crate) mod date;
 mod histogram;
+mod info;
 mod labels;
 pub(crate) mod math;
 mod natural;

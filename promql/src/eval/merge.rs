@@ -1,5 +1,7 @@
 //! Keeps the label sets of a result apart.
-use foldhash::{HashMap, HashMapExt, HashSet};
+use std::hash::BuildHasher;
+
+use foldhash::{HashMap, HashMapExt, HashSet, quality::FixedState};
 use model::{Labels, METRIC_NAME};
 
 use super::{Flow, Sink, column::EvalSeries};
@@ -32,7 +34,7 @@ impl Distinct {
     ///
     /// Told apart by a hash of 64 bits, as in Prometheus.
     pub(crate) fn add(&mut self, labels: &Labels) -> Flow {
-        match self.0.insert(labels.stable_hash()) {
+        match self.0.insert(FixedState::default().hash_one(labels)) {
             true => Ok(()),
             false => Err(EvalError::DuplicateLabelset),
         }

@@ -33,6 +33,9 @@ use crate::{
 pub(crate) use table::RangeFunction;
 use window::{Function, Window};
 
+/// How many samples are looked at between two questions whether to go on; some milliseconds' worth.
+const WORK_UNCHECKED: usize = 1 << 20;
+
 /// Takes the labels, the mark of a dropped name, and the samples of a series.
 type SampleSink<'s> = dyn FnMut(&Labels, bool, &[Sample]) -> Flow + 's;
 
@@ -51,6 +54,10 @@ impl Evaluator<'_> {
                 let Some(inner) = subquery_grid(op, *step, grid) else {
                     return Ok(());
                 };
+                // A single series of that many points would be too much.
+                if inner.len > self.options.max_samples {
+                    return Err(EvalError::TooManySamples);
+                }
                 self.vector(expr, inner, &mut |series| {
                     let samples = result::samples(&series.column, inner);
                     each(&series.labels, series.drop_name, &samples)
@@ -69,6 +76,7 @@ impl Evaluator<'_> {
     ) -> Flow {
         let (mut from, mut to) = (0, 0);
         let mut most = 0;
+        let mut work = 0;
         for (step, time) in grid.times().enumerate() {
             let end = op.reference.time(time);
             let start = end.saturating_sub(op.range.as_millis());
@@ -80,6 +88,11 @@ impl Evaluator<'_> {
             }
             if from < to {
                 most = most.max(to - from);
+                work += to - from;
+                if work > WORK_UNCHECKED {
+                    work = 0;
+                    self.check()?;
+                }
                 call(Window {
                     samples: &samples[from..to],
                     first: from,
@@ -113,8 +126,8 @@ impl Evaluator<'_> {
             if column.is_empty() {
                 return Ok(());
             }
-            self.hold(column.count())?;
-            n_out += column.count();
+            self.hold(column.weight())?;
+            n_out += column.weight();
             if call.function.wants_counter() {
                 self.doubt_counter(call, labels);
             }
@@ -208,7 +221,7 @@ impl Evaluator<'_> {
         sink: &mut Sink<'_>,
     ) -> Flow {
         let column = Column::new(vec![1.0; grid.len], present.inverse());
-        self.hold_only(held, column.count())?;
+        self.hold_only(held, column.weight())?;
         match column.is_empty() {
             true => Ok(()),
             false => sink(EvalSeries::named(labels.clone(), column)),

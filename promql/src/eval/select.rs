@@ -35,7 +35,8 @@ impl Evaluator<'_> {
         self.map_values(arg, grid, &times, sink)
     }
 
-    fn latest(
+    /// What `value` tells of the latest sample of each series.
+    pub(super) fn latest(
         &self,
         select: &InstantSelect,
         grid: Grid,
@@ -46,7 +47,7 @@ impl Evaluator<'_> {
             self.check()?;
             let column = latest_values(&series.samples, select, grid, &value);
             if !column.is_empty() {
-                self.hold(column.count())?;
+                self.hold(column.weight())?;
                 sink(EvalSeries::named(series.labels.clone(), column))?;
             }
         }

@@ -1,5 +1,5 @@
 //! Turns each kind of expression into its operator.
-use model::{Millis, Steps};
+use model::{Matcher, Millis, Steps};
 
 use super::{
     QueryOptions,
@@ -158,16 +158,23 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn select(&mut self, selector: &VectorSelector, place: Place) -> InstantSelect {
-        let reference = self.reference(selector.time);
+        self.latest(&selector.matchers, self.reference(selector.time), place)
+    }
+
+    /// The latest samples of what matches, as seen from `reference`.
+    pub(super) fn latest(
+        &mut self,
+        matchers: &[Matcher],
+        reference: Reference,
+        place: Place,
+    ) -> InstantSelect {
         let lookback = self.options.lookback_delta;
         let times = place.bounds.through(reference);
         InstantSelect {
-            selection: self
-                .selections
-                .add(&selector.matchers, times, lookback.as_millis()),
+            selection: self.selections.add(matchers, times, lookback.as_millis()),
             reference,
             lookback,
-            one_name: one_name(&selector.matchers),
+            one_name: one_name(matchers),
         }
     }
 
@@ -271,7 +278,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn reference(&self, time: TimeModifiers) -> Reference {
+    pub(super) fn reference(&self, time: TimeModifiers) -> Reference {
         Reference {
             at: time.at.map(|at| match at {
                 At::Instant(at) => at.as_millis(),

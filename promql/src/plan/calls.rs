@@ -119,6 +119,7 @@ impl Planner<'_> {
                 };
                 VectorOp::Relabel(Box::new(self.vector_arg(call, 0, place)?), Box::new(rule))
             }
+            "info" => VectorOp::Info(Box::new(self.info_call(call, place)?)),
             "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
                 self.bucket_call(call, place)?
             }

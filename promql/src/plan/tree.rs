@@ -1,5 +1,5 @@
 //! The typed operators that a plan is made of.
-use model::{Labels, Millis};
+use model::{Labels, Matcher, Millis};
 
 use crate::{
     ast::{AggregateOp, BinaryOp, Grouping, Span, VectorMatching},
@@ -121,6 +121,18 @@ pub(crate) enum BucketQuestion {
     Fraction([ScalarOp; 2]),
 }
 
+/// `info`: labels that a vector takes over from the info metrics of its targets.
+#[derive(Clone, Debug)]
+pub(crate) struct InfoCall {
+    pub(crate) arg: VectorOp,
+    /// The info series, looked at when the argument is.
+    pub(crate) infos: InstantSelect,
+    /// What the name of an info metric is like.
+    pub(crate) name_matchers: Vec<Matcher>,
+    /// The labels that are taken over, and what they are like; all, if there are none.
+    pub(crate) label_matchers: Vec<Matcher>,
+}
+
 /// An aggregation.
 #[derive(Clone, Debug)]
 pub(crate) struct AggregateCall {
@@ -167,6 +179,7 @@ pub(crate) enum VectorOp {
     },
     Round(Box<VectorOp>, ScalarOp),
     Relabel(Box<VectorOp>, Box<LabelRule>),
+    Info(Box<InfoCall>),
     Sort {
         arg: Box<VectorOp>,
         key: SortKey,
@@ -217,6 +230,7 @@ impl VectorOp {
                 Grouping::By(labels) => !labels.iter().any(|l| l == model::METRIC_NAME),
                 Grouping::Without(_) => true,
             },
+            Self::Info(call) => call.arg.has_one_name(),
             Self::Relabel(..) | Self::Buckets { .. } | Self::Join(_) => false,
         }
     }

@@ -124,7 +124,7 @@ impl Evaluator<'_> {
             let Some(column) = columns[place].take() else {
                 continue;
             };
-            self.hold(column.count())?;
+            self.hold(column.weight())?;
             sink(EvalSeries {
                 labels: series_list[place].labels.clone(),
                 drop_name: series_list[place].drop_name,

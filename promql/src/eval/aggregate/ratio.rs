@@ -34,7 +34,7 @@ impl Evaluator<'_> {
             series.column.map_steps(|i, value| {
                 is_in(place, param.values[i].clamp(-1.0, 1.0)).then_some(value)
             });
-            n_out += series.column.count();
+            n_out += series.column.weight();
             match series.column.is_empty() {
                 true => Ok(()),
                 false => sink(series),

@@ -110,7 +110,7 @@ impl Evaluator<'_> {
             return Err(error);
         }
         let list = merged.into_series();
-        self.hold_only(held, list.iter().map(|s| s.column.count()).sum())?;
+        self.hold_only(held, list.iter().map(|s| s.column.weight()).sum())?;
         list.into_iter().try_for_each(sink)
     }
 }

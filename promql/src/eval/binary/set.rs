@@ -45,7 +45,7 @@ impl Evaluator<'_> {
         self.vector(lhs, grid, &mut |mut series| {
             let group = right.get(&series.labels);
             keep(series.column.present_mut(), group.as_deref());
-            n_out += series.column.count();
+            n_out += series.column.weight();
             match series.column.is_empty() {
                 true => Ok(()),
                 false => sink(series),

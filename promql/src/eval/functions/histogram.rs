@@ -90,7 +90,7 @@ impl Evaluator<'_> {
             }
         }
         let list = merged.into_series();
-        self.hold_only(held, list.iter().map(|s| s.column.count()).sum())?;
+        self.hold_only(held, list.iter().map(|s| s.column.weight()).sum())?;
         list.into_iter()
             .filter(|series| !series.column.is_empty())
             .try_for_each(sink)

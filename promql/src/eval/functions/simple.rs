@@ -82,7 +82,7 @@ impl Evaluator<'_> {
         sink: &mut Sink<'_>,
     ) -> Flow {
         let column = Column::full(self.scalar(scalar, grid)?);
-        self.hold(column.count())?;
+        self.hold(column.weight())?;
         sink(EvalSeries::named(Labels::empty(), column))
     }
 

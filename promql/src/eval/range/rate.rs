@@ -62,7 +62,7 @@ impl Function for Extrapolated {
         }
         let change = self.change(&window);
         let (first, last) = (window.oldest(), window.newest());
-        let seconds = |from: i64, to: i64| (to - from) as f64 / 1000.0;
+        let seconds = |from: i64, to: i64| to.saturating_sub(from) as f64 / 1000.0;
         let sampled = seconds(first.at.as_millis(), last.at.as_millis());
         let mean_gap = sampled / n_gaps as f64;
         // A series that ends further from the window's end than this is taken to end within the window.

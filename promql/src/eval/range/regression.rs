@@ -15,7 +15,7 @@ fn line(window: &Window<'_>, at: i64) -> (f64, f64) {
     }
     let [mut x, mut y, mut xy, mut xx] = [Kahan::default(); 4];
     for sample in window.samples {
-        let seconds = (sample.at.as_millis() - at) as f64 / 1000.0;
+        let seconds = sample.at.as_millis().saturating_sub(at) as f64 / 1000.0;
         x = x.plus(seconds);
         y = y.plus(sample.value);
         xy = xy.plus(seconds * sample.value);
