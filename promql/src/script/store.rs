@@ -37,9 +37,19 @@ impl Store {
             .filter(|(labels, _)| Matcher::all_match(matchers, labels))
     }
 
-    /// Adds the samples of `load`; of two samples of a series at one instant the first stays.
+    /// Adds the samples of `load`; of two samples of a series at one instant the first stays. Of two lines for one
+    /// series the last counts.
     pub(super) fn load(&mut self, load: &Load) {
-        for loaded in &load.series {
+        let last: BTreeMap<&Labels, usize> = load
+            .series
+            .iter()
+            .enumerate()
+            .map(|(i, loaded)| (&loaded.labels, i))
+            .collect();
+        for (i, loaded) in load.series.iter().enumerate() {
+            if last[&loaded.labels] != i {
+                continue;
+            }
             if load.with_custom_buckets
                 && let Some(base) = histogram_of(&loaded.labels)
             {
