@@ -6,6 +6,124 @@
 //!
 //! A querier keeps nothing: membership comes from the discoverers, samples from the ingesters, rules from the rulers.
 
+mod api;
+mod args;
+mod coverage;
+mod fanout;
+mod grpc;
+mod json;
 mod merge;
+mod metrics;
+mod number;
+mod page;
+mod query;
+mod secrets;
+mod settings;
+#[cfg(test)]
+mod testing;
 
+pub use args::Args;
 pub use merge::merge;
+pub use settings::{QuerySettings, Settings};
+
+use std::{io, sync::Arc, time::Duration};
+
+use proto::v1::{self, querier_server::QuerierServer};
+use runtime::{
+    Components, Discoverers, Identity, Listener, Load, Membership, Readiness, TaskError, Tasks,
+    base_router, serve_grpc, serve_http,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{api::Api, metrics::Metrics, query::Engine};
+
+/// How long queries under way are given at shutdown.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a querier ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address cannot be listened on.
+    #[error("listen on {address}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// One of its tasks ended.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+}
+
+/// Runs a querier until `shutdown`.
+///
+/// # Errors
+/// [`Error`]
+pub async fn run(
+    settings: Settings,
+    components: Components,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let http = listen(&components, &settings.http).await?;
+    let grpc = listen(&components, &settings.grpc).await?;
+    let mut tasks = Tasks::new(shutdown);
+    let discoverers = Discoverers::new(settings.discoverers.clone(), components.channels.clone());
+    let identity = Identity {
+        id: settings.id.clone(),
+        role: v1::Role::Querier,
+        http: advertised(settings.advertised_http.as_deref(), &settings.http, &*http),
+        grpc: advertised(settings.advertised_grpc.as_deref(), &settings.grpc, &*grpc),
+        zone: String::new(),
+    };
+    let membership = Membership::start(&mut tasks, discoverers, identity, Load::default);
+
+    let mut registry = runtime::registry();
+    let metrics = Arc::new(Metrics::new(&mut registry));
+    let started = components.clock.now();
+    let engine = Engine::new(components, membership.cluster(), settings.query, metrics);
+
+    let readiness = Readiness::default();
+    let (ready, mut cluster) = (readiness.clone(), membership.cluster());
+    tasks.spawn("readiness", |stop| async move {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            // An error means that the cluster is followed no more, which ends the process elsewhere.
+            _ = cluster.wait_for(|cluster| cluster.version > 0) => ready.set(true),
+        }
+        stop.cancelled().await;
+        ready.set(false);
+        Ok::<_, TaskError>(())
+    });
+    let service = QuerierServer::new(grpc::Service(engine.clone()))
+        .max_encoding_message_size(proto::MAX_MESSAGE_BYTES);
+    let api = Arc::new(Api {
+        engine,
+        discoverers: membership.discoverers().clone(),
+        settings,
+        started,
+    });
+    let router = api::router(api).merge(base_router(Arc::new(registry), readiness));
+    tasks.spawn("http", |stop| serve_http(http, router, stop));
+    let routes = tonic::service::Routes::new(service);
+    tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));
+    Ok(tasks.run(GRACE).await?)
+}
+
+async fn listen(components: &Components, address: &str) -> Result<Box<dyn Listener>, Error> {
+    let listening = components.network.listen(address.to_owned()).await;
+    listening.map_err(|source| Error::Listen {
+        address: address.to_owned(),
+        source,
+    })
+}
+
+/// The address that others are told: the one given, or the one listened on with the port that it has.
+fn advertised(given: Option<&str>, listened: &str, listener: &dyn Listener) -> String {
+    match given {
+        Some(given) => given.to_owned(),
+        None if listened.ends_with(":0") => listener.local_addr().to_string(),
+        None => listened.to_owned(),
+    }
+}

@@ -1,0 +1,157 @@
+//! `/labels`, `/label/<name>/values` and `/series`: unions of what the ingesters know.
+use std::{collections::BTreeSet, sync::Arc};
+
+use axum::extract::{Path, State};
+use model::{Labels, TimeRange};
+use proto::v1;
+
+use super::{Answered, Api, ApiError, Params, Reply, query::TRUNCATED};
+use crate::fanout::{AskError, Ingester};
+
+/// `/api/v1/labels`
+pub(super) async fn names(State(api): State<Arc<Api>>, params: Params) -> Answered {
+    let (request, range, limit) = request(&params)?;
+    let ask = |mut ingester: Ingester| {
+        let request = request.clone();
+        async move {
+            let answer = ingester.label_names(request).await?;
+            Ok::<_, AskError>(answer.into_inner().values)
+        }
+    };
+    strings(&api, range, limit, ask).await
+}
+
+/// `/api/v1/label/<name>/values`
+pub(super) async fn values(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Answered {
+    let name = unescape(&name);
+    if name.is_empty() {
+        return Err(ApiError::bad_data("invalid label name: \"\""));
+    }
+    let (within, range, limit) = request(&params)?;
+    let request = v1::LabelValuesRequest {
+        name,
+        within: Some(within),
+    };
+    let ask = |mut ingester: Ingester| {
+        let request = request.clone();
+        async move {
+            let answer = ingester.label_values(request).await?;
+            Ok::<_, AskError>(answer.into_inner().values)
+        }
+    };
+    strings(&api, range, limit, ask).await
+}
+
+async fn strings<F>(
+    api: &Api,
+    range: TimeRange,
+    limit: Option<usize>,
+    ask: impl Fn(Ingester) -> F,
+) -> Answered
+where
+    F: Future<Output = Result<Vec<String>, AskError>> + Send + 'static,
+{
+    let asked = api.ask(range, ask).await?;
+    let warning = asked.warning();
+    let all: BTreeSet<String> = asked.answers.into_iter().flat_map(|(_, v)| v).collect();
+    let limit = limit.unwrap_or(usize::MAX);
+    let truncated = (all.len() > limit).then(|| TRUNCATED.to_owned());
+    Ok(Reply::of(|json| json.strings(all.iter().take(limit)))
+        .with_warnings(warning)
+        .with_warnings(truncated))
+}
+
+/// `/api/v1/series`
+pub(super) async fn series(State(api): State<Arc<Api>>, params: Params) -> Answered {
+    if params.all("match[]").next().is_none() {
+        return Err(ApiError::bad_data("no match[] parameter provided"));
+    }
+    let (request, range, limit) = request(&params).map_err(|error| {
+        // Prometheus names the parameter here, and not where it may be left out.
+        match error.message.starts_with("invalid parameter") {
+            true => error,
+            false => ApiError::bad_parameter("match[]", error.message),
+        }
+    })?;
+    let ask = |mut ingester: Ingester| {
+        let request = request.clone();
+        async move {
+            let answer = ingester.series(request).await?.into_inner();
+            Ok::<_, AskError>(answer.series.iter().map(Labels::from).collect::<Vec<_>>())
+        }
+    };
+    let asked = api.ask(range, ask).await?;
+    let warning = asked.warning();
+    let all: BTreeSet<Labels> = asked.answers.into_iter().flat_map(|(_, s)| s).collect();
+    let limit = limit.unwrap_or(usize::MAX);
+    let truncated = (all.len() > limit).then(|| TRUNCATED.to_owned());
+    Ok(
+        Reply::of(|json| json.array(all.iter().take(limit), |json, labels| json.labels(labels)))
+            .with_warnings(warning)
+            .with_warnings(truncated),
+    )
+}
+
+/// What the ingesters are asked, for when, and the caller's limit; one more is asked for, so that a cut shows.
+fn request(params: &Params) -> Result<(v1::LabelsRequest, TimeRange, Option<usize>), ApiError> {
+    let limit = params.limit()?;
+    let range = params.range()?;
+    let selectors = params.selectors()?;
+    let request = v1::LabelsRequest {
+        selectors: selectors
+            .iter()
+            .map(|matchers| matchers[..].into())
+            .collect(),
+        range: Some(range.into()),
+        limit: limit.map_or(0, |limit| limit as u64 + 1),
+    };
+    Ok((request, range, limit))
+}
+
+/// Reads a label's name as Grafana sends it if it is no plain one: `U__` and a code point between underscores for
+/// each other character. What does not decode is a name as it stands.
+///
+/// Source: `UnescapeName` in prometheus/common, `model/metric.go`.
+fn unescape(name: &str) -> String {
+    let decoded = name.strip_prefix("U__").and_then(|escaped| {
+        let mut text = String::with_capacity(escaped.len());
+        let mut rest = escaped;
+        while let Some(c) = rest.chars().next() {
+            rest = &rest[c.len_utf8()..];
+            if c != '_' {
+                text.push(c);
+            } else if let Some(after) = rest.strip_prefix('_') {
+                text.push('_');
+                rest = after;
+            } else {
+                let (digits, after) = rest.split_once('_')?;
+                let is_code = (1..=6).contains(&digits.len())
+                    && digits.bytes().all(|b| b.is_ascii_hexdigit());
+                let code = is_code.then(|| u32::from_str_radix(digits, 16).ok())??;
+                text.push(char::from_u32(code)?);
+                rest = after;
+            }
+        }
+        Some(text)
+    });
+    decoded.unwrap_or_else(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escaped_names_are_read() {
+        assert_eq!(unescape("job"), "job");
+        assert_eq!(unescape("U__http_2e_status"), "http.status");
+        assert_eq!(unescape("U__a__b_1f600_"), "a_b😀");
+        for broken in ["U__a_", "U__a_2x_", "U__a_d800_", "U__a_1234567_b"] {
+            assert_eq!(unescape(broken), broken);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `/query`, `/query_range` and what else takes an expression.
+use std::{num::NonZeroU64, sync::Arc};
+
+use axum::extract::State;
+use model::{Series, Steps, TimeRange};
+use promql::{QueryValue, VectorSample};
+
+use super::{Answered, Api, ApiError, Params, Reply};
+use crate::{
+    json::Json,
+    query::{Answer, Completeness, Query},
+};
+
+/// The most points of a series that one range query gives.
+const MAX_POINTS: i64 = 11_000;
+/// The warning of an answer that was cut to the caller's limit.
+pub(super) const TRUNCATED: &str = "results truncated due to limit";
+
+/// `/api/v1/query`
+pub(super) async fn instant(State(api): State<Arc<Api>>, params: Params) -> Answered {
+    let limit = params.limit()?;
+    let now = api.engine.components.clock.now();
+    let at = params.time_or("time", now)?;
+    answer(&api, &params, Steps::Instant(at), limit).await
+}
+
+/// `/api/v1/query_range`
+pub(super) async fn range(State(api): State<Arc<Api>>, params: Params) -> Answered {
+    let limit = params.limit()?;
+    let (start, end) = (params.time("start")?, params.time("end")?);
+    let range = TimeRange::new(start, end).map_err(|_| {
+        ApiError::bad_parameter("end", "end timestamp must not be before start time")
+    })?;
+    let step = params.required_duration("step")?.as_millis();
+    let step = u64::try_from(step).ok().and_then(NonZeroU64::new);
+    let step = step.ok_or_else(|| {
+        ApiError::bad_parameter(
+            "step",
+            "zero or negative query resolution step widths are not accepted. Try a positive integer",
+        )
+    })?;
+    if (end - start).as_millis() as u64 / step > MAX_POINTS as u64 {
+        return Err(ApiError::bad_data(
+            "exceeded maximum resolution of 11,000 points per timeseries. \
+             Try decreasing the query resolution (?step=XX)",
+        ));
+    }
+    answer(&api, &params, Steps::Range { range, step }, limit).await
+}
+
+async fn answer(api: &Api, params: &Params, steps: Steps, limit: Option<usize>) -> Answered {
+    let timeout = params.duration("timeout")?;
+    let lookback_delta = params.duration("lookback_delta").map_err(|error| {
+        let why = error.message.rsplit_once("\": ").map_or("", |(_, why)| why);
+        ApiError::bad_data(format!("error parsing lookback delta duration: {why}"))
+    })?;
+    let query = Query {
+        text: params.get("query").to_owned(),
+        steps,
+        timeout: timeout.map(model::Millis::to_std),
+        lookback_delta,
+        completeness: Completeness::Warned,
+    };
+    let answer = api.engine.answer(query).await?;
+    // Millions of samples take their time to be written.
+    Ok(api
+        .engine
+        .components
+        .offload
+        .run(move || reply(answer, limit))
+        .await)
+}
+
+fn reply(answer: Answer, limit: Option<usize>) -> Reply {
+    let Answer {
+        mut value,
+        mut warnings,
+        infos,
+    } = answer;
+    let limit = limit.unwrap_or(usize::MAX);
+    let n_series = match &mut value {
+        QueryValue::Vector(samples) => shorten(samples, limit),
+        QueryValue::Matrix(series) => shorten(series, limit),
+        QueryValue::Scalar(_) | QueryValue::String { .. } => 1,
+    };
+    if n_series > limit {
+        warnings.push(TRUNCATED.to_owned());
+    }
+    Reply::of(|json| write_value(json, &value))
+        .with_warnings(warnings)
+        .with_infos(infos)
+}
+
+/// Cuts `items` to `limit`; gives how many there were.
+fn shorten<T>(items: &mut Vec<T>, limit: usize) -> usize {
+    let n_items = items.len();
+    items.truncate(limit);
+    n_items
+}
+
+fn write_value(json: &mut Json, value: &QueryValue) {
+    json.object(|fields| {
+        fields.string("resultType", value.value_type().as_str());
+        let result = fields.key("result");
+        match value {
+            QueryValue::Scalar(sample) => result.sample(sample.at, sample.value),
+            QueryValue::String { at, text } => {
+                result.raw("[");
+                result.time(*at);
+                result.raw(",");
+                result.string(text);
+                result.raw("]");
+            }
+            QueryValue::Vector(samples) => result.array(samples, write_sample),
+            QueryValue::Matrix(series) => result.array(series, write_series),
+        }
+    });
+}
+
+fn write_sample(json: &mut Json, sample: &VectorSample) {
+    json.object(|fields| {
+        fields.labels("metric", &sample.labels);
+        fields
+            .key("value")
+            .sample(sample.sample.at, sample.sample.value);
+    });
+}
+
+fn write_series(json: &mut Json, series: &Series) {
+    json.object(|fields| {
+        fields.labels("metric", &series.labels);
+        if !series.samples.is_empty() {
+            fields.key("values").array(&series.samples, |json, sample| {
+                json.sample(sample.at, sample.value);
+            });
+        }
+    });
+}
+
+/// `/api/v1/format_query`
+pub(super) async fn format(params: Params) -> Answered {
+    let expr = promql::parse(params.get("query"));
+    let expr = expr.map_err(|error| ApiError::bad_parameter("query", error))?;
+    Ok(Reply::of(|json| json.string(&expr.to_string())))
+}
+
+/// `/api/v1/query_exemplars`: exemplars are not stored, so there are none.
+pub(super) async fn exemplars(params: Params) -> Answered {
+    let start = params.time_or("start", model::Timestamp::MIN)?;
+    if params.time_or("end", model::Timestamp::MAX)? < start {
+        return Err(ApiError::bad_data(
+            "end timestamp must not be before start timestamp",
+        ));
+    }
+    promql::parse(params.get("query")).map_err(|error| ApiError::bad_data(error.to_string()))?;
+    Ok(Reply::of(|json| json.raw("[]")))
+}

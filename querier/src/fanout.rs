@@ -1,0 +1,252 @@
+//! Asking every ingester at once, and knowing what the answers lack.
+//!
+//! A query asks all ingesters, whatever their state: history stays where it was written. It waits for those that are
+//! well. Once those that answered hold everything, it waits a little for the rest and goes on without them, so that
+//! a dead or stuck ingester with a living replica costs nothing. What is left missing is told.
+use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
+
+use model::{NodeId, TimeRange};
+use parking_lot::Mutex;
+use proto::{MAX_MESSAGE_BYTES, v1, v1::ingester_client::IngesterClient};
+use runtime::{Channels, Cluster, TracedChannel};
+use tokio::{task::JoinSet, time::Instant};
+use tonic::{Code, Status};
+use tracing::Instrument as _;
+
+use crate::{
+    coverage::{self, Missing},
+    metrics::Metrics,
+};
+
+/// A client of one ingester.
+pub(crate) type Ingester = IngesterClient<TracedChannel>;
+
+/// How long a failure is taken for granted: the ingester is not asked again.
+const REMEMBERED: Duration = Duration::from_secs(1);
+/// How long an ingester that failed is not waited for if others have what it holds.
+const SUSPECTED: Duration = Duration::from_secs(10);
+/// How long suspects are waited for once the answer is complete without them.
+const GRACE_FOR_SUSPECTS: Duration = Duration::from_millis(50);
+/// How long the others are then waited for, on top of the time that the query has taken.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The way to the ingesters. Clones share what is known of their failures.
+#[derive(Clone)]
+pub(crate) struct Ingesters {
+    channels: Channels,
+    failures: Arc<Mutex<HashMap<u32, Remembered>>>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Clone)]
+struct Remembered {
+    at: Instant,
+    status: Status,
+}
+
+/// What the ingesters answered.
+#[derive(Debug)]
+pub(crate) struct Answers<T> {
+    /// Who answered what, by node.
+    pub(crate) answers: Vec<(NodeId, T)>,
+    /// Who did not, and why.
+    pub(crate) failures: Vec<Failure>,
+    /// What the answers lack, if they lack anything.
+    pub(crate) missing: Option<Missing>,
+}
+
+/// An ingester that did not answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Its name and address.
+    pub(crate) member: String,
+    /// Why.
+    pub(crate) status: Status,
+}
+
+/// Why a call gave nothing.
+#[derive(Debug)]
+pub(crate) enum AskError {
+    /// The ingester failed; others may have what it holds.
+    Failed(Status),
+    /// The query is over, whoever else answers.
+    Stop(Stop),
+}
+
+/// Why a query ends before all have answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// More samples than the limit were sent.
+    TooManySamples,
+    /// Time is up.
+    Timeout,
+}
+
+impl From<Status> for AskError {
+    fn from(status: Status) -> Self {
+        Self::Failed(status)
+    }
+}
+
+impl<T> Answers<T> {
+    /// What is to be told with the result, if something is missing.
+    pub(crate) fn warning(&self) -> Option<String> {
+        self.missing.map(|missing| {
+            let failures: Vec<String> = self.failures.iter().map(ToString::to_string).collect();
+            match failures.is_empty() {
+                true => format!("{missing} are missing: their ingesters are gone"),
+                false => format!("{missing} are missing: {}", failures.join("; ")),
+            }
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.member, self.status.message())
+    }
+}
+
+impl Ingesters {
+    /// The ingesters as `channels` reach them.
+    pub(crate) fn new(channels: Channels, metrics: Arc<Metrics>) -> Self {
+        Self {
+            channels,
+            failures: Arc::default(),
+            metrics,
+        }
+    }
+
+    /// Makes `ask` on every ingester of `cluster` at once, for data of `range`; ends by `deadline`.
+    ///
+    /// # Errors
+    /// [`Stop`] if a call says so, or if the deadline comes before everything is there and before all have failed.
+    pub(crate) async fn ask<T, F>(
+        &self,
+        cluster: &Cluster,
+        range: TimeRange,
+        deadline: Instant,
+        ask: impl Fn(Ingester) -> F,
+    ) -> Result<Answers<T>, Stop>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, AskError>> + Send + 'static,
+    {
+        let begun = Instant::now();
+        let mut calls = JoinSet::new();
+        let mut pending: HashMap<u32, Pending> = HashMap::new();
+        let mut answers = Answers {
+            answers: Vec::new(),
+            failures: Vec::new(),
+            missing: None,
+        };
+        for member in cluster.members_of(v1::Role::Ingester) {
+            let node = member.node;
+            let name = format!("{} ({})", member.id, member.grpc);
+            match self.client(member) {
+                Ok(client) => {
+                    let span = tracing::info_span!("ask", ingester = %member.id);
+                    let call = ask(client);
+                    calls.spawn(async move { (node, call.await) }.instrument(span));
+                    let is_suspect = self.is_suspect(member);
+                    pending.insert(node, Pending { name, is_suspect });
+                }
+                Err(status) => answers.failures.push(Failure {
+                    member: name,
+                    status,
+                }),
+            }
+        }
+        let mut is_complete = false;
+        while !pending.is_empty() {
+            is_complete = is_complete || answers.missing_of(cluster, range).is_none();
+            let until = match is_complete {
+                true if pending.values().all(|p| p.is_suspect) => {
+                    Instant::now() + GRACE_FOR_SUSPECTS
+                }
+                true => Instant::now() + begun.elapsed() + GRACE,
+                false => deadline,
+            };
+            let until = until.min(deadline);
+            let Ok(Some(ended)) = tokio::time::timeout_at(until, calls.join_next()).await else {
+                break;
+            };
+            let (node, outcome) = match ended {
+                Ok(ended) => ended,
+                // Calls are never aborted while they are waited for, so this is a panic, and it is passed on.
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            };
+            let Some(Pending { name, .. }) = pending.remove(&node) else {
+                continue;
+            };
+            match outcome {
+                Ok(answer) => {
+                    self.failures.lock().remove(&node);
+                    answers.answers.push((NodeId(node), answer));
+                }
+                Err(AskError::Failed(status)) => {
+                    answers.failures.push(self.failed(node, name, status));
+                }
+                Err(AskError::Stop(stop)) => return Err(stop),
+            }
+        }
+        for (node, Pending { name, .. }) in pending {
+            let status = Status::deadline_exceeded("no answer in time");
+            answers.failures.push(self.failed(node, name, status));
+        }
+        answers.answers.sort_by_key(|(node, _)| *node);
+        answers.failures.sort_by(|a, b| a.member.cmp(&b.member));
+        answers.missing = answers.missing_of(cluster, range);
+        match answers.missing.is_some() && deadline <= Instant::now() {
+            true => Err(Stop::Timeout),
+            false => Ok(answers),
+        }
+    }
+
+    fn client(&self, member: &v1::Member) -> Result<Ingester, Status> {
+        if let Some(failure) = self.failures.lock().get(&member.node)
+            && failure.at.elapsed() < REMEMBERED
+        {
+            return Err(failure.status.clone());
+        }
+        let client = IngesterClient::new(self.channels.to(&member.grpc)?);
+        Ok(client.max_decoding_message_size(MAX_MESSAGE_BYTES))
+    }
+
+    fn is_suspect(&self, member: &v1::Member) -> bool {
+        let failures = self.failures.lock();
+        let failed = failures.get(&member.node).map(|failure| failure.at);
+        member.state() == v1::MemberState::Unhealthy
+            || failed.is_some_and(|at| at.elapsed() < SUSPECTED)
+    }
+
+    fn failed(&self, node: u32, member: String, status: Status) -> Failure {
+        tracing::warn!(ingester = %member, error = status.message(), "an ingester did not answer");
+        self.metrics.ingester_failures.inc();
+        // One that refuses this request is well.
+        if !matches!(
+            status.code(),
+            Code::InvalidArgument | Code::ResourceExhausted
+        ) {
+            let failure = Remembered {
+                at: Instant::now(),
+                status: status.clone(),
+            };
+            self.failures.lock().insert(node, failure);
+        }
+        Failure { member, status }
+    }
+}
+
+/// An ingester that has yet to answer.
+struct Pending {
+    name: String,
+    is_suspect: bool,
+}
+
+impl<T> Answers<T> {
+    fn missing_of(&self, cluster: &Cluster, range: TimeRange) -> Option<Missing> {
+        let answered = |node| self.answers.iter().any(|(known, _)| *known == node);
+        coverage::missing(&cluster.maps, range, answered)
+    }
+}

@@ -1,0 +1,90 @@
+//! What a querier tells of itself.
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+/// How a query ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Outcome {
+    /// With a whole result.
+    Success,
+    /// With a result that lacks something, and says so.
+    Partial,
+    /// The text or its parameters were refused.
+    Invalid,
+    /// It could not be evaluated.
+    Execution,
+    /// Too much time was needed.
+    Timeout,
+    /// Nobody waited for the result any more.
+    Canceled,
+    /// Too little of the cluster answered.
+    Unavailable,
+}
+
+/// The label of [`Metrics::queries`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ByOutcome {
+    /// How it ended.
+    pub(crate) outcome: Outcome,
+}
+
+/// A querier's metrics.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// Queries by outcome.
+    pub(crate) queries: Family<ByOutcome, Counter>,
+    /// How long queries took, in seconds.
+    pub(crate) query_duration: Histogram,
+    /// Queries under way.
+    pub(crate) queries_active: Gauge,
+    /// Samples that ingesters sent, replicas counted each.
+    pub(crate) fetched_samples: Counter,
+    /// Calls to ingesters that failed.
+    pub(crate) ingester_failures: Counter,
+}
+
+impl Metrics {
+    /// New metrics, registered.
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        // From a millisecond to a minute.
+        let seconds = [
+            0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0,
+        ];
+        let metrics = Self {
+            queries: Family::default(),
+            query_duration: Histogram::new(seconds),
+            queries_active: Gauge::default(),
+            fetched_samples: Counter::default(),
+            ingester_failures: Counter::default(),
+        };
+        registry.register(
+            "pleiades_querier_queries",
+            "Queries by outcome.",
+            metrics.queries.clone(),
+        );
+        registry.register(
+            "pleiades_querier_query_duration_seconds",
+            "How long queries took, waiting included.",
+            metrics.query_duration.clone(),
+        );
+        registry.register(
+            "pleiades_querier_queries_active",
+            "Queries under way.",
+            metrics.queries_active.clone(),
+        );
+        registry.register(
+            "pleiades_querier_fetched_samples",
+            "Samples that ingesters sent; those of each replica count.",
+            metrics.fetched_samples.clone(),
+        );
+        registry.register(
+            "pleiades_querier_ingester_failures",
+            "Calls to ingesters that failed or were given up.",
+            metrics.ingester_failures.clone(),
+        );
+        metrics
+    }
+}

@@ -1,0 +1,50 @@
+//! What a querier is told at its start.
+use std::time::Duration;
+
+use model::Millis;
+
+/// Where a querier listens, whom it follows, and what a query may cost.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its name, unique among queriers.
+    pub id: String,
+    /// `host:port` of the HTTP API.
+    pub http: String,
+    /// `host:port` of the gRPC service.
+    pub grpc: String,
+    /// `host:port` of the HTTP API as others reach it; none: as it is listened on.
+    pub advertised_http: Option<String>,
+    /// `host:port` of the gRPC service as others reach it; none: as it is listened on.
+    pub advertised_grpc: Option<String>,
+    /// The discoverers' gRPC addresses.
+    pub discoverers: Vec<String>,
+    /// Whether `POST /-/reload` is answered.
+    pub enable_lifecycle: bool,
+    /// What a query may cost.
+    pub query: QuerySettings,
+}
+
+/// What a query may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuerySettings {
+    /// Its time, waiting included.
+    pub timeout: Duration,
+    /// Samples held at once.
+    pub max_samples: usize,
+    /// How long a sample counts as a series' latest value.
+    pub lookback_delta: Millis,
+    /// Queries that run at once.
+    pub max_concurrency: usize,
+}
+
+impl Default for QuerySettings {
+    /// Prometheus' defaults.
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(120),
+            max_samples: 50_000_000,
+            lookback_delta: Millis::from_seconds(300),
+            max_concurrency: 20,
+        }
+    }
+}

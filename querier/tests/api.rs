@@ -1,0 +1,374 @@
+//! The HTTP API as Grafana and other clients call it, over doubles on the other side of the wire.
+#[allow(dead_code, reason = "each test uses a part of the double")]
+mod double;
+
+use double::{Behaviour, Cluster, NOW_SECONDS, Setup, group};
+use expect_test::{Expect, expect};
+use model::GroupSlice;
+
+/// Two targets: one whose series `gone` vanishes, one with a name that needs quotes.
+fn slices(rank: u8) -> Vec<GroupSlice> {
+    let all =
+        |from: f64| -> Vec<Option<f64>> { (0..5).map(|i| Some(from + f64::from(i))).collect() };
+    vec![
+        group(
+            1,
+            rank,
+            &[
+                (
+                    &[("__name__", "up"), ("instance", "a:1"), ("job", "a")],
+                    &[Some(1.0); 5],
+                ),
+                (
+                    &[("__name__", "n_total"), ("instance", "a:1"), ("job", "a")],
+                    &all(10.0),
+                ),
+                (
+                    &[("__name__", "gone"), ("instance", "a:1"), ("job", "a")],
+                    &[Some(7.0), Some(0.25)],
+                ),
+            ],
+        ),
+        group(
+            0x8000_0000_0000_0000,
+            rank,
+            &[
+                (
+                    &[("__name__", "up"), ("instance", "b:1"), ("job", "a")],
+                    &[Some(0.0); 5],
+                ),
+                (
+                    &[
+                        ("__name__", "http.n"),
+                        ("instance", "b:1"),
+                        ("job", "a"),
+                        ("é", "\"\n"),
+                    ],
+                    &[Some(f64::NAN); 5],
+                ),
+            ],
+        ),
+    ]
+}
+
+/// Two ingesters that hold the same.
+async fn pair() -> Cluster {
+    let setup = Setup::default().ingester(Behaviour::Well, slices(0));
+    setup.ingester(Behaviour::Well, slices(0)).start().await
+}
+
+/// Compares the status and body of `GET path`; `NOW` in it is the time.
+#[track_caller]
+fn check((status, body): (u16, String), expect: Expect) {
+    expect.assert_eq(&format!("{status} {body}"));
+}
+
+fn at(path: &str) -> String {
+    path.replace("NOW", &NOW_SECONDS.to_string())
+        .replace("HOUR_AGO", &(NOW_SECONDS - 3600).to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn instant_queries() {
+    let cluster = pair().await;
+    let get = async |query: &str| cluster.get(&format!("/api/v1/query?query={query}")).await;
+    check(
+        get("up").await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","instance":"a:1","job":"a"},"value":[1700000000,"1"]},{"metric":{"__name__":"up","instance":"b:1","job":"a"},"value":[1700000000,"0"]}]}}"#
+        ]],
+    );
+    check(
+        get("gone").await,
+        expect![[r#"200 {"status":"success","data":{"resultType":"vector","result":[]}}"#]],
+    );
+    check(
+        get("gone[1m]").await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"gone","instance":"a:1","job":"a"},"values":[[1699999955,"0.25"]]}]}}"#
+        ]],
+    );
+    check(
+        get("sum(rate(n_total[1m]))").await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1700000000,"0.06666666666666665"]}]}}"#
+        ]],
+    );
+    check(
+        get("%7B%22http.n%22%7D").await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"http.n","instance":"b:1","job":"a","é":"\"\n"},"value":[1700000000,"NaN"]}]}}"#
+        ]],
+    );
+    check(
+        get("1%2B1&time=4").await,
+        expect![[r#"200 {"status":"success","data":{"resultType":"scalar","result":[4,"2"]}}"#]],
+    );
+    check(
+        get("%22text%22&time=4.5").await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"string","result":[4.500,"text"]}}"#
+        ]],
+    );
+    check(
+        get("up&limit=1").await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","instance":"a:1","job":"a"},"value":[1700000000,"1"]}]},"warnings":["results truncated due to limit"]}"#
+        ]],
+    );
+    check(
+        get("rate(up[1m])").await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"a:1","job":"a"},"value":[1700000000,"0"]},{"metric":{"instance":"b:1","job":"a"},"value":[1700000000,"0"]}]},"infos":["PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"up\" (1:6)"]}"#
+        ]],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn range_queries() {
+    let cluster = pair().await;
+    let path = at("/api/v1/query_range?query=n_total&start=NOW.5&end=NOW.5&step=15");
+    check(
+        cluster.get(&path).await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"n_total","instance":"a:1","job":"a"},"values":[[1700000000.500,"14"]]}]}}"#
+        ]],
+    );
+    let form = at("query=sum(up)&start=HOUR_AGO&end=NOW&step=30m");
+    check(
+        cluster.post("/api/v1/query_range", &form).await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1700000000,"1"]]}]}}"#
+        ]],
+    );
+    let form = "query=gone&start=2023-11-14T22:12:20Z&end=2023-11-14T22:13:20Z&step=15s";
+    check(
+        cluster.post("/api/v1/query_range", form).await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"gone","instance":"a:1","job":"a"},"values":[[1699999940,"7"],[1699999955,"0.25"]]}]}}"#
+        ]],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_have_prometheus_texts_and_codes() {
+    let cluster = pair().await;
+    let get = async |path: &str| cluster.get(&at(&format!("/api/v1/{path}"))).await;
+    check(
+        get("query?query=up%7B").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:4: parse error: unexpected end of input inside braces"}"#
+        ]],
+    );
+    check(
+        get("query?query=").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": unknown position: parse error: no expression found in input"}"#
+        ]],
+    );
+    check(
+        get("query?query=up&time=x").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"time\": invalid time value for 'time': cannot parse \"x\" to a valid timestamp"}"#
+        ]],
+    );
+    check(
+        get("query?query=up&timeout=x").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"timeout\": cannot parse \"x\" to a valid duration"}"#
+        ]],
+    );
+    check(
+        get("query?query=up&limit=x").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"limit\": strconv.Atoi: parsing \"x\": invalid syntax"}"#
+        ]],
+    );
+    check(
+        get("query?query=up%2Bon(job)n_total%2Bon(job)up").await,
+        expect![[
+            r#"422 {"status":"error","errorType":"execution","error":"multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"}"#
+        ]],
+    );
+    check(
+        get("query_range?query=up&end=1&step=1").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"start\": cannot parse \"\" to a valid timestamp"}"#
+        ]],
+    );
+    check(
+        get("query_range?query=up&start=2&end=1&step=1").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"end\": end timestamp must not be before start time"}"#
+        ]],
+    );
+    check(
+        get("query_range?query=up&start=1&end=2&step=0").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer"}"#
+        ]],
+    );
+    check(
+        get("query_range?query=up&start=0&end=11001&step=1").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"}"#
+        ]],
+    );
+    check(
+        get("query_range?query=up[1m]&start=0&end=1&step=1").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": invalid expression type \"range vector\" for range query, must be Scalar or instant Vector"}"#
+        ]],
+    );
+    check(
+        get("series").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"no match[] parameter provided"}"#
+        ]],
+    );
+    check(
+        get("series?match[]=%7B%7D").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"match[]\": match[] must contain at least one non-empty matcher"}"#
+        ]],
+    );
+    check(
+        get("labels?match[]=%7B").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"1:2: parse error: unexpected end of input inside braces"}"#
+        ]],
+    );
+    check(
+        get("nothing").await,
+        expect![[r#"
+        404 404 page not found
+    "#]],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn labels_and_series() {
+    let cluster = pair().await;
+    let get = async |path: &str| cluster.get(&at(&format!("/api/v1/{path}"))).await;
+    check(
+        get("labels?start=HOUR_AGO&end=NOW").await,
+        expect![[r#"200 {"status":"success","data":["__name__","instance","job","é"]}"#]],
+    );
+    check(
+        get("labels?match[]=up&limit=2").await,
+        expect![[
+            r#"200 {"status":"success","data":["__name__","instance"],"warnings":["results truncated due to limit"]}"#
+        ]],
+    );
+    check(
+        get("label/__name__/values?limit=40000").await,
+        expect![[r#"200 {"status":"success","data":["gone","http.n","n_total","up"]}"#]],
+    );
+    check(
+        get("label/U___e9_/values").await,
+        expect![[r#"200 {"status":"success","data":["\"\n"]}"#]],
+    );
+    check(
+        get("label/instance/values?match[]=n_total&match[]=gone").await,
+        expect![[r#"200 {"status":"success","data":["a:1"]}"#]],
+    );
+    check(
+        cluster
+            .post("/api/v1/series", "match[]=up&match[]=gone")
+            .await,
+        expect![[
+            r#"200 {"status":"success","data":[{"__name__":"gone","instance":"a:1","job":"a"},{"__name__":"up","instance":"a:1","job":"a"},{"__name__":"up","instance":"b:1","job":"a"}]}"#
+        ]],
+    );
+    check(
+        get("series?match[]=up&limit=1").await,
+        expect![[
+            r#"200 {"status":"success","data":[{"__name__":"up","instance":"a:1","job":"a"}],"warnings":["results truncated due to limit"]}"#
+        ]],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_grafana_asks_at_its_start() {
+    let cluster = pair().await;
+    let get = async |path: &str| cluster.get(&format!("/api/v1/{path}")).await;
+    check(
+        get("status/buildinfo").await,
+        expect![[
+            r#"200 {"status":"success","data":{"version":"3.14.0","revision":"pleiades-0.1.0","branch":"","buildUser":"","buildDate":"","goVersion":""}}"#
+        ]],
+    );
+    check(
+        get("metadata").await,
+        expect![[
+            r#"200 {"status":"success","data":{"requests":[{"type":"counter","help":"All requests.","unit":""}],"up":[{"type":"gauge","help":"","unit":""}]}}"#
+        ]],
+    );
+    check(
+        get("rules").await,
+        expect![[r#"200 {"status":"success","data":{"groups":[]}}"#]],
+    );
+    check(
+        get("alerts").await,
+        expect![[r#"200 {"status":"success","data":{"alerts":[]}}"#]],
+    );
+    let form = "query=test&start=1700000000000&end=1700001800000";
+    check(
+        cluster.post("/api/v1/query_exemplars", form).await,
+        expect![[r#"200 {"status":"success","data":[]}"#]],
+    );
+    check(
+        get("status/config").await,
+        expect![[
+            r#"200 {"status":"success","data":{"yaml":"scrape_configs:\n- job_name: a\n  basic_auth: {password: <secret>}\n"}}"#
+        ]],
+    );
+    check(
+        get("status/tsdb").await,
+        expect![[
+            r#"200 {"status":"success","data":{"headStats":{"numSeries":5,"numLabelPairs":0,"chunkCount":0,"minTime":1,"maxTime":2},"seriesCountByMetricName":[],"labelValueCountByLabelName":[],"memoryInBytesByLabelName":[],"seriesCountByLabelValuePair":[]}}"#
+        ]],
+    );
+    check(
+        get("format_query?query=sum(up)by(job)").await,
+        expect![[r#"200 {"status":"success","data":"sum by (job) (up)"}"#]],
+    );
+    // The probe of a ruler's API must fail cleanly.
+    check(
+        cluster.get("/rules/test/test").await,
+        expect![[r#"
+        404 404 page not found
+    "#]],
+    );
+    let (status, page) = cluster.get("/").await;
+    assert!(status == 200 && page.contains("Pleiades"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn targets_are_joined_with_their_scrapes() {
+    let cluster = pair().await;
+    check(
+        cluster.get("/api/v1/targets").await,
+        expect![[
+            r#"200 {"status":"success","data":{"activeTargets":[{"discoveredLabels":{"__address__":"a:1"},"labels":{"instance":"a:1","job":"a"},"scrapePool":"a","scrapeUrl":"http://a:1/metrics","globalUrl":"http://a:1/metrics","lastError":"connection refused","lastScrape":"2023-11-14T22:13:10.500Z","lastScrapeDuration":0.25,"health":"down","scrapeInterval":"15s","scrapeTimeout":"10s"},{"discoveredLabels":{"__address__":"b:1"},"labels":{"instance":"b:1","job":"a"},"scrapePool":"a","scrapeUrl":"http://b:1/metrics","globalUrl":"http://b:1/metrics","lastError":"","lastScrape":"0001-01-01T00:00:00Z","lastScrapeDuration":0,"health":"unknown","scrapeInterval":"15s","scrapeTimeout":"10s"}],"droppedTargets":[{"discoveredLabels":{"__address__":"c:1"},"scrapePool":"a"}],"droppedTargetCounts":{"a":1}}}"#
+        ]],
+    );
+    check(
+        cluster
+            .get("/api/v1/targets?state=dropped&scrapePool=b")
+            .await,
+        expect![[
+            r#"200 {"status":"success","data":{"activeTargets":[],"droppedTargets":[],"droppedTargetCounts":{"a":1}}}"#
+        ]],
+    );
+    check(
+        cluster.get("/api/v1/targets/metadata?metric=up").await,
+        expect![[
+            r#"200 {"status":"success","data":[{"target":{"job":"a"},"type":"gauge","help":"","unit":""}]}"#
+        ]],
+    );
+    check(
+        cluster.get("/api/v1/scrape_pools").await,
+        expect![[r#"200 {"status":"success","data":{"scrapePools":["a"]}}"#]],
+    );
+}

@@ -1,0 +1,199 @@
+//! An ingester over slices that were given to it.
+use std::collections::BTreeSet;
+
+use futures::stream::{self, BoxStream, StreamExt as _};
+use model::{GroupSlice, Labels, Matcher, SeriesSlice, TimeRange};
+use proto::v1::{
+    self,
+    ingester_server::{Ingester, IngesterServer},
+};
+use tonic::{Request, Response, Status, service::Routes};
+
+/// How an ingester behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    /// It answers.
+    Well,
+    /// Nobody listens at its address.
+    Dead,
+    /// It takes calls and never answers.
+    Stuck,
+}
+
+pub(super) fn routes(behaviour: Behaviour, slices: Vec<GroupSlice>) -> Routes {
+    Routes::new(IngesterServer::new(Double { behaviour, slices }))
+}
+
+struct Double {
+    behaviour: Behaviour,
+    slices: Vec<GroupSlice>,
+}
+
+impl Double {
+    async fn answer<T>(&self, answer: T) -> Result<Response<T>, Status> {
+        match self.behaviour {
+            Behaviour::Stuck => std::future::pending().await,
+            _ => Ok(Response::new(answer)),
+        }
+    }
+
+    /// The labels of all series that match any of the selectors.
+    fn series(&self, request: &v1::LabelsRequest) -> BTreeSet<Labels> {
+        let selectors: Vec<Vec<Matcher>> = request
+            .selectors
+            .iter()
+            .map(|s| s.try_into().unwrap())
+            .collect();
+        let all = self.slices.iter().flat_map(|slice| &slice.series);
+        all.map(|series| series.labels.clone())
+            .filter(|labels| {
+                selectors.is_empty() || selectors.iter().any(|s| Matcher::all_match(s, labels))
+            })
+            .collect()
+    }
+}
+
+/// The rows of `slice` within `range`, and of its series those that match.
+fn selected(slice: &GroupSlice, matchers: &[Matcher], range: TimeRange) -> Option<GroupSlice> {
+    let kept: Vec<usize> = (0..slice.rows.len())
+        .filter(|i| range.contains(slice.rows[*i].at))
+        .collect();
+    let cut = |series: &SeriesSlice| {
+        let places = kept.iter().enumerate().filter_map(|(new, old)| {
+            let place = series.rows.iter().position(|row| *row as usize == *old)?;
+            Some((new as u32, series.values[place]))
+        });
+        let (rows, values) = places.unzip();
+        SeriesSlice {
+            labels: series.labels.clone(),
+            rows,
+            values,
+            times: Vec::new(),
+        }
+    };
+    let matching = |series: &&SeriesSlice| Matcher::all_match(matchers, &series.labels);
+    let series: Vec<SeriesSlice> = slice.series.iter().filter(matching).map(cut).collect();
+    (!series.is_empty()).then(|| GroupSlice {
+        group: slice.group,
+        rows: kept.iter().map(|i| slice.rows[*i]).collect(),
+        series,
+    })
+}
+
+#[tonic::async_trait]
+impl Ingester for Double {
+    type SelectStream = BoxStream<'static, Result<v1::SelectResponse, Status>>;
+
+    async fn select(
+        &self,
+        request: Request<v1::SelectRequest>,
+    ) -> Result<Response<Self::SelectStream>, Status> {
+        let request = request.into_inner();
+        let matchers: Vec<Matcher> = request.selector.as_ref().unwrap().try_into().unwrap();
+        let range = TimeRange::try_from(request.range.unwrap()).unwrap();
+        let batches: Vec<_> = self
+            .slices
+            .iter()
+            .filter_map(|slice| selected(slice, &matchers, range))
+            .map(|slice| {
+                let groups = vec![(&slice).into()];
+                Ok(v1::SelectResponse { groups })
+            })
+            .collect();
+        self.answer(stream::iter(batches).boxed()).await
+    }
+
+    async fn label_names(
+        &self,
+        request: Request<v1::LabelsRequest>,
+    ) -> Result<Response<v1::StringsResponse>, Status> {
+        let series = self.series(request.get_ref());
+        let names: BTreeSet<String> = series
+            .iter()
+            .flat_map(|labels| labels.iter().map(|(name, _)| name.to_owned()))
+            .collect();
+        let values = names.into_iter().collect();
+        self.answer(v1::StringsResponse { values }).await
+    }
+
+    async fn label_values(
+        &self,
+        request: Request<v1::LabelValuesRequest>,
+    ) -> Result<Response<v1::StringsResponse>, Status> {
+        let request = request.into_inner();
+        let series = self.series(&request.within.unwrap());
+        let values: BTreeSet<String> = series
+            .iter()
+            .filter_map(|labels| labels.get(&request.name).map(str::to_owned))
+            .collect();
+        let values = values.into_iter().collect();
+        self.answer(v1::StringsResponse { values }).await
+    }
+
+    async fn series(
+        &self,
+        request: Request<v1::LabelsRequest>,
+    ) -> Result<Response<v1::SeriesResponse>, Status> {
+        let series = self.series(request.get_ref());
+        let series = series.iter().map(Into::into).collect();
+        self.answer(v1::SeriesResponse { series }).await
+    }
+
+    async fn write(
+        &self,
+        _: Request<v1::WriteRequest>,
+    ) -> Result<Response<v1::WriteResponse>, Status> {
+        Err(Status::unimplemented("a querier writes nothing"))
+    }
+
+    async fn targets(
+        &self,
+        _: Request<v1::TargetsRequest>,
+    ) -> Result<Response<v1::TargetsResponse>, Status> {
+        let target = super::discoverer::target("a:1");
+        let status = v1::TargetStatus {
+            target: Some((&target).into()),
+            key: target.key().0,
+            rank: 0,
+            health: v1::target_status::Health::Down.into(),
+            last_error: "connection refused".to_owned(),
+            last_scrape_millis: 1_699_999_990_500,
+            last_duration_seconds: 0.25,
+        };
+        let targets = vec![status];
+        self.answer(v1::TargetsResponse { targets }).await
+    }
+
+    async fn metadata(
+        &self,
+        _: Request<v1::MetadataRequest>,
+    ) -> Result<Response<v1::MetadataResponse>, Status> {
+        let target = Labels::from_pairs([("job", "a")]);
+        let metric = |metric: &str, r#type: &str, help: &str| v1::MetricMetadata {
+            metric: metric.to_owned(),
+            r#type: r#type.to_owned(),
+            help: help.to_owned(),
+            unit: String::new(),
+            target: Some((&target).into()),
+        };
+        let metrics = vec![
+            metric("requests", "counter", "All requests."),
+            metric("up", "gauge", ""),
+        ];
+        self.answer(v1::MetadataResponse { metrics }).await
+    }
+
+    async fn stats(
+        &self,
+        _: Request<v1::StatsRequest>,
+    ) -> Result<Response<v1::StatsResponse>, Status> {
+        let n_series: usize = self.slices.iter().map(|slice| slice.series.len()).sum();
+        self.answer(v1::StatsResponse {
+            n_series: n_series as u64,
+            min_time_millis: 1,
+            max_time_millis: 2,
+            ..Default::default()
+        })
+        .await
+    }
+}
