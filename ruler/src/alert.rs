@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Labels, METRIC_NAME, Millis, Sample, Timestamp};
 
-use crate::template::{ALERT_DEFINITIONS, Context, QueryResult, Template, TemplateError, Value};
+use template::{ALERT_DEFINITIONS, Context, QueryResult, Template, TemplateError, Value};
 
 /// The label with the alert's name.
 pub const ALERT_NAME: &str = "alertname";

@@ -5,7 +5,7 @@
 //! tick -> due groups -> query -> samples, alerts -> ingesters, Alertmanager
 //! ```
 //!
-//! What a rule makes of a result is pure ([`alert`], [`record`], [`restore`], [`staleness`], [`template`]); the
+//! What a rule makes of a result is pure ([`alert`], [`record`], [`restore`], [`staleness`]); the
 //! rest asks and sends.
 
 pub mod alert;
@@ -14,5 +14,4 @@ pub mod query;
 pub mod record;
 pub mod restore;
 pub mod staleness;
-pub mod template;
 pub mod write;

@@ -7,7 +7,7 @@ use proto::{
 use runtime::{Channels, Cluster};
 use tonic::Code;
 
-use crate::template::QueryResult;
+use template::QueryResult;
 
 /// Runs `expr` at `at` on a querier; the answer lacks nothing, or there is none.
 ///

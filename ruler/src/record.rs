@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use model::{METRIC_NAME, Timestamp};
+use template::QueryResult;
 
-use crate::{alert::EvaluationError, template::QueryResult};
+use crate::alert::EvaluationError;
 
 /// A recording rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,11 +5,9 @@
 use std::collections::BTreeMap;
 
 use model::{Labels, METRIC_NAME, Millis, Timestamp};
+use template::QueryResult;
 
-use crate::{
-    alert::{ALERT_NAME, ALERTS, ALERTS_FOR_STATE, AlertRule, AlertState, Alerts},
-    template::QueryResult,
-};
+use crate::alert::{ALERT_NAME, ALERTS, ALERTS_FOR_STATE, AlertRule, AlertState, Alerts};
 
 /// How far back the state is looked for.
 pub const OUTAGE_TOLERANCE: Millis = Millis::from_seconds(3600);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use model::{Labels, STALE_NAN, Sample, Timestamp};
 
-use crate::template::QueryResult;
+use template::QueryResult;
 
 /// What a rule gave at its last evaluation.
 #[derive(Clone, Debug, Default)]

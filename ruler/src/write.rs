@@ -6,7 +6,7 @@ use model::{GroupKey, Labels, NodeId, Sample};
 use proto::v1::{self, ingester_client::IngesterClient};
 use runtime::{Channels, Cluster};
 
-use crate::template::QueryResult;
+use template::QueryResult;
 
 /// Why results were not stored as they must be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
