@@ -36,8 +36,94 @@ use window::{Function, Window};
 /// How many samples are looked at between two questions whether to go on; some milliseconds' worth.
 const WORK_UNCHECKED: usize = 1 << 20;
 
+/// Asks whether the evaluation is to end.
+type Canceled<'c> = dyn Fn() -> bool + Sync + 'c;
+
 /// Takes the labels, the mark of a dropped name, and the samples of a series.
 type SampleSink<'s> = dyn FnMut(&Labels, bool, &[Sample]) -> Flow + 's;
+
+/// Calls `call` at each step that has a sample in its window, and tells how many the largest window had.
+fn slide(
+    op: &MatrixOp,
+    grid: Grid,
+    samples: &[Sample],
+    canceled: &Canceled<'_>,
+    mut call: impl FnMut(Window<'_>) -> Flow,
+) -> Result<usize, EvalError> {
+    let (mut from, mut to) = (0, 0);
+    let (mut largest, mut work) = (0, 0);
+    for (step, time) in grid.times().enumerate() {
+        let end = op.reference.time(time);
+        let start = end.saturating_sub(op.range.as_millis());
+        while to < samples.len() && samples[to].at.as_millis() <= end {
+            to += 1;
+        }
+        while from < to && samples[from].at.as_millis() <= start {
+            from += 1;
+        }
+        if from == to {
+            continue;
+        }
+        largest = largest.max(to - from);
+        work += to - from;
+        if work > WORK_UNCHECKED {
+            work = 0;
+            if canceled() {
+                return Err(EvalError::Canceled);
+            }
+        }
+        call(Window {
+            samples: &samples[from..to],
+            first: from,
+            start,
+            end,
+            time,
+            step,
+        })?;
+    }
+    Ok(largest)
+}
+
+/// A call with all that any thread needs to work on a series.
+struct Calling<'c> {
+    call: &'c RangeCall,
+    params: &'c [Vec<f64>],
+    grid: Grid,
+    canceled: &'c Canceled<'c>,
+}
+
+impl<'c> Calling<'c> {
+    fn start(&self) -> Box<dyn Function + 'c> {
+        self.call.function.start(self.params)
+    }
+
+    /// The values of one series, and the size of its largest window.
+    fn values(
+        &self,
+        function: &mut dyn Function,
+        samples: &[Sample],
+    ) -> Result<(Column, usize), EvalError> {
+        let mut column = Column::empty(self.grid.len);
+        function.begin(samples);
+        let matrix = &self.call.matrix;
+        let largest = slide(matrix, self.grid, samples, self.canceled, |window| {
+            let step = window.step;
+            if let Some(value) = function.value(window)? {
+                column.set(step, value);
+            }
+            Ok(())
+        })?;
+        Ok((column, largest))
+    }
+}
+
+/// What is known of the series that came out of a call so far.
+struct Called {
+    distinct: Distinct,
+    /// The last metric that was doubted to be a counter.
+    doubted: String,
+    n_out: usize,
+}
 
 impl Evaluator<'_> {
     /// Hands on the samples of each series that the windows of `op` need, without staleness markers.
@@ -66,49 +152,6 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Calls `call` at each step that has a sample in its window.
-    fn slide(
-        &self,
-        op: &MatrixOp,
-        grid: Grid,
-        samples: &[Sample],
-        mut call: impl FnMut(Window<'_>) -> Flow,
-    ) -> Flow {
-        let (mut from, mut to) = (0, 0);
-        let mut most = 0;
-        let mut work = 0;
-        for (step, time) in grid.times().enumerate() {
-            let end = op.reference.time(time);
-            let start = end.saturating_sub(op.range.as_millis());
-            while to < samples.len() && samples[to].at.as_millis() <= end {
-                to += 1;
-            }
-            while from < to && samples[from].at.as_millis() <= start {
-                from += 1;
-            }
-            if from < to {
-                most = most.max(to - from);
-                work += to - from;
-                if work > WORK_UNCHECKED {
-                    work = 0;
-                    self.check()?;
-                }
-                call(Window {
-                    samples: &samples[from..to],
-                    first: from,
-                    start,
-                    end,
-                    time,
-                    step,
-                })?;
-            }
-        }
-        // The largest window counts while it is looked at.
-        let held = self.n_samples.get();
-        self.hold(most)?;
-        self.hold_only(held, 0)
-    }
-
     pub(super) fn range_call(&self, call: &RangeCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
         let held = self.n_samples.get();
         let params = call
@@ -116,63 +159,99 @@ impl Evaluator<'_> {
             .iter()
             .map(|param| self.scalar(param, grid))
             .collect::<Result<Vec<_>, _>>()?;
-        let annotate = |note| self.annotate(note, &call.first_arg);
-        let mut function = call.function.start(params, &annotate);
-        let delayed = self.options.delayed_name_removal;
-        let mut distinct = Distinct::default();
-        let mut n_out = 0;
-        self.samples(&call.matrix, grid, &mut |labels, drop_name, samples| {
-            let column = self.called(&mut *function, call, grid, samples)?;
-            if column.is_empty() {
-                return Ok(());
+        let calling = Calling {
+            call,
+            params: &params,
+            grid,
+            canceled: self.canceled,
+        };
+        let mut called = Called {
+            distinct: Distinct::default(),
+            doubted: String::new(),
+            n_out: 0,
+        };
+        match &call.matrix.samples {
+            SampleSource::Select { selection, .. } => self.spread(
+                *selection,
+                grid.len,
+                || calling.start(),
+                |function, series| calling.values(&mut **function, &without_stale(&series.samples)),
+                |series, values| {
+                    let (column, largest) = values?;
+                    self.hold_for_now(largest)?;
+                    let series = EvalSeries::named(series.labels.clone(), column);
+                    self.hand_on_called(&calling, series, &mut called, sink)
+                },
+            )?,
+            SampleSource::Subquery { .. } => {
+                let mut function = calling.start();
+                self.samples(&call.matrix, grid, &mut |labels, drop_name, samples| {
+                    let (column, largest) = calling.values(&mut *function, samples)?;
+                    self.hold_for_now(largest)?;
+                    let series = EvalSeries {
+                        labels: labels.clone(),
+                        drop_name,
+                        column,
+                    };
+                    self.hand_on_called(&calling, series, &mut called, sink)
+                })?;
             }
-            self.hold(column.weight())?;
-            n_out += column.weight();
-            if call.function.wants_counter() {
-                self.doubt_counter(call, labels);
-            }
-            let drop_name = drop_name || !call.function.keeps_name();
-            let labels = match drop_name && !delayed {
-                true => without_metadata(labels),
-                false => labels.clone(),
-            };
-            if !delayed {
-                distinct.add(&labels)?;
-            }
-            sink(EvalSeries {
-                labels,
-                drop_name,
-                column,
-            })
-        })?;
-        self.hold_only(held, n_out)
+        }
+        self.hold_only(held, called.n_out)
     }
 
-    fn called(
+    /// Hands on a series of values under its new name.
+    fn hand_on_called(
         &self,
-        function: &mut dyn Function,
-        call: &RangeCall,
-        grid: Grid,
-        samples: &[Sample],
-    ) -> Result<Column, EvalError> {
-        let mut column = Column::empty(grid.len);
-        function.begin(samples);
-        self.slide(&call.matrix, grid, samples, |window| {
-            let step = window.step;
-            if let Some(value) = function.value(window)? {
-                column.set(step, value);
+        calling: &Calling<'_>,
+        mut series: EvalSeries,
+        called: &mut Called,
+        sink: &mut Sink<'_>,
+    ) -> Flow {
+        let function = calling.call.function;
+        if series.column.is_empty() {
+            return Ok(());
+        }
+        self.hold(series.column.weight())?;
+        called.n_out += series.column.weight();
+        if function.wants_counter() {
+            self.doubt_counter(calling.call, &series.labels, called);
+        }
+        if let (RangeFunction::Quantile, [qs]) = (function, calling.params) {
+            self.doubt_quantiles(calling.call, qs, &series.column);
+        }
+        series.drop_name |= !function.keeps_name();
+        if !self.options.delayed_name_removal {
+            if series.drop_name {
+                series.labels = without_metadata(&series.labels);
             }
-            Ok(())
-        })?;
-        Ok(column)
+            called.distinct.add(&series.labels)?;
+        }
+        sink(series)
+    }
+
+    /// Says so if a quantile is none where it is asked for.
+    fn doubt_quantiles(&self, call: &RangeCall, qs: &[f64], column: &Column) {
+        let invalid = |(i, _): (usize, f64)| Some(qs[i]).filter(|q| !(0.0..=1.0).contains(q));
+        let mut last = None;
+        for q in column.iter().filter_map(invalid) {
+            if last != Some(q.to_bits()) {
+                self.annotate(Note::InvalidQuantile(q), &call.first_arg);
+            }
+            last = Some(q.to_bits());
+        }
     }
 
     /// Says so if a metric that is taken for a counter has not the name of one.
-    fn doubt_counter(&self, call: &RangeCall, labels: &Labels) {
+    fn doubt_counter(&self, call: &RangeCall, labels: &Labels, called: &mut Called) {
         let name = labels.metric_name();
+        if called.doubted == name {
+            return;
+        }
         let suffixes = ["_total", "_sum", "_count", "_bucket"];
         if !name.is_empty() && !suffixes.iter().any(|suffix| name.ends_with(suffix)) {
             self.annotate(Note::PossibleNonCounter(name.to_owned()), &call.matrix.span);
+            name.clone_into(&mut called.doubted);
         }
     }
 
@@ -187,10 +266,11 @@ impl Evaluator<'_> {
         let held = self.n_samples.get();
         let mut present = Bits::none(grid.len);
         self.samples(matrix, grid, &mut |_, _, samples| {
-            self.slide(matrix, grid, samples, |window| {
+            let largest = slide(matrix, grid, samples, self.canceled, |window| {
                 present.set(window.step);
                 Ok(())
-            })
+            })?;
+            self.hold_for_now(largest)
         })?;
         self.ones_where_absent(&present, labels, held, grid, sink)
     }
