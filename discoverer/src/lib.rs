@@ -1,0 +1,4 @@
+//! The discoverer.
+
+pub mod raft;
+pub mod state;
