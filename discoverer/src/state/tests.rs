@@ -65,7 +65,16 @@ fn a_name_has_one_number_for_ever() {
             Command::RemoveMember(NodeId(2)),
             joining(Role::Ingester, "b", "x:2"),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            v1 e0 Joined(NodeId(1))
+            v2 e0 Joined(NodeId(2))
+            v3 e0 Joined(NodeId(3))
+            v3 e0 Joined(NodeId(1))
+            v4 e0 Joined(NodeId(1))
+            v5 e0 Changed
+            v5 e0 Unchanged
+            v6 e0 Joined(NodeId(4))
+        "#]],
     );
     assert_eq!(state.members[&NodeId(1)].grpc, "y:1");
 }
@@ -88,7 +97,12 @@ fn a_member_that_joins_again_is_well_again() {
                 at: Timestamp::from_millis(9),
             },
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            v1 e0 Joined(NodeId(1))
+            v2 e0 Changed
+            v2 e0 Unchanged
+            v2 e0 Refused("there is no member 5")
+        "#]],
     );
     assert_eq!(state.members[&NodeId(1)].since, Timestamp::from_millis(9));
     state.apply(joining(Role::Ingester, "a", "x:1"));
@@ -106,7 +120,14 @@ fn only_a_map_makes_an_epoch_and_only_from_the_newest() {
             config("a"),
             Command::SetReplication(ReplicationFactor::new(2).unwrap()),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            v1 e1 Changed
+            v1 e1 Unchanged
+            v1 e1 Refused("the map was made from epoch 0, now is 1")
+            v2 e2 Changed
+            v3 e2 Changed
+            v4 e2 Changed
+        "#]],
     );
 }
 
@@ -124,7 +145,12 @@ fn sixteen_maps_are_kept() {
 fn a_configuration_has_a_new_version_if_its_text_is_new() {
     let state = check(
         &[config("a"), config("a"), config("b"), config("a")],
-        expect![[r#""#]],
+        expect![[r#"
+            v1 e0 Changed
+            v1 e0 Unchanged
+            v2 e0 Changed
+            v3 e0 Changed
+        "#]],
     );
     assert_eq!(state.config.unwrap().version, 3);
 }
@@ -144,7 +170,10 @@ fn an_ingester_counts_as_gone_after_an_hour_without_a_lease() {
         let problem = state.problem(Timestamp::from_millis(at)).unwrap();
         problem.members().len()
     };
-    assert_eq!([n_members(0), n_members(3_599_999), n_members(3_600_000)], [1, 1, 0]);
+    assert_eq!(
+        [n_members(0), n_members(3_599_999), n_members(3_600_000)],
+        [1, 1, 0]
+    );
 }
 
 #[test]
