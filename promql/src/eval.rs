@@ -123,7 +123,7 @@ impl Evaluator<'_> {
                 self.hold_only(held, 0)
             }
             VectorOp::Aggregate(call) => self.aggregate(call, grid, sink),
-            VectorOp::WithScalar { .. } => self.with_scalar(op, grid, sink),
+            VectorOp::WithScalar(call) => self.with_scalar(call, grid, sink),
             VectorOp::Join(call) => self.join(call, grid, sink),
             VectorOp::Once(inner) => self.vector(inner, grid.first(), &mut |mut series| {
                 if grid.len > 1 {

@@ -356,3 +356,23 @@ fn threads_change_nothing() {
         );
     }
 }
+
+#[test]
+fn the_best_are_found_among_many() {
+    let many: Vec<Series> = (0..200)
+        .map(|n| series(&format!(r#"m{{n="{n:03}"}}"#), &[f64::from(n * 7 % 200)]))
+        .collect();
+    let names = |query: &str| match ask(&many, query, at(0)).unwrap().value {
+        QueryValue::Vector(list) => list
+            .iter()
+            .map(|s| s.labels.value("n").to_owned())
+            .collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    // 7 n = 199, 198, 197 modulo 200
+    assert_eq!(names("topk(3, m)"), ["057", "114", "171"]);
+    assert_eq!(names("bottomk(2, m)"), ["000", "143"]);
+    assert_eq!(names("topk(2, m * 0)"), ["000", "001"]);
+    assert_eq!(names("limitk(2, m)"), ["000", "001"]);
+    assert_eq!(names("topk(1e6, m)").len(), 200);
+}

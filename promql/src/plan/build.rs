@@ -6,8 +6,8 @@ use super::{
     invariant::is_invariant,
     selections::{Bounds, Selections, one_name},
     tree::{
-        AggregateCall, AggregateParam, InstantSelect, JoinCall, MatrixOp, Reference, Root,
-        SampleSource, ScalarOp, VectorOp,
+        AggregateCall, AggregateKind, Best, Fold, InstantSelect, JoinCall, MatrixOp, Param,
+        Reference, Root, SampleSource, ScalarCall, ScalarOp, VectorOp,
     },
 };
 use crate::{
@@ -217,25 +217,38 @@ impl<'a> Planner<'a> {
     }
 
     fn aggregate(&mut self, call: &Aggregate, place: Place) -> Result<AggregateCall, EvalError> {
-        let param = match (&call.param, call.op) {
-            (None, _) => AggregateParam::None,
-            (Some(param), AggregateOp::CountValues) => {
-                let label = string("count_values", param)?;
-                if label.is_empty() {
-                    return Err(EvalError::LabelName(label.to_owned()));
-                }
-                AggregateParam::Label(label.to_owned())
-            }
-            (Some(param), _) => {
-                let span = unwrapped(param).span.clone();
-                AggregateParam::Scalar(self.scalar(param, place)?, span)
-            }
+        let fold = AggregateKind::Fold;
+        let kind = match call.op {
+            AggregateOp::Sum => fold(Fold::Sum),
+            AggregateOp::Avg => fold(Fold::Avg),
+            AggregateOp::Count => fold(Fold::Count),
+            AggregateOp::Min => fold(Fold::Min),
+            AggregateOp::Max => fold(Fold::Max),
+            AggregateOp::Group => fold(Fold::Group),
+            AggregateOp::Stddev => fold(Fold::Stddev),
+            AggregateOp::Stdvar => fold(Fold::Stdvar),
+            AggregateOp::Topk => AggregateKind::Best(Best::Greatest, self.param(call, place)?),
+            AggregateOp::Bottomk => AggregateKind::Best(Best::Least, self.param(call, place)?),
+            AggregateOp::Limitk => AggregateKind::Best(Best::Any, self.param(call, place)?),
+            AggregateOp::Quantile => AggregateKind::Quantile(self.param(call, place)?),
+            AggregateOp::LimitRatio => AggregateKind::LimitRatio(self.param(call, place)?),
+            AggregateOp::CountValues => match string("count_values", written_param(call)?)? {
+                "" => return Err(EvalError::LabelName(String::new())),
+                label => AggregateKind::CountValues(label.to_owned()),
+            },
         };
         Ok(AggregateCall {
-            op: call.op,
+            kind,
             grouping: call.grouping.clone(),
-            param,
             arg: Box::new(self.vector(&call.expr, place)?),
+        })
+    }
+
+    fn param(&mut self, call: &Aggregate, place: Place) -> Result<Param, EvalError> {
+        let param = unwrapped(written_param(call)?);
+        Ok(Param {
+            op: self.scalar(param, place)?,
+            span: param.span.clone(),
         })
     }
 
@@ -269,13 +282,13 @@ impl<'a> Planner<'a> {
             }
             false => (self.vector(vector, place)?, self.scalar(scalar, place)?),
         };
-        Ok(VectorOp::WithScalar {
+        Ok(VectorOp::WithScalar(Box::new(ScalarCall {
             op: binary.op,
-            vector: Box::new(vector),
+            return_bool: binary.return_bool,
+            vector,
             scalar,
             scalar_first,
-            return_bool: binary.return_bool,
-        })
+        })))
     }
 
     pub(super) fn reference(&self, time: TimeModifiers) -> Reference {
@@ -329,6 +342,12 @@ fn all_labels(binary: &Binary) -> VectorMatching {
         labels: Vec::new(),
         include: Vec::new(),
     }
+}
+
+/// The parameter of an aggregation that takes one; the parser has seen to it that it is there.
+fn written_param(call: &Aggregate) -> Result<&Expr, EvalError> {
+    let missing = || EvalError::Unsupported(format!("{:?} without a parameter", call.op));
+    call.param.as_deref().ok_or_else(missing)
 }
 
 /// The text of a string literal.
