@@ -10,6 +10,7 @@ mod build;
 mod calls;
 mod info;
 mod invariant;
+mod length;
 pub(crate) mod selections;
 pub(crate) mod tree;
 
