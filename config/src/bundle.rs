@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Config, Error, RuleError, ScrapeJob, glob, parse_rules};
+use crate::{Config, Error, RuleError, glob, parse_rules, print, yaml};
 
 /// The main file and all files that it names by patterns: rule files and those with more scrape jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,6 +114,14 @@ impl Bundle {
         Ok(bundle)
     }
 
+    /// The main file for people to read: without comments, with `<secret>` in place of secrets.
+    ///
+    /// # Errors
+    /// [`Error`] if the main file is no YAML.
+    pub fn shown(&self) -> Result<String, Error> {
+        yaml::parse(&self.main).map(|root| print::shown(&root))
+    }
+
     fn parse_main(&self, outside: &Outside<'_>) -> Result<Config, LoadError> {
         let directory = self.path.parent().unwrap_or(Path::new(""));
         Config::parse_main(&self.main, directory, outside.variable).map_err(|source| {
@@ -127,6 +135,10 @@ impl Bundle {
     /// What the texts mean, but for the rule files.
     pub(crate) fn without_rules(&self, outside: &Outside<'_>) -> Result<Config, LoadError> {
         let mut config = self.parse_main(outside)?;
+        let main_jobs = config.jobs.iter();
+        let mut places: BTreeMap<String, String> = main_jobs
+            .map(|job| (job.name.clone(), "main config file".to_owned()))
+            .collect();
         for (path, text) in self.matching(&config.scrape_config_files.clone()) {
             let refused = |source| LoadError::ScrapeFile {
                 path: path.to_owned(),
@@ -135,7 +147,15 @@ impl Bundle {
             let directory = Path::new(path).parent().unwrap_or(Path::new(""));
             let jobs = Config::parse_jobs(text, &config.global, directory).map_err(refused)?;
             for job in jobs {
-                unused_name(&config.jobs, &job).map_err(refused)?;
+                if let Some(first) = places.insert(job.name.clone(), format!("{path:?}")) {
+                    let name = &job.name;
+                    return Err(refused(Error::invalid(
+                        1,
+                        format!(
+                            "found multiple scrape configs with job name {name:?}, first found in {first}"
+                        ),
+                    )));
+                }
                 config.jobs.push(job);
             }
         }
@@ -171,16 +191,6 @@ impl Config {
         Ok(config)
     }
 }
-fn unused_name(jobs: &[ScrapeJob], job: &ScrapeJob) -> Result<(), Error> {
-    match jobs.iter().any(|known| known.name == job.name) {
-        true => {
-            let what = format!("found multiple scrape configs with job name {:?}", job.name);
-            Err(Error::invalid(1, what))
-        }
-        false => Ok(()),
-    }
-}
-
 fn read(path: &Path) -> Result<String, LoadError> {
     fs::read_to_string(path).map_err(|source| LoadError::Read {
         path: path.display().to_string(),
@@ -255,7 +265,7 @@ mod tests {
         let error = Config::from_bundle(&bundle, &Outside::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "error loading scrape configs: \"/etc/p/b.yml\": found multiple scrape configs with job name \"a\""
+            "error loading scrape configs: \"/etc/p/b.yml\": found multiple scrape configs with job name \"a\", first found in main config file"
         );
     }
 }

@@ -1,4 +1,6 @@
 //! Where targets come from.
+mod foreign;
+
 use std::path::Path;
 
 use model::{Labels, Millis};
@@ -48,51 +50,12 @@ pub struct FileDiscovery {
     pub refresh_interval: Millis,
 }
 
-/// The mechanisms of Prometheus, without `static_configs`; all end in `_sd_configs`.
-const MECHANISMS: [&str; 36] = [
-    "aws",
-    "azure",
-    "consul",
-    "digitalocean",
-    "dns",
-    "docker",
-    "dockerswarm",
-    "ec2",
-    "ecs",
-    "elasticache",
-    "eureka",
-    "file",
-    "gce",
-    "hetzner",
-    "http",
-    "ionos",
-    "kubernetes",
-    "kuma",
-    "lightsail",
-    "linode",
-    "marathon",
-    "msk",
-    "nerve",
-    "nomad",
-    "oci",
-    "openstack",
-    "outscale",
-    "ovhcloud",
-    "puppetdb",
-    "rds",
-    "scaleway",
-    "serverset",
-    "stackit",
-    "triton",
-    "uyuni",
-    "vultr",
-];
-
+/// True if `field` holds sections of a mechanism that Prometheus knows.
 fn is_mechanism(field: &str) -> bool {
+    let mechanism = field.strip_suffix("_sd_configs");
     field == "static_configs"
-        || field
-            .strip_suffix("_sd_configs")
-            .is_some_and(|name| MECHANISMS.contains(&name))
+        || mechanism
+            .is_some_and(|name| matches!(name, "file" | "kubernetes") || foreign::is_known(name))
 }
 
 impl Discovery {
@@ -127,10 +90,16 @@ impl Discovery {
                     let all = each::<KubernetesDiscovery>(fields, sections)?;
                     found.extend(all.into_iter().map(|one| Self::Kubernetes(Box::new(one))));
                 }
-                _ => found.extend(sections.iter().map(|section| Self::Unsupported {
-                    field: field.to_owned(),
-                    line: section.place.line.max(line),
-                })),
+                _ => {
+                    let name = field.trim_end_matches("_sd_configs");
+                    for section in sections {
+                        fields.fitting(foreign::check(name, section))?;
+                        found.push(Self::Unsupported {
+                            field: field.to_owned(),
+                            line,
+                        });
+                    }
+                }
             }
         }
         Ok(found)

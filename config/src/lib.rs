@@ -22,6 +22,7 @@ mod kubernetes;
 mod main_file;
 mod otlp;
 mod path;
+mod print;
 mod protocol;
 mod relabel;
 mod remote;
@@ -41,7 +42,9 @@ pub use check::{Line, Report, check_config, check_rules};
 pub use discovery::{Discovery, FileDiscovery, TargetGroup, parse_target_groups};
 pub use error::{Error, Misfit};
 pub use global::{Escaping, Global, Limits};
-pub use http::{Auth, Header, HttpClient, OAuth2, Pem, Proxy, Source, TlsConfig, TlsVersion};
+pub use http::{
+    Auth, Grant, Header, HttpClient, OAuth2, Pem, Proxy, Source, TlsConfig, TlsVersion,
+};
 pub use kubernetes::{
     AttachMetadata, KubernetesDiscovery, KubernetesRole, Namespaces, ObjectSelector,
 };

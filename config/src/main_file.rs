@@ -198,3 +198,18 @@ impl Decode for Runtime {
         Ok(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+        #[test]
+        fn any_text_is_read_or_refused(text in r"((global|scrape_configs|job_name|static_configs|kubernetes_sd_configs|relabel_configs|regex|rule_files|targets|role|alerting|storage|a|1m|-1|null|\[\]|\{\}|\(|\*)(: ?|\n( ){0,6}(- )?|, )){0,16}") {
+            let _ = Config::parse_main(&text, Path::new("/etc"), |_| None);
+        }
+    }
+}

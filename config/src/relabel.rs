@@ -27,7 +27,10 @@ impl Decode for RuleFields {
             modulus: fields.or_default("modulus")?,
             target_label: fields.or_default("target_label")?,
             replacement: text(&mut fields, "replacement", default.replacement)?,
-            action: fields.or_default::<Action>("action")?.0,
+            action: match fields.node("action") {
+                None => RelabelAction::default(),
+                Some(node) => fields.fitting(action(node))?.unwrap_or_default(),
+            },
             names: default.names,
         };
         fields.finish()?;
@@ -54,16 +57,15 @@ fn pattern(node: &Node) -> Result<Regex, Error> {
         .map_err(|error| Error::invalid(node.place.line, format!("error parsing regexp: {error}")))
 }
 
-#[derive(Default)]
-struct Action(RelabelAction);
-
-impl Decode for Action {
-    fn decode(node: &Node) -> Result<Self, Error> {
-        let name = String::decode(node)?;
-        RelabelAction::from_name(&name).map(Self).ok_or_else(|| {
-            Error::invalid(node.place.line, format!("unknown relabel action {name:?}"))
-        })
-    }
+fn action(node: &Node) -> Result<RelabelAction, Error> {
+    let name = String::decode(node)?;
+    RelabelAction::from_name(&name).ok_or_else(|| {
+        let what = match name.as_str() {
+            "" => "relabel action cannot be empty".to_owned(),
+            name => format!("unknown relabel action {name:?}"),
+        };
+        Error::invalid(node.place.line, what)
+    })
 }
 
 /// Rules as they were written, none of them null.

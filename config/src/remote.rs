@@ -185,6 +185,10 @@ impl Decode for RemoteWriteFields {
         let queue = fields.or("queue_config", Queue::default())?;
         fields.get::<bool>("failed_request_logging")?;
         let mut ways = http.auths();
+        // A bearer token is authorization under another name.
+        for way in ways.iter_mut().filter(|way| **way == "bearer_token") {
+            *way = "authorization";
+        }
         for way in ["sigv4", "azuread", "google_iam"] {
             if fields
                 .node(way)

@@ -3,7 +3,7 @@
 //! Source: `ScrapeConfig` in Prometheus, `config/config.go`.
 use std::path::Path;
 
-use model::{Millis, NameValidation, RelabelRule};
+use model::{Labels, Millis, NameValidation, RelabelRule};
 
 use crate::{
     Bytes, Discovery, Error, Global, HttpClient,
@@ -250,6 +250,16 @@ impl ScrapeJob {
         self.discovery
             .iter_mut()
             .for_each(|discovery| discovery.set_directory(directory));
+    }
+
+    /// True if series of a target with these labels may turn out as those of another target, so that a series does
+    /// not belong to one page alone: the page's own labels win, or a rule for samples may change the target's.
+    pub fn may_collide(&self, labels: &Labels) -> bool {
+        self.honor_labels
+            || self
+                .metric_relabel
+                .iter()
+                .any(|rule| labels.iter().any(|(name, _)| rule.may_change(name)))
     }
 
     /// The most bytes that a page may have, if there is a limit.

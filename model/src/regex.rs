@@ -28,6 +28,17 @@ pub struct RegexError {
     expr: String,
 }
 
+impl RegexError {
+    /// The error as it reads where Go compiles `^(?s:pattern)$`: a message about the whole shows all of that.
+    pub fn of_anchored(self) -> Self {
+        let expr = match parse::is_about_whole(self.what) {
+            true => format!("^(?s:{})$", self.expr),
+            false => self.expr,
+        };
+        Self { expr, ..self }
+    }
+}
+
 /// A compiled pattern that must match the whole text; `.` matches a line feed too.
 #[derive(Clone, Debug)]
 pub struct Regex {

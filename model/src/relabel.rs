@@ -202,6 +202,23 @@ impl RelabelRule {
         Ok(())
     }
 
+    /// True if the rule may change the value of label `name`, or take it away.
+    pub fn may_change(&self, name: &str) -> bool {
+        match self.action {
+            RelabelAction::Keep
+            | RelabelAction::Drop
+            | RelabelAction::KeepEqual
+            | RelabelAction::DropEqual => false,
+            RelabelAction::Replace => self.target_label.contains('$') || self.target_label == name,
+            RelabelAction::HashMod | RelabelAction::Lowercase | RelabelAction::Uppercase => {
+                self.target_label == name
+            }
+            RelabelAction::LabelMap => self.replacement.contains('$') || self.replacement == name,
+            RelabelAction::LabelDrop => self.regex.is_match(name),
+            RelabelAction::LabelKeep => !self.regex.is_match(name),
+        }
+    }
+
     /// True if `template` gives a name once its groups are put in.
     fn may_become_name(&self, template: &str) -> bool {
         match self.names {

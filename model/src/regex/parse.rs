@@ -28,6 +28,11 @@ const TOO_DEEP: &str = "expression nests too deeply";
 /// The pattern's automaton would be too large.
 pub(super) const TOO_LARGE: &str = "expression too large";
 
+/// True if an error of this kind shows the whole pattern.
+pub(super) fn is_about_whole(what: &str) -> bool {
+    [MISSING_PAREN, UNEXPECTED_PAREN, TOO_DEEP, TOO_LARGE].contains(&what)
+}
+
 /// A pattern's tree, and the names of its groups from group 1 on.
 pub(super) struct Parsed {
     pub(super) hir: Hir,

@@ -185,6 +185,13 @@ fn what_go_refuses_is_refused_with_its_text() {
 }
 
 #[test]
+fn errors_show_what_go_compiles() {
+    let error = |pattern| Regex::new(pattern).unwrap_err().of_anchored().to_string();
+    assert_eq!(error("abc(def"), "missing closing ): `^(?s:abc(def)$`");
+    assert_eq!(error("*"), "missing argument to repetition operator: `*`");
+}
+
+#[test]
 fn groups_nest_as_deep_as_the_stack_bears() {
     let nested = |depth: usize| format!("{}a{}", "(".repeat(depth), ")*".repeat(depth));
     assert!(Regex::new(&nested(100)).unwrap().is_match("aa"));

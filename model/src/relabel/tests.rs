@@ -305,3 +305,14 @@ fn every_action_is_found_by_its_name() {
     }
     assert_eq!(RelabelAction::from_name("explode"), None);
 }
+
+#[test]
+fn what_a_rule_may_change_is_known() {
+    assert!(replace(&["a"], "(.*)", "job", "$1").may_change("job"));
+    assert!(!replace(&["a"], "(.*)", "job", "$1").may_change("instance"));
+    assert!(replace(&["a"], "(.*)", "$1", "x").may_change("job"));
+    assert!(names("in.*", RelabelAction::LabelDrop).may_change("instance"));
+    assert!(!names("in.*", RelabelAction::LabelKeep).may_change("instance"));
+    assert!(names("x(.*)", RelabelAction::LabelMap).may_change("job"));
+    assert!(!from(&["job"], "a", RelabelAction::Drop).may_change("job"));
+}

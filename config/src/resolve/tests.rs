@@ -1,0 +1,150 @@
+use super::*;
+use crate::{Bundle, Config, Outside};
+
+fn config(text: &str) -> Config {
+    let bundle = Bundle {
+        main: text.to_owned(),
+        ..Bundle::default()
+    };
+    Config::from_bundle(&bundle, &Outside::default()).unwrap()
+}
+
+fn job(fields: &str) -> ScrapeJob {
+    config(&format!("scrape_configs: [{{job_name: j{fields}}}]"))
+        .jobs
+        .remove(0)
+}
+
+fn group(targets: &[&[(&str, &str)]], labels: &[(&str, &str)]) -> TargetGroup {
+    TargetGroup {
+        source: "g".to_owned(),
+        targets: targets
+            .iter()
+            .map(|pairs| pairs.iter().copied().collect())
+            .collect(),
+        labels: labels.iter().copied().collect(),
+    }
+}
+
+#[test]
+fn a_target_has_the_labels_of_its_group_and_job() {
+    let job = job(", scrape_interval: 15s, params: {module: [a, b], x: [y]}");
+    let groups = [group(
+        &[&[("__address__", "h:1"), ("zone", "own")]],
+        &[
+            ("zone", "group"),
+            ("env", "prod"),
+            ("__param_module", "c"),
+            ("__meta_x", "y"),
+        ],
+    )];
+    let resolved = targets(&job, &groups);
+    let [target] = resolved.active.as_slice() else {
+        panic!("{resolved:?}");
+    };
+    expect_test::expect![[r#"{env="prod", instance="h:1", job="j", zone="own"}"#]]
+        .assert_eq(&target.labels.to_string());
+    expect_test::expect![[r#"{__address__="h:1", __always_scrape_classic_histograms__="false", __convert_classic_histograms_to_nhcb__="false", __meta_x="y", __metrics_path__="/metrics", __param_module="c", __param_x="y", __scheme__="http", __scrape_interval__="15s", __scrape_native_histograms__="false", __scrape_timeout__="10s", env="prod", job="j", zone="own"}"#]]
+        .assert_eq(&target.discovered.to_string());
+    assert_eq!(target.url(), "http://h:1/metrics?module=c&module=b&x=y");
+    assert_eq!(target.settings.interval, Millis::from_seconds(15));
+}
+
+#[test]
+fn relabelling_writes_where_and_how_to_scrape() {
+    let job = job(
+        ", relabel_configs: [{target_label: __address__, replacement: 'p:9'}, {target_label: __scheme__, replacement: https}, {target_label: __metrics_path__, replacement: probe}, {target_label: __scrape_interval__, replacement: 2m}, {target_label: __scrape_timeout__, replacement: 90s}, {target_label: __param_target, source_labels: [instance]}, {target_label: __tmp, replacement: x}]",
+    );
+    let groups = [group(&[&[("__address__", "h:1"), ("instance", "i")]], &[])];
+    let target = &targets(&job, &groups).active[0];
+    assert_eq!(target.url(), "https://p:9/probe?target=i");
+    assert_eq!(target.settings.interval, Millis::from_seconds(120));
+    assert_eq!(target.settings.timeout, Millis::from_seconds(90));
+    assert_eq!(
+        target.labels,
+        Labels::from_pairs([("instance", "i"), ("job", "j")])
+    );
+}
+
+#[test]
+fn no_port_is_added_and_equal_targets_are_one() {
+    let groups = [group(
+        &[&[("__address__", "h")], &[("__address__", "h")]],
+        &[],
+    )];
+    let resolved = targets(&job(""), &groups);
+    assert_eq!(resolved.active.len(), 1);
+    assert_eq!(resolved.active[0].settings.address, "h");
+    assert_eq!(resolved.active[0].labels.value("instance"), "h");
+}
+
+#[test]
+fn dropped_targets_are_known_by_what_was_discovered() {
+    let job = job(", relabel_configs: [{action: drop, source_labels: [__address__], regex: a}]");
+    let groups = [group(
+        &[&[("__address__", "a")], &[("__address__", "b")]],
+        &[],
+    )];
+    let resolved = targets(&job, &groups);
+    assert_eq!(resolved.active.len(), 1);
+    assert_eq!(resolved.dropped[0].value("__address__"), "a");
+    assert_eq!(resolved.dropped[0].value("job"), "j");
+}
+
+#[test]
+fn what_makes_no_target_says_why() {
+    #[track_caller]
+    fn fails(pairs: &[(&str, &str)], what: &str) {
+        let resolved = targets(&job(""), &[group(&[pairs], &[])]);
+        let [error] = resolved.failed.as_slice() else {
+            panic!("{resolved:?}");
+        };
+        assert_eq!(error.to_string(), format!("instance 0 in group g: {what}"));
+    }
+    fails(&[("a", "b")], "no address");
+    fails(
+        &[("__address__", "http://h")],
+        r#""http://h" is not a valid hostname"#,
+    );
+    let h = ("__address__", "h");
+    fails(
+        &[h, ("__scrape_interval__", "x")],
+        r#"error parsing scrape interval: not a valid duration string: "x""#,
+    );
+    fails(
+        &[h, ("__scrape_interval__", "0s")],
+        "scrape interval cannot be 0",
+    );
+    fails(
+        &[h, ("__scrape_timeout__", "0s")],
+        "scrape timeout cannot be 0",
+    );
+    fails(
+        &[
+            h,
+            ("__scrape_interval__", "1s"),
+            ("__scrape_timeout__", "2s"),
+        ],
+        r#"scrape timeout cannot be greater than scrape interval ("2s" > "1s")"#,
+    );
+    fails(
+        &[h, ("__scrape_native_histograms__", "maybe")],
+        r#"error parsing scrape native histograms: strconv.ParseBool: parsing "maybe": invalid syntax"#,
+    );
+}
+
+#[test]
+fn alertmanagers_have_an_address() {
+    let all = config(
+        "alerting: {alertmanagers: [{path_prefix: /a/, scheme: https, static_configs: [{targets: ['x:1', 'y:2']}], relabel_configs: [{action: drop, source_labels: [__address__], regex: 'y:2'}]}]}",
+    )
+    .alerting
+    .alertmanagers
+    .remove(0);
+    let crate::Discovery::Static(groups) = &all.discovery[0] else {
+        panic!("{all:?}");
+    };
+    let urls = alertmanager_urls(&all, groups);
+    assert_eq!(urls, Ok(vec!["https://x:1/a/api/v2/alerts".to_owned()]));
+    assert_eq!(alerts_path(""), "/api/v2/alerts");
+}
