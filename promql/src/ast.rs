@@ -1,14 +1,9 @@
 //! The syntax tree of a PromQL expression; each node knows where it stood in the text.
 //!
 //! Source: Prometheus, `promql/parser/ast.go`.
-mod length;
-
 use std::ops::Range;
 
-use model::{Matcher, Timestamp};
-
-pub(crate) use length::MAX_SECONDS;
-pub use length::{Length, LengthExpr, LengthNode};
+use model::{Matcher, Millis, Timestamp};
 
 /// Where a node stood in the query: a range of bytes.
 pub type Span = Range<usize>;
@@ -26,7 +21,7 @@ impl Expr {
     /// The type of its value; meant for expressions whose types were checked.
     pub fn value_type(&self) -> ValueType {
         match &self.node {
-            Node::Number(_) | Node::Duration(_) => ValueType::Scalar,
+            Node::Number(_) => ValueType::Scalar,
             Node::String(_) => ValueType::String,
             Node::VectorSelector(_) | Node::Aggregate(_) => ValueType::Vector,
             Node::MatrixSelector(_) | Node::Subquery(_) => ValueType::Matrix,
@@ -43,8 +38,6 @@ impl Expr {
 pub enum Node {
     /// `1.5`
     Number(f64),
-    /// `5m` as a number of seconds.
-    Duration(f64),
     /// `"text"`
     String(String),
     /// `up{job="a"} offset 5m @ 0`
@@ -119,10 +112,10 @@ pub enum At {
 }
 
 /// `offset` and `@` of a selector or a subquery; both hold at once, in either order.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TimeModifiers {
     /// Positive looks into the past.
-    pub offset: Length,
+    pub offset: Millis,
     /// A fixed time in place of the step's own.
     pub at: Option<At>,
 }
@@ -144,7 +137,7 @@ pub struct MatrixSelector {
     /// The series and the shift of the window.
     pub selector: VectorSelector,
     /// The window's width, above zero.
-    pub range: Length,
+    pub range: Millis,
 }
 
 /// Evaluates an expression on a grid of its own and gives windows of it.
@@ -153,9 +146,9 @@ pub struct Subquery {
     /// What is evaluated; an instant vector.
     pub expr: Box<Expr>,
     /// The window's width, above zero.
-    pub range: Length,
+    pub range: Millis,
     /// The grid, aligned to the epoch; without it the default evaluation interval.
-    pub step: Option<Length>,
+    pub step: Option<Millis>,
     /// Offset and `@`.
     pub time: TimeModifiers,
 }

@@ -40,22 +40,18 @@ impl Evaluator<'_> {
         &self,
         select: &InstantSelect,
         grid: Grid,
-        value: impl Fn(Sample) -> f64 + Sync,
+        value: impl Fn(Sample) -> f64,
         sink: &mut Sink<'_>,
     ) -> Flow {
-        self.spread(
-            select.selection,
-            grid.len,
-            || (),
-            |(), series| latest_values(&series.samples, select, grid, &value),
-            |series, column| {
-                if column.is_empty() {
-                    return Ok(());
-                }
+        for series in self.source.series(select.selection) {
+            self.check()?;
+            let column = latest_values(&series.samples, select, grid, &value);
+            if !column.is_empty() {
                 self.hold(column.weight())?;
-                sink(EvalSeries::named(series.labels.clone(), column))
-            },
-        )
+                sink(EvalSeries::named(series.labels.clone(), column))?;
+            }
+        }
+        Ok(())
     }
 }
 

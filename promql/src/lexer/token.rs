@@ -68,10 +68,8 @@ pub(crate) enum Keyword {
 pub(crate) enum TimeWord {
     Start,
     End,
-    Step,
-    Range,
-    MaxOf,
-    MinOf,
+    /// `step`, `range`, `max_of`, `min_of`
+    Length,
 }
 
 /// What `word` is if it is none of the user's names; case is ignored.
@@ -121,14 +119,10 @@ pub(crate) fn keyword(word: &str) -> Option<Kind> {
 
 /// What `word` is if it may stand in place of a duration.
 pub(crate) fn length_word(word: &str) -> Option<Kind> {
-    let words = [
-        ("step", TimeWord::Step),
-        ("range", TimeWord::Range),
-        ("max_of", TimeWord::MaxOf),
-        ("min_of", TimeWord::MinOf),
-    ];
-    let found = words.iter().find(|(w, _)| word.eq_ignore_ascii_case(w))?;
-    Some(Kind::Time(found.1))
+    ["step", "range", "max_of", "min_of"]
+        .iter()
+        .any(|w| word.eq_ignore_ascii_case(w))
+        .then_some(Kind::Time(TimeWord::Length))
 }
 
 impl Kind {

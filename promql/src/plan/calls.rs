@@ -68,7 +68,7 @@ impl Planner<'_> {
             "vector" => VectorOp::FromScalar(self.scalar_arg(call, 0, place)?),
             "timestamp" => match &unwrapped(&call.args[0]).node {
                 Node::VectorSelector(selector) => {
-                    VectorOp::SampleTimes(self.select(selector, place)?)
+                    VectorOp::SampleTimes(self.select(selector, place))
                 }
                 _ => VectorOp::StepTimes(Box::new(self.vector_arg(call, 0, place)?)),
             },

@@ -2,7 +2,7 @@
 use model::{Labels, Matcher, Millis};
 
 use crate::{
-    ast::{BinaryOp, Grouping, Span, VectorMatching},
+    ast::{AggregateOp, BinaryOp, Grouping, Span, VectorMatching},
     eval::{functions::LabelOrder, range::RangeFunction},
 };
 
@@ -136,64 +136,18 @@ pub(crate) struct InfoCall {
 /// An aggregation.
 #[derive(Clone, Debug)]
 pub(crate) struct AggregateCall {
-    pub(crate) kind: AggregateKind,
+    pub(crate) op: AggregateOp,
     pub(crate) grouping: Grouping,
+    pub(crate) param: AggregateParam,
     pub(crate) arg: Box<VectorOp>,
 }
 
-/// How a group is made into series.
+/// The parameter of an aggregation.
 #[derive(Clone, Debug)]
-pub(crate) enum AggregateKind {
-    /// One small state for each step.
-    Fold(Fold),
-    /// So many of its series.
-    Best(Best, Param),
-    Quantile(Param),
-    /// The label that tells the values apart.
-    CountValues(String),
-    LimitRatio(Param),
-}
-
-/// The aggregations that hold one small state for each step.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Fold {
-    Sum,
-    Avg,
-    Count,
-    Min,
-    Max,
-    Group,
-    Stddev,
-    Stdvar,
-}
-
-/// The aggregations that choose some series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Best {
-    /// `topk`
-    Greatest,
-    /// `bottomk`
-    Least,
-    /// `limitk`
-    Any,
-}
-
-/// The number that an aggregation takes, and where it stands.
-#[derive(Clone, Debug)]
-pub(crate) struct Param {
-    pub(crate) op: ScalarOp,
-    pub(crate) span: Span,
-}
-
-/// A binary operator between a vector and a scalar.
-#[derive(Clone, Debug)]
-pub(crate) struct ScalarCall {
-    pub(crate) op: BinaryOp,
-    pub(crate) return_bool: bool,
-    pub(crate) vector: VectorOp,
-    pub(crate) scalar: ScalarOp,
-    /// The scalar stands before the operator.
-    pub(crate) scalar_first: bool,
+pub(crate) enum AggregateParam {
+    None,
+    Scalar(ScalarOp, Span),
+    Label(String),
 }
 
 /// A binary operator between two vectors.
@@ -241,7 +195,14 @@ pub(crate) enum VectorOp {
     Nothing(Box<VectorOp>),
     Negate(Box<VectorOp>),
     Aggregate(AggregateCall),
-    WithScalar(Box<ScalarCall>),
+    /// A vector and a scalar; `scalar_first` if the scalar stands before the operator.
+    WithScalar {
+        op: BinaryOp,
+        vector: Box<VectorOp>,
+        scalar: ScalarOp,
+        scalar_first: bool,
+        return_bool: bool,
+    },
     Join(JoinCall),
     /// The value at the first step, at every step.
     Once(Box<VectorOp>),
@@ -253,13 +214,13 @@ impl VectorOp {
         match self {
             Self::Select(select) | Self::SampleTimes(select) => select.one_name,
             Self::Range(call) => call.matrix.has_one_name(),
-            Self::WithScalar(call) => call.vector.has_one_name(),
             Self::StepTimes(arg)
             | Self::Map(_, arg)
             | Self::Clamp { arg, .. }
             | Self::Round(arg, _)
             | Self::Sort { arg, .. }
             | Self::Negate(arg)
+            | Self::WithScalar { vector: arg, .. }
             | Self::Once(arg) => arg.has_one_name(),
             Self::Absent(..)
             | Self::AbsentOverTime(..)
@@ -278,17 +239,14 @@ impl VectorOp {
     pub(crate) fn is_ordered(&self) -> bool {
         match self {
             Self::Sort { .. } => true,
-            Self::WithScalar(call) => call.vector.is_ordered(),
-            Self::Aggregate(call) => matches!(
-                call.kind,
-                AggregateKind::Best(Best::Greatest | Best::Least, _)
-            ),
+            Self::Aggregate(call) => matches!(call.op, AggregateOp::Topk | AggregateOp::Bottomk),
             Self::StepTimes(arg)
             | Self::Map(_, arg)
             | Self::Clamp { arg, .. }
             | Self::Round(arg, _)
             | Self::Negate(arg)
             | Self::Relabel(arg, _)
+            | Self::WithScalar { vector: arg, .. }
             | Self::Once(arg) => arg.is_ordered(),
             Self::Join(call) => call.sides[0].is_ordered(),
             _ => false,

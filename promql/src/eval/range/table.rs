@@ -8,6 +8,7 @@ use super::{
     smoothing::Smoothing,
     window::{Function, Plain, Window},
 };
+use crate::annotations::Note;
 
 /// A function that gives a value for each window of samples.
 #[derive(Clone, Copy, Debug)]
@@ -80,8 +81,12 @@ impl RangeFunction {
     }
 
     /// The function at work; each of `params` has a value for every step.
-    pub(super) fn start<'a>(self, params: &'a [Vec<f64>]) -> Box<dyn Function + 'a> {
-        let mut params = params.iter().map(Vec::as_slice);
+    pub(super) fn start<'a>(
+        self,
+        params: Vec<Vec<f64>>,
+        annotate: &'a dyn Fn(Note),
+    ) -> Box<dyn Function + 'a> {
+        let mut params = params.into_iter();
         let mut param = || params.next().expect("the parser has counted the arguments");
         match self {
             Self::Extrapolated(kind) => Box::new(Extrapolated::new(kind)),
@@ -90,6 +95,7 @@ impl RangeFunction {
             Self::Changes => Box::new(Running::changes()),
             Self::Quantile => Box::new(Quantile {
                 quantiles: param(),
+                annotate,
                 sorted: Vec::new(),
             }),
             Self::Prediction => Box::new(Prediction { seconds: param() }),

@@ -1,0 +1,227 @@
+//! Which targets are this ingester's: followed from the leader, remembered, and handed to the pool.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{GroupKey, NodeId};
+use proto::v1::{self, unassignment::Reason};
+use runtime::Discoverers;
+use tokio::sync::{mpsc, watch};
+use tonic::{Code, Status};
+use tracing::{debug, info, warn};
+
+use crate::{
+    saved::{Saved, upsert},
+    scrape::Change,
+    shared::Shared,
+};
+
+/// The pause before the leader is asked again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// The targets as they were last told.
+#[derive(Debug, Default)]
+pub(crate) struct Assignment {
+    targets: BTreeMap<GroupKey, Change>,
+}
+
+impl Assignment {
+    /// The assignment that `targets` make.
+    pub(crate) fn new(targets: &[Change]) -> Self {
+        let mut assignment = Self::default();
+        assignment.take(targets);
+        assignment
+    }
+
+    /// What `delta` changes; what it only repeats is left out.
+    pub(crate) fn changes(&mut self, delta: &v1::AssignmentDelta) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut named = BTreeSet::new();
+        for assignment in &delta.upserts {
+            let key = GroupKey(assignment.key);
+            named.insert(key);
+            match upsert(assignment) {
+                Ok(change) if self.targets.get(&key) == Some(&change) => {}
+                Ok(change) => changes.push(change),
+                Err(error) => {
+                    warn!(group = %key, error = %runtime::Chain(&error), "a target cannot be taken")
+                }
+            }
+        }
+        for unassigned in &delta.removes {
+            let key = GroupKey(unassigned.key);
+            changes.push(match unassigned.reason() {
+                Reason::Moved => Change::Moved(key),
+                Reason::Removed => Change::Removed(key),
+            });
+        }
+        if delta.full {
+            // Why a target is not in a full set is not told: another may have it.
+            let gone = self.targets.keys().filter(|key| !named.contains(key));
+            let gone: Vec<_> = gone.map(|key| Change::Moved(*key)).collect();
+            let told: BTreeSet<_> = delta.removes.iter().map(|r| GroupKey(r.key)).collect();
+            changes.extend(gone.into_iter().filter(|change| match change {
+                Change::Moved(key) => !told.contains(key),
+                _ => true,
+            }));
+        }
+        self.take(&changes);
+        changes
+    }
+
+    fn take(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Upsert { key, .. } => drop(self.targets.insert(*key, change.clone())),
+                Change::Moved(key) | Change::Removed(key) => drop(self.targets.remove(key)),
+            }
+        }
+    }
+}
+
+/// Follows the leader's stream, whoever leads, for ever.
+pub(crate) async fn follow(
+    shared: Arc<Shared>,
+    saved: Saved,
+    discoverers: Discoverers,
+    mut node: watch::Receiver<Option<NodeId>>,
+    mut assignment: Assignment,
+    to: mpsc::Sender<Vec<Change>>,
+) {
+    loop {
+        let own = match node.wait_for(Option::is_some).await {
+            Ok(own) => own.unwrap_or_default(),
+            Err(_) => return,
+        };
+        shared.set_node(own);
+        let remember = {
+            let saved = saved.clone();
+            shared.offload().run(move || saved.save_node(own))
+        };
+        if let Err(error) = remember.await {
+            warn!(error = %runtime::Chain(&error), "the own number was not saved");
+        }
+        tokio::select! {
+            biased;
+            // Joined anew under another number: its targets are others.
+            changed = node.changed() => if changed.is_err() { return },
+            ended = stream(&shared, &saved, &discoverers, own, &mut assignment, &to) => {
+                match ended.code() {
+                    Code::Unavailable | Code::FailedPrecondition => debug!(error = ended.message(), "the assignment stream ended"),
+                    _ => warn!(error = ended.message(), "the assignment stream ended"),
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Takes in one stream; gives why it ended.
+async fn stream(
+    shared: &Shared,
+    saved: &Saved,
+    discoverers: &Discoverers,
+    node: NodeId,
+    assignment: &mut Assignment,
+    to: &mpsc::Sender<Vec<Change>>,
+) -> Status {
+    let request = v1::AssignmentsRequest { node: node.0 };
+    let opened = discoverers
+        .on_leader(move |mut client| async move { client.assignments(request).await })
+        .await;
+    let mut deltas = match opened {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => return status,
+    };
+    loop {
+        let delta = match deltas.message().await {
+            Ok(Some(delta)) => delta,
+            Ok(None) => return Status::unavailable("the stream ended"),
+            Err(status) => return status,
+        };
+        let changes = assignment.changes(&delta);
+        if changes.is_empty() {
+            continue;
+        }
+        info!(
+            n_changes = changes.len(),
+            epoch = delta.epoch,
+            full = delta.full,
+            "targets were assigned"
+        );
+        let remember = {
+            let (saved, changes) = (saved.clone(), changes.clone());
+            shared
+                .offload()
+                .run(move || saved.save_changes(delta.epoch, &changes))
+        };
+        if let Err(error) = remember.await {
+            warn!(error = %runtime::Chain(&error), "the assignment was not saved");
+        }
+        if to.send(changes).await.is_err() {
+            return Status::cancelled("the pool has ended");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Labels, Millis, Target, TargetSettings};
+
+    use super::*;
+
+    fn sent(instance: &str, rank: u32) -> v1::Assignment {
+        let target = Target {
+            labels: Labels::from_pairs([("instance", instance)]),
+            discovered: Labels::empty(),
+            job: "a".to_owned(),
+            settings: TargetSettings {
+                scheme: "http".to_owned(),
+                address: instance.to_owned(),
+                metrics_path: "/metrics".to_owned(),
+                params: vec![],
+                interval: Millis::new(1000),
+                timeout: Millis::new(500),
+            },
+        };
+        v1::Assignment {
+            key: target.key().0,
+            target: Some((&target).into()),
+            rank,
+        }
+    }
+
+    fn removed(assignment: &v1::Assignment, reason: Reason) -> v1::Unassignment {
+        v1::Unassignment {
+            key: assignment.key,
+            reason: reason.into(),
+        }
+    }
+
+    #[test]
+    fn a_full_set_says_what_is_gone_and_a_delta_why() {
+        let mut assignment = Assignment::default();
+        let (a, b, c) = (sent("a", 0), sent("b", 0), sent("c", 1));
+        let full = |upserts: &[&v1::Assignment]| v1::AssignmentDelta {
+            full: true,
+            upserts: upserts.iter().map(|a| (*a).clone()).collect(),
+            ..Default::default()
+        };
+        assert_eq!(assignment.changes(&full(&[&a, &b, &c])).len(), 3);
+        assert_eq!(
+            assignment.changes(&full(&[&a, &c])),
+            [Change::Moved(GroupKey(b.key))]
+        );
+        assert_eq!(assignment.changes(&full(&[&a, &c])), []);
+        let delta = v1::AssignmentDelta {
+            upserts: vec![sent("c", 0)],
+            removes: vec![removed(&a, Reason::Removed)],
+            ..Default::default()
+        };
+        let changes = assignment.changes(&delta);
+        assert!(matches!(changes[0], Change::Upsert { rank: 0, .. }));
+        assert_eq!(changes[1..], [Change::Removed(GroupKey(a.key))]);
+    }
+}

@@ -1,0 +1,209 @@
+//! The ingester: scrapes its targets, stores their rows, answers for its series.
+//!
+//! ```text
+//! discoverers -> assignment -> pool -> scrapes -> rows -> tsdb -> gRPC -> queriers
+//!             -> configuration -> jobs ^          pushed samples ^
+//! ```
+//!
+//! Targets and configuration come from the leader and are remembered in the store, so that scraping begins before
+//! any discoverer answers and goes on while none does. [`run`] is all of it; the clock, the network, the threads
+//! and the store are handed in.
+
+mod args;
+mod assignment;
+mod error;
+mod http;
+mod jobs;
+mod metrics;
+mod saved;
+mod scrape;
+mod service;
+mod settings;
+mod shared;
+mod status;
+mod storage;
+
+use std::{convert::Infallible, sync::Arc};
+
+use proto::{
+    MAX_MESSAGE_BYTES,
+    v1::{Role, ingester_server::IngesterServer},
+};
+use runtime::{
+    Components, Discoverers, Identity, Listener, Membership, Readiness, Tasks, base_router,
+    serve_grpc, serve_http,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use tsdb::{Options, Store, Tsdb};
+
+pub use args::Args;
+pub use error::Error;
+pub use settings::Settings;
+
+use crate::{
+    assignment::Assignment,
+    metrics::Metrics,
+    saved::Saved,
+    scrape::{Jobs, Pool},
+    service::Service,
+    shared::Shared,
+    storage::Figures,
+};
+
+/// Batches of changes that wait for the pool; the leader's stream waits when it is behind.
+const CHANGES: usize = 16;
+
+/// Runs an ingester over `store` until `shutdown`; what was appended is durable when it returns.
+///
+/// # Errors
+/// [`Error`] if it cannot begin, or if one of its tasks fails.
+pub async fn run(
+    settings: Settings,
+    components: Components,
+    store: Arc<dyn Store>,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let web = listen(&components, &settings.web_listen_address).await?;
+    let grpc = listen(&components, &settings.grpc_listen_address).await?;
+    let mut registry = runtime::registry();
+    let metrics = Metrics::new(&mut registry);
+
+    let options = Options {
+        retention: settings.retention,
+        retention_bytes: settings.retention_bytes,
+        ..Options::default()
+    };
+    let now = components.clock.now();
+    let opened = components.offload.run(move || {
+        let (saved, former) = Saved::open(Arc::clone(&store)).map_err(Error::Former)?;
+        let db = Tsdb::open(store, options, now).map_err(Error::Open)?;
+        Ok::<_, Error>((saved, former, db))
+    });
+    let (saved, former, db) = opened.await?;
+
+    let mut tasks = Tasks::new(shutdown);
+    let discoverers = Discoverers::new(
+        settings.discoverers.iter().cloned(),
+        components.channels.clone(),
+    );
+    let identity = Identity {
+        id: settings.id.clone(),
+        role: Role::Ingester,
+        http: settings.advertised(&settings.web_listen_address, web.local_addr().port()),
+        grpc: settings.advertised(&settings.grpc_listen_address, grpc.local_addr().port()),
+        zone: settings.zone.clone(),
+    };
+    info!(
+        id = identity.id,
+        http = identity.http,
+        grpc = identity.grpc,
+        "ingester starts"
+    );
+    let figures = Figures::default();
+    let told = figures.clone();
+    let membership = Membership::start(&mut tasks, discoverers.clone(), identity, move || {
+        told.load()
+    });
+    let shared = Arc::new(Shared::new(
+        components,
+        db.clone(),
+        metrics,
+        membership.cluster(),
+        former.node,
+        former.epoch,
+    ));
+
+    let known_jobs = former.config.as_ref().map(|config| {
+        jobs::jobs(
+            config,
+            &Jobs::new(),
+            settings.max_body_size,
+            &shared.components,
+        )
+    });
+    let known_jobs = match known_jobs {
+        Some(Ok(jobs)) => jobs,
+        Some(Err(error)) => {
+            warn!(error = %runtime::Chain(&error), "the saved configuration was refused");
+            Jobs::new()
+        }
+        None => Jobs::new(),
+    };
+    let (jobs_to, jobs) = watch::channel(Arc::new(known_jobs));
+    let (changes_to, changes) = mpsc::channel(CHANGES);
+    if !former.targets.is_empty() {
+        info!(
+            n_targets = former.targets.len(),
+            "targets of before the restart"
+        );
+        // The channel has room: nothing was sent yet.
+        let _ = changes_to.try_send(former.targets.clone());
+    }
+    let assignment = Assignment::new(&former.targets);
+
+    let pool = Pool::new(Arc::clone(&shared), jobs);
+    tasks.spawn("scrapes", |stop| endless(pool.run(changes, stop)));
+    let node = membership.node();
+    let follow = assignment::follow(
+        Arc::clone(&shared),
+        saved.clone(),
+        discoverers,
+        node,
+        assignment,
+        changes_to,
+    );
+    tasks.spawn("assignment", |stop| endless(until(stop, follow)));
+    let follow = jobs::follow(Arc::clone(&shared), saved, settings.max_body_size, jobs_to);
+    tasks.spawn("configuration", |stop| endless(until(stop, follow)));
+    let (of_sync, every) = (Arc::clone(&shared), settings.sync_interval);
+    tasks.spawn("sync", move |stop| {
+        endless(storage::sync(of_sync, every, stop))
+    });
+    let of_maintain = Arc::clone(&shared);
+    tasks.spawn("maintain", |stop| {
+        endless(storage::maintain(of_maintain, stop))
+    });
+    let of_figures = Arc::clone(&shared);
+    tasks.spawn("figures", |stop| endless(figures.gather(of_figures, stop)));
+
+    let readiness = Readiness::default();
+    let pages = base_router(Arc::new(registry), readiness.clone())
+        .merge(status::router(Arc::clone(&shared)));
+    tasks.spawn("http", |stop| serve_http(web, pages, stop));
+    let service = IngesterServer::new(Service(Arc::clone(&shared)))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let routes = tonic::service::Routes::new(service);
+    tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));
+    readiness.set(true);
+
+    let ended = tasks.run(settings.grace).await;
+    let synced = shared.offload().run(move || db.sync()).await;
+    ended?;
+    synced.map_err(Error::Sync)
+}
+
+async fn listen(components: &Components, address: &str) -> Result<Box<dyn Listener>, Error> {
+    let listening = components.network.listen(address.to_owned()).await;
+    listening.map_err(|source| Error::Listen {
+        address: address.to_owned(),
+        source,
+    })
+}
+
+/// A task that ends well whenever it ends.
+async fn endless(task: impl Future<Output = ()>) -> Result<(), Infallible> {
+    task.await;
+    Ok(())
+}
+
+/// `task`, cut at `stop`.
+async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = task => {}
+    }
+}

@@ -1,0 +1,166 @@
+//! What an ingester tells of itself.
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// Why a scrape failed, as a label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Reason {
+    pub(crate) reason: &'static str,
+}
+
+/// Which call, as a label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Method {
+    pub(crate) method: &'static str,
+}
+
+/// The metrics of one ingester.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    pub(crate) scrapes: Counter,
+    pub(crate) scrape_failures: Family<Reason, Counter>,
+    pub(crate) scrape_seconds: Histogram,
+    pub(crate) scraped_bytes: Counter,
+    pub(crate) late_scrapes: Counter,
+    pub(crate) duplicate_samples: Counter,
+    pub(crate) samples: Counter,
+    pub(crate) pushed_samples: Counter,
+    pub(crate) append_failures: Counter,
+    pub(crate) append_seconds: Histogram,
+    pub(crate) sync_seconds: Histogram,
+    pub(crate) maintain_seconds: Histogram,
+    pub(crate) storage_failures: Counter,
+    pub(crate) series: Gauge,
+    pub(crate) active_series: Gauge,
+    pub(crate) groups: Gauge,
+    pub(crate) targets: Gauge,
+    pub(crate) streams: Gauge,
+    pub(crate) sent_bytes: Counter,
+    pub(crate) calls: Family<Method, Counter>,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new([
+        0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+        10.0,
+    ])
+}
+
+impl Metrics {
+    /// The metrics, made known to `registry`.
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            scrapes: Counter::default(),
+            scrape_failures: Family::default(),
+            scrape_seconds: seconds(),
+            scraped_bytes: Counter::default(),
+            late_scrapes: Counter::default(),
+            duplicate_samples: Counter::default(),
+            samples: Counter::default(),
+            pushed_samples: Counter::default(),
+            append_failures: Counter::default(),
+            append_seconds: seconds(),
+            sync_seconds: seconds(),
+            maintain_seconds: seconds(),
+            storage_failures: Counter::default(),
+            series: Gauge::default(),
+            active_series: Gauge::default(),
+            groups: Gauge::default(),
+            targets: Gauge::default(),
+            streams: Gauge::default(),
+            sent_bytes: Counter::default(),
+            calls: Family::default(),
+        };
+        metrics.register(registry.sub_registry_with_prefix("pleiades_ingester"));
+        metrics
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let m = self.clone();
+        registry.register("scrapes", "Scrapes that ended, well or not.", m.scrapes);
+        registry.register(
+            "scrape_failures",
+            "Scrapes that gave no page, by reason.",
+            m.scrape_failures,
+        );
+        registry.register_with_unit(
+            "scrape_duration",
+            "How long targets took to send their pages.",
+            Unit::Seconds,
+            m.scrape_seconds,
+        );
+        registry.register_with_unit(
+            "scraped",
+            "Decoded bytes of the pages that were fetched.",
+            Unit::Bytes,
+            m.scraped_bytes,
+        );
+        registry.register(
+            "late_scrapes",
+            "Scrapes that began too late to carry the time of their slot.",
+            m.late_scrapes,
+        );
+        registry.register(
+            "duplicate_samples",
+            "Samples left out since their series had one on the same page.",
+            m.duplicate_samples,
+        );
+        registry.register("samples", "Samples stored from scrapes.", m.samples);
+        registry.register(
+            "pushed_samples",
+            "Samples stored from rules and remote write.",
+            m.pushed_samples,
+        );
+        registry.register(
+            "append_failures",
+            "Rows that could not be stored.",
+            m.append_failures,
+        );
+        registry.register_with_unit(
+            "append_duration",
+            "How long it took to read a page and store its row.",
+            Unit::Seconds,
+            m.append_seconds,
+        );
+        registry.register_with_unit(
+            "sync_duration",
+            "How long it took to make rows durable.",
+            Unit::Seconds,
+            m.sync_seconds,
+        );
+        registry.register_with_unit(
+            "maintain_duration",
+            "How long a round of cutting, merging and dropping took.",
+            Unit::Seconds,
+            m.maintain_seconds,
+        );
+        registry.register(
+            "storage_failures",
+            "Syncs and rounds of maintenance that failed.",
+            m.storage_failures,
+        );
+        registry.register("series", "Series in memory.", m.series);
+        registry.register(
+            "active_series",
+            "Series in the newest rows of their groups.",
+            m.active_series,
+        );
+        registry.register("groups", "Groups of series in memory.", m.groups);
+        registry.register("targets", "Targets that are scraped.", m.targets);
+        registry.register(
+            "open_streams",
+            "Selects that are being answered.",
+            m.streams,
+        );
+        registry.register_with_unit(
+            "sent",
+            "Bytes of series sent in answer to selects.",
+            Unit::Bytes,
+            m.sent_bytes,
+        );
+        registry.register("calls", "Calls answered, by method.", m.calls);
+    }
+}

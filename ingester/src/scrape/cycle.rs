@@ -1,0 +1,228 @@
+//! The scrape cycle of one target without IO: pages in, rows out.
+use exposition::Format;
+use model::{Labels, Metadata, Outcome};
+use tsdb::{Defined, Ordinal, RowValues};
+
+use super::{
+    metadata,
+    naming::Naming,
+    page::{Counts, Known, PageError, Rules},
+};
+
+/// The series that every scrape gives, in the order in which Prometheus writes them …
+const REPORT: [&str; 5] = [
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+];
+/// … and those that come on top if `extra_scrape_metrics` is set.
+const EXTRA_REPORT: [&str; 3] = [
+    "scrape_timeout_seconds",
+    "scrape_sample_limit",
+    "scrape_body_size_bytes",
+];
+
+/// What does not change from scrape to scrape, unless the configuration does.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CycleRules {
+    pub(crate) naming: Naming,
+    pub(crate) honor_timestamps: bool,
+    /// 0 sets no limit.
+    pub(crate) sample_limit: u64,
+    pub(crate) extra_metrics: bool,
+    pub(crate) timeout_seconds: f64,
+}
+
+/// What an attempt to fetch a page brought.
+#[derive(Debug)]
+pub(crate) enum Scraped {
+    /// A page to be read as the format says.
+    Page { bytes: Vec<u8>, format: Format },
+    /// None.
+    Nothing {
+        /// True if it was too large to be taken.
+        too_large: bool,
+    },
+}
+
+/// The row of one scrape, and what is to be told of it.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    pub(crate) outcome: Outcome,
+    pub(crate) counts: Counts,
+    /// Why a page that was fetched was refused.
+    pub(crate) error: Option<PageError>,
+    /// Type, help and unit by metric, if they are not those of the page before.
+    pub(crate) metadata: Option<Vec<(String, Metadata)>>,
+}
+
+/// The memory of one target between scrapes.
+#[derive(Debug)]
+pub(crate) struct Cycle {
+    rules: CycleRules,
+    /// The labels of the series that every scrape gives.
+    report: Vec<Labels>,
+    /// Their places in the dictionary; empty if not known.
+    report_places: Vec<Ordinal>,
+    known: Known,
+    row: RowValues,
+}
+
+impl Cycle {
+    /// A cycle that knows no page yet.
+    pub(crate) fn new(rules: CycleRules) -> Self {
+        let extra = if rules.extra_metrics {
+            &EXTRA_REPORT[..]
+        } else {
+            &[]
+        };
+        let names = REPORT.iter().chain(extra);
+        Self {
+            report: names.map(|name| rules.naming.synthetic(name)).collect(),
+            report_places: Vec::new(),
+            known: Known::default(),
+            row: RowValues::default(),
+            rules,
+        }
+    }
+
+    /// What it goes by.
+    pub(crate) fn rules(&self) -> &CycleRules {
+        &self.rules
+    }
+
+    /// How many bytes the last page had: about what the next one needs.
+    pub(crate) fn page_len(&self) -> usize {
+        self.known.page().len()
+    }
+
+    /// The row that the last [`Cycle::observe`] made.
+    pub(crate) fn row(&self) -> &RowValues {
+        &self.row
+    }
+
+    /// Forgets all places, since the dictionary turned out to be another, and gives back the last page.
+    pub(crate) fn forget(&mut self) -> Option<Scraped> {
+        self.report_places.clear();
+        let (bytes, format) = std::mem::take(&mut self.known).into_page()?;
+        Some(Scraped::Page { bytes, format })
+    }
+
+    /// Makes the row of one scrape, which took `took_seconds`.
+    ///
+    /// `define` gives series their places in the group's dictionary. A page is taken whole or not at all: if it is
+    /// refused the row is that of a failed scrape.
+    pub(crate) fn observe(
+        &mut self,
+        scraped: Scraped,
+        took_seconds: f64,
+        mut define: impl FnMut(&[Labels]) -> Defined,
+    ) -> Observed {
+        let mut counts = Counts::default();
+        let (mut body_bytes, mut error, mut metadata) = (0.0, None, None);
+        let mut outcome = Outcome::Failed;
+        self.row.clear(self.row.dictionary());
+        match scraped {
+            Scraped::Nothing { too_large } => {
+                if too_large {
+                    body_bytes = -1.0;
+                }
+            }
+            Scraped::Page { bytes, format } => {
+                body_bytes = bytes.len() as f64;
+                match self.take(bytes, format, &mut counts, &mut define) {
+                    Ok(told_anew) => {
+                        outcome = Outcome::Success;
+                        metadata = told_anew.then(|| metadata::told(self.known.page(), format));
+                    }
+                    Err(refused) => {
+                        error = Some(refused);
+                        self.row.clear(self.row.dictionary());
+                    }
+                }
+            }
+        }
+        let report = [
+            f64::from(u8::from(outcome == Outcome::Success)),
+            took_seconds,
+            counts.scraped as f64,
+            counts.post_relabel as f64,
+            counts.added as f64,
+            self.rules.timeout_seconds,
+            self.rules.sample_limit as f64,
+            body_bytes,
+        ];
+        self.place_report(&mut define);
+        for (place, value) in self.report_places.iter().zip(report) {
+            // A series of the page with the same labels stands.
+            self.row.set(*place, value, None);
+        }
+        Observed {
+            outcome,
+            counts,
+            error,
+            metadata,
+        }
+    }
+
+    /// Reads a page into the row; true if it tells otherwise of its metrics than the page before.
+    fn take(
+        &mut self,
+        mut page: Vec<u8>,
+        format: Format,
+        counts: &mut Counts,
+        define: &mut impl FnMut(&[Labels]) -> Defined,
+    ) -> Result<bool, PageError> {
+        let mut n_added = None;
+        loop {
+            self.place_report(define);
+            let rules = Rules {
+                naming: &self.rules.naming,
+                honor_timestamps: self.rules.honor_timestamps,
+                sample_limit: self.rules.sample_limit,
+            };
+            *counts = Counts::default();
+            let read = self.known.read(page, format, rules, &mut self.row, counts);
+            // A page that is read again has no more new series for that.
+            counts.added = *n_added.get_or_insert(counts.added);
+            let read = read?;
+            let defined = match read.new.is_empty() {
+                true => None,
+                false => Some(define(&read.new)),
+            };
+            match defined {
+                Some(Defined { dictionary, .. }) if dictionary != self.row.dictionary() => {
+                    // It was begun anew: nothing that was known of places holds, so all are defined by it.
+                    page = read.into_page();
+                    self.known = Known::default();
+                    self.report_places.clear();
+                    self.row.clear(dictionary);
+                }
+                defined => {
+                    let ordinals = defined.map(|d| d.ordinals).unwrap_or_default();
+                    let known = read.finish(&ordinals, &mut self.row, counts);
+                    let before = std::mem::replace(&mut self.known, known);
+                    return Ok(!self.known.tells_as(&before));
+                }
+            }
+        }
+    }
+
+    /// Makes the report's places known, and the row, which is empty, one by their dictionary.
+    fn place_report(&mut self, define: &mut impl FnMut(&[Labels]) -> Defined) {
+        if !self.report_places.is_empty() {
+            return;
+        }
+        let defined = define(&self.report);
+        if defined.dictionary != self.row.dictionary() {
+            self.known = Known::default();
+            self.row.clear(defined.dictionary);
+        }
+        self.report_places = defined.ordinals;
+    }
+}
+
+#[cfg(test)]
+mod tests;

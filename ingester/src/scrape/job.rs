@@ -1,0 +1,114 @@
+//! What the targets of one scrape job share: a client, headers, limits, rules.
+use std::sync::Arc;
+
+use config::ScrapeJob;
+use exposition::{
+    EscapingScheme, Format, NegotiationError, ScrapeProtocol, accept_header, choose_format,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use model::{RelabelRule, Target};
+use runtime::Components;
+
+use super::{
+    cycle::CycleRules,
+    naming::{LabelLimits, Naming},
+};
+use crate::http::{Client, Request};
+
+const USER_AGENT: &str = concat!("Pleiades/", env!("CARGO_PKG_VERSION"));
+const TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
+
+/// A scrape job ready to scrape with.
+pub(crate) struct Job {
+    settings: ScrapeJob,
+    pub(crate) client: Client,
+    headers: HeaderMap,
+    fallback: Option<ScrapeProtocol>,
+    relabel: Arc<[RelabelRule]>,
+    /// The decoded bytes of a page stay below.
+    body_limit: u64,
+}
+
+impl Job {
+    /// A job as configured; pages stay below `body_ceiling` also if the job sets no limit or a higher one.
+    pub(crate) fn new(settings: ScrapeJob, body_ceiling: u64, components: &Components) -> Self {
+        let known =
+            |protocol: config::ScrapeProtocol| protocol.as_str().parse::<ScrapeProtocol>().ok();
+        let protocols: Vec<_> = settings
+            .protocols
+            .iter()
+            .filter_map(|p| known(*p))
+            .collect();
+        // Both name the same schemes.
+        let escaping = settings.escaping.as_str().parse();
+        let escaping = escaping.unwrap_or(EscapingScheme::AllowUtf8);
+        let encoding = match settings.enable_compression {
+            true => "gzip",
+            false => "identity",
+        };
+        let mut headers = HeaderMap::new();
+        let accept = HeaderValue::try_from(accept_header(&protocols, escaping));
+        headers.insert(header::ACCEPT, accept.expect("the header is plain ASCII"));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        let body_limit = settings.body_size_limit().unwrap_or(body_ceiling);
+        Self {
+            client: Client::new(settings.http.clone(), components),
+            headers,
+            fallback: settings.fallback_protocol.and_then(known),
+            relabel: settings.metric_relabel.clone().into(),
+            body_limit: body_limit.min(body_ceiling),
+            settings,
+        }
+    }
+
+    /// As it was configured.
+    pub(crate) fn settings(&self) -> &ScrapeJob {
+        &self.settings
+    }
+
+    /// How the pages of `target` become rows.
+    pub(crate) fn rules(&self, target: &Target) -> CycleRules {
+        let limits = &self.settings.limits;
+        CycleRules {
+            naming: Naming {
+                target: target.labels.clone(),
+                honor_labels: self.settings.honor_labels,
+                relabel: Arc::clone(&self.relabel),
+                names: self.settings.names,
+                limits: LabelLimits {
+                    labels: limits.labels,
+                    name_length: limits.label_name_length,
+                    value_length: limits.label_value_length,
+                },
+            },
+            honor_timestamps: self.settings.honor_timestamps,
+            sample_limit: limits.samples,
+            extra_metrics: self.settings.extra_metrics,
+            timeout_seconds: target.settings.timeout.as_seconds(),
+        }
+    }
+
+    /// What to ask of `target`.
+    pub(crate) fn request(&self, target: &Target) -> Request {
+        let timeout = target.settings.timeout;
+        let mut headers = self.headers.clone();
+        let seconds = HeaderValue::try_from(timeout.as_seconds().to_string());
+        headers.insert(TIMEOUT, seconds.expect("a number is plain ASCII"));
+        Request {
+            url: target.url(),
+            headers,
+            timeout: timeout.to_std(),
+            body_limit: self.body_limit,
+        }
+    }
+
+    /// How a page with this Content-Type is read.
+    pub(crate) fn format(&self, content_type: Option<&str>) -> Result<Format, NegotiationError> {
+        let chosen = choose_format(content_type.unwrap_or_default(), self.fallback)?;
+        if let Some(warning) = chosen.warning {
+            tracing::debug!(job = %self.settings.name, warning, "fallback format is taken");
+        }
+        Ok(chosen.format)
+    }
+}

@@ -1,0 +1,224 @@
+//! The scrape loop of one target: wait for the slot, fetch, make the row, store it.
+use std::{sync::Arc, time::Duration};
+
+use model::{GroupKey, Millis, Outcome, RowHead, Timestamp};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+use tsdb::{Tsdb, TsdbError};
+
+use super::{
+    cycle::{Cycle, Observed, Scraped},
+    error::ScrapeError,
+    job::Job,
+    slot::{next_slot, row_time},
+    state::{Health, LastScrape, TargetState},
+};
+use crate::shared::Shared;
+
+/// What a target's task goes by; replaced when the assignment or the configuration changes.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) state: Arc<TargetState>,
+    pub(crate) job: Arc<Job>,
+}
+
+/// Scrapes one target until `stop`, by the newest plan.
+pub(crate) async fn scrape_slots(
+    shared: Arc<Shared>,
+    key: GroupKey,
+    mut plan: watch::Receiver<Plan>,
+    stop: CancellationToken,
+) {
+    let mut cycle = None;
+    let mut last = None;
+    loop {
+        let now = shared.now();
+        let current = plan.borrow_and_update().clone();
+        let interval = current.state.target.settings.interval;
+        let slot = next_slot(key, interval, now, last);
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            changed = plan.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+            () = tokio::time::sleep((slot - now).to_std()) => {}
+        }
+        // The clock may have been set back meanwhile.
+        if row_time(slot, shared.now(), interval) < slot {
+            continue;
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = scrape_slot(&shared, key, slot, &current, &mut cycle) => {}
+        }
+        last = Some(slot);
+    }
+}
+
+/// One scrape from begin to row.
+async fn scrape_slot(
+    shared: &Arc<Shared>,
+    key: GroupKey,
+    slot: Timestamp,
+    plan: &Plan,
+    cycle: &mut Option<Cycle>,
+) {
+    let Plan { state, job } = plan;
+    let rules = job.rules(&state.target);
+    let mut known = match cycle.take() {
+        Some(cycle) if *cycle.rules() == rules => cycle,
+        _ => Cycle::new(rules),
+    };
+    let (began, started) = (shared.now(), Instant::now());
+    let fetched = fetch(job, state, known.page_len()).await;
+    let took = started.elapsed();
+    let (scraped, failed) = match fetched {
+        Ok(page) => (page, None),
+        Err(error) => {
+            let too_large = error.is_too_large();
+            (Scraped::Nothing { too_large }, Some(error))
+        }
+    };
+    if let Scraped::Page { bytes, .. } = &scraped {
+        shared.metrics.scraped_bytes.inc_by(bytes.len() as u64);
+    }
+    let at = row_time(slot, began, state.target.settings.interval);
+    if at != slot {
+        shared.metrics.late_scrapes.inc();
+    }
+    let row = RowHead {
+        slot,
+        at,
+        stamp: shared.stamp(Outcome::Failed, state.rank),
+    };
+    let permit = shared.cores.acquire().await;
+    let db = shared.db.clone();
+    let work = shared.offload().run(move || {
+        let (observed, appended) = store(&db, key, row, &mut known, scraped, took);
+        (known, observed, appended)
+    });
+    let (known, observed, appended) = work.await;
+    drop(permit);
+    let n_samples = known.row().len() as u64;
+    *cycle = Some(known);
+    report(shared, plan, began, took, failed, observed);
+    match appended {
+        Ok(()) => {
+            shared.metrics.samples.inc_by(n_samples);
+        }
+        Err(error) => {
+            shared.metrics.append_failures.inc();
+            debug!(group = %key, error = %runtime::Chain(&error), "a row was not stored");
+        }
+    }
+    shared
+        .metrics
+        .append_seconds
+        .observe(started.elapsed().saturating_sub(took).as_secs_f64());
+}
+
+async fn fetch(job: &Job, state: &TargetState, page_len: usize) -> Result<Scraped, ScrapeError> {
+    // Pages grow slowly: a little room spares a copy.
+    let buffer = Vec::with_capacity(page_len + page_len / 16);
+    let fetched = job.client.get(&job.request(&state.target), buffer).await?;
+    // An empty page needs no format, as in Prometheus.
+    let format = match fetched.body.is_empty() {
+        true => exposition::Format::Text,
+        false => job.format(fetched.content_type.as_deref())?,
+    };
+    Ok(Scraped::Page {
+        bytes: fetched.body,
+        format,
+    })
+}
+
+/// Makes the row and stores it; off the reactor.
+fn store(
+    db: &Tsdb,
+    key: GroupKey,
+    mut row: RowHead,
+    cycle: &mut Cycle,
+    scraped: Scraped,
+    took: Duration,
+) -> (Observed, Result<(), TsdbError>) {
+    let took = took.as_secs_f64();
+    let observed = cycle.observe(scraped, took, |labels| db.define(key, labels));
+    row.stamp.outcome = observed.outcome;
+    let appended = db.append(key, row, cycle.row()).map(drop);
+    if !matches!(appended, Err(TsdbError::VoidDictionary { .. })) {
+        return (observed, appended);
+    }
+    // The group left memory and came back: the same page once more, with nothing known of places.
+    let again = cycle
+        .forget()
+        .filter(|_| observed.outcome == Outcome::Success);
+    let again = again.unwrap_or(Scraped::Nothing { too_large: false });
+    let _ = cycle.observe(again, took, |labels| db.define(key, labels));
+    let appended = db.append(key, row, cycle.row()).map(drop);
+    (observed, appended)
+}
+
+/// Tells metrics and the targets page how the scrape went.
+fn report(
+    shared: &Shared,
+    plan: &Plan,
+    began: Timestamp,
+    took: Duration,
+    failed: Option<ScrapeError>,
+    observed: Observed,
+) {
+    let metrics = &shared.metrics;
+    metrics.scrapes.inc();
+    metrics.scrape_seconds.observe(took.as_secs_f64());
+    metrics.duplicate_samples.inc_by(observed.counts.duplicates);
+    let error = failed.or_else(|| observed.error.map(ScrapeError::Page));
+    if let Some(error) = &error {
+        let reason = error.reason();
+        metrics
+            .scrape_failures
+            .get_or_create(&crate::metrics::Reason { reason })
+            .inc();
+        debug!(target = %plan.state.target.url(), %error, "scrape failed");
+    }
+    if let Some(told) = observed.metadata {
+        shared.targets.set_metadata(&plan.state, told);
+    }
+    plan.state.set_last(LastScrape {
+        health: match error {
+            None => Health::Up,
+            Some(_) => Health::Down,
+        },
+        error: error.map(|e| e.to_string()).unwrap_or_default(),
+        began: Some(began),
+        took_seconds: took.as_secs_f64(),
+    });
+}
+
+/// Stores the row that ends all series of a target that was removed, at the slot that would have come next.
+pub(crate) async fn end(shared: &Shared, state: &TargetState) {
+    let (key, now) = (state.key, shared.now());
+    let last = state.last().began;
+    let interval = state.target.settings.interval;
+    let slot = key.slot_at_or_after(
+        last.map_or(now, |last| now.max(last + Millis::new(1))),
+        interval,
+    );
+    let row = RowHead {
+        slot,
+        at: slot,
+        stamp: shared.stamp(Outcome::End, state.rank),
+    };
+    let db = shared.db.clone();
+    let append = shared.offload().run(move || {
+        let values = tsdb::RowValues::default();
+        db.append(key, row, &values).map(drop)
+    });
+    if let Err(error) = append.await {
+        shared.metrics.append_failures.inc();
+        debug!(group = %key, error = %runtime::Chain(&error), "an end was not stored");
+    }
+}

@@ -1,0 +1,248 @@
+//! The gRPC service: series, labels, pushed samples, targets.
+mod select;
+
+use std::sync::Arc;
+
+use model::{GroupKey, Labels, Matcher, Outcome, Timestamp};
+use proto::v1::{self, ingester_server::Ingester, target_status};
+use tonic::{Request, Response, Status};
+use tsdb::{Pushed, SeriesOf, TsdbError};
+
+use crate::{
+    error::status,
+    metrics::Method,
+    scrape::{Health, TargetState},
+    shared::Shared,
+};
+
+/// Answers for one ingester.
+pub(crate) struct Service(pub(crate) Arc<Shared>);
+
+#[tonic::async_trait]
+impl Ingester for Service {
+    type SelectStream = select::Batches;
+
+    async fn select(
+        &self,
+        request: Request<v1::SelectRequest>,
+    ) -> Result<Response<Self::SelectStream>, Status> {
+        self.called("Select");
+        let request = request.into_inner();
+        let selector = request.selector.unwrap_or_default();
+        let matchers = Vec::<Matcher>::try_from(&selector)?;
+        let range = request
+            .range
+            .ok_or(proto::WireError::Missing("a time range"))?;
+        let batches = select::batches(Arc::clone(&self.0), matchers, range.try_into()?).await?;
+        Ok(Response::new(batches))
+    }
+
+    async fn label_names(
+        &self,
+        request: Request<v1::LabelsRequest>,
+    ) -> Result<Response<v1::StringsResponse>, Status> {
+        self.called("LabelNames");
+        let within = Within::try_from(request.into_inner())?;
+        let db = self.0.db.clone();
+        let names = self
+            .0
+            .offload()
+            .run(move || db.label_names(within.series_of()));
+        let values = names.await.map_err(|e| status(&e))?;
+        Ok(Response::new(v1::StringsResponse { values }))
+    }
+
+    async fn label_values(
+        &self,
+        request: Request<v1::LabelValuesRequest>,
+    ) -> Result<Response<v1::StringsResponse>, Status> {
+        self.called("LabelValues");
+        let v1::LabelValuesRequest { name, within } = request.into_inner();
+        let within = within.ok_or(proto::WireError::Missing("a request's bounds"))?;
+        let within = Within::try_from(within)?;
+        let db = self.0.db.clone();
+        let values = self
+            .0
+            .offload()
+            .run(move || db.label_values(&name, within.series_of()));
+        let values = values.await.map_err(|e| status(&e))?;
+        Ok(Response::new(v1::StringsResponse { values }))
+    }
+
+    async fn series(
+        &self,
+        request: Request<v1::LabelsRequest>,
+    ) -> Result<Response<v1::SeriesResponse>, Status> {
+        self.called("Series");
+        let within = Within::try_from(request.into_inner())?;
+        let db = self.0.db.clone();
+        let found = self.0.offload().run(move || {
+            let series = db.series(within.series_of())?;
+            Ok(series.iter().map(v1::Labels::from).collect())
+        });
+        let series = found.await.map_err(|e: TsdbError| status(&e))?;
+        Ok(Response::new(v1::SeriesResponse { series }))
+    }
+
+    async fn write(
+        &self,
+        request: Request<v1::WriteRequest>,
+    ) -> Result<Response<v1::WriteResponse>, Status> {
+        self.called("Write");
+        let samples = self.pushed(&request.into_inner())?;
+        let (db, n_samples) = (self.0.db.clone(), samples.len() as u64);
+        let written = self.0.offload().run(move || {
+            let results = db.append_pushed(&samples)?;
+            db.sync()?;
+            Ok(results)
+        });
+        let results = written.await.map_err(|e: TsdbError| status(&e))?;
+        let mut refused = results.iter().filter_map(|result| result.as_ref().err());
+        let reason = refused
+            .next()
+            .map(|first| runtime::Chain(first).to_string());
+        let n_refused = refused.count() as u64 + u64::from(reason.is_some());
+        self.0.metrics.pushed_samples.inc_by(n_samples - n_refused);
+        Ok(Response::new(v1::WriteResponse {
+            n_refused,
+            reason: reason.unwrap_or_default(),
+        }))
+    }
+
+    async fn targets(
+        &self,
+        _: Request<v1::TargetsRequest>,
+    ) -> Result<Response<v1::TargetsResponse>, Status> {
+        self.called("Targets");
+        let targets = self.0.targets.all();
+        let targets = targets.iter().map(|state| target_status(state)).collect();
+        Ok(Response::new(v1::TargetsResponse { targets }))
+    }
+
+    async fn metadata(
+        &self,
+        _: Request<v1::MetadataRequest>,
+    ) -> Result<Response<v1::MetadataResponse>, Status> {
+        self.called("Metadata");
+        let mut metrics = Vec::new();
+        for state in self.0.targets.all() {
+            let target = v1::Labels::from(&state.target.labels);
+            metrics.extend(state.metadata().iter().map(|told| {
+                let (metric, metadata) = &**told;
+                v1::MetricMetadata {
+                    metric: metric.clone(),
+                    r#type: metadata.metric_type.as_str().to_owned(),
+                    help: metadata.help.clone(),
+                    unit: metadata.unit.clone(),
+                    target: Some(target.clone()),
+                }
+            }));
+        }
+        Ok(Response::new(v1::MetadataResponse { metrics }))
+    }
+
+    async fn stats(
+        &self,
+        _: Request<v1::StatsRequest>,
+    ) -> Result<Response<v1::StatsResponse>, Status> {
+        self.called("Stats");
+        let db = self.0.db.clone();
+        let stats = self.0.offload().run(move || db.stats()).await;
+        let times = stats.time_range;
+        Ok(Response::new(v1::StatsResponse {
+            n_series: stats.n_series,
+            n_groups: stats.n_groups,
+            n_targets: self.0.targets.len() as u64,
+            n_appended_samples: stats.samples_total,
+            min_time_millis: times.map_or(0, |range| range.start().as_millis()),
+            max_time_millis: times.map_or(0, |range| range.end().as_millis()),
+        }))
+    }
+}
+
+impl Service {
+    fn called(&self, method: &'static str) {
+        self.0.metrics.calls.get_or_create(&Method { method }).inc();
+    }
+
+    /// The samples of a push, in its order.
+    fn pushed(&self, request: &v1::WriteRequest) -> Result<Vec<Pushed>, Status> {
+        let mut samples = Vec::new();
+        for series in &request.series {
+            let labels: Labels = series.labels.as_ref().map(Into::into).unwrap_or_default();
+            if labels.is_empty() {
+                return Err(Status::invalid_argument("a pushed series has no labels"));
+            }
+            if series.times_millis.len() != series.values.len() {
+                let text = format!("times and values of {labels} differ in length");
+                return Err(Status::invalid_argument(text));
+            }
+            let rank = self.0.rank(GroupKey::of_pushed(&labels));
+            let stamp = self.0.stamp(Outcome::Success, rank);
+            let points = series.times_millis.iter().zip(&series.values);
+            samples.extend(points.map(|(millis, value)| Pushed {
+                labels: labels.clone(),
+                at: Timestamp::from_millis(*millis),
+                value: *value,
+                stamp,
+            }));
+        }
+        Ok(samples)
+    }
+}
+
+/// A question about labels, with its matchers compiled.
+struct Within {
+    matchers: Vec<Vec<Matcher>>,
+    range: model::TimeRange,
+    limit: Option<usize>,
+}
+
+impl Within {
+    fn series_of(&self) -> SeriesOf<'_> {
+        SeriesOf {
+            matchers: &self.matchers,
+            range: self.range,
+            limit: self.limit,
+        }
+    }
+}
+
+impl TryFrom<v1::LabelsRequest> for Within {
+    type Error = proto::WireError;
+
+    fn try_from(request: v1::LabelsRequest) -> Result<Self, proto::WireError> {
+        let range = request
+            .range
+            .ok_or(proto::WireError::Missing("a time range"))?;
+        Ok(Self {
+            matchers: request
+                .selectors
+                .iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
+            range: range.try_into()?,
+            limit: usize::try_from(request.limit)
+                .ok()
+                .filter(|limit| *limit > 0),
+        })
+    }
+}
+
+fn target_status(state: &TargetState) -> v1::TargetStatus {
+    let last = state.last();
+    let health = match last.health {
+        Health::Unknown => target_status::Health::Unknown,
+        Health::Up => target_status::Health::Up,
+        Health::Down => target_status::Health::Down,
+    };
+    v1::TargetStatus {
+        target: Some((&state.target).into()),
+        key: state.key.0,
+        rank: u32::from(state.rank),
+        health: health.into(),
+        last_error: last.error,
+        last_scrape_millis: last.began.map_or(0, Timestamp::as_millis),
+        last_duration_seconds: last.took_seconds,
+    }
+}

@@ -1,0 +1,111 @@
+//! The answer to a select: batches of groups, made one at a time as the caller takes them.
+//!
+//! Nothing is read ahead, so memory holds one batch a call, and a caller that goes away ends the work.
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures::{Stream, future::BoxFuture};
+use model::{Matcher, TimeRange};
+use prost::Message as _;
+use proto::v1;
+use tonic::Status;
+use tsdb::{Select, TsdbError};
+
+use crate::{error::status, shared::Shared};
+
+/// A batch is sent when it has so many bytes; one group may have more.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// The groups that match, in batches.
+pub(crate) async fn batches(
+    shared: Arc<Shared>,
+    matchers: Vec<Matcher>,
+    range: TimeRange,
+) -> Result<Batches, Status> {
+    let db = shared.db.clone();
+    let found = shared
+        .offload()
+        .run(move || db.select(&matchers, range))
+        .await;
+    let select = found.map_err(|e| status(&e))?;
+    shared.metrics.streams.inc();
+    Ok(Batches {
+        under_way: None,
+        select: Some(Box::new(select)),
+        damage: None,
+        shared,
+    })
+}
+
+/// What one step gives: the groups of a batch, what goes on after it, and the first damage that it met.
+type Step = (Vec<v1::GroupSlice>, Option<Box<Select>>, Option<TsdbError>);
+
+/// A stream of batches. What is damaged is left out, and the stream ends with an error that names it.
+pub(crate) struct Batches {
+    shared: Arc<Shared>,
+    select: Option<Box<Select>>,
+    under_way: Option<BoxFuture<'static, Step>>,
+    damage: Option<TsdbError>,
+}
+
+impl Stream for Batches {
+    type Item = Result<v1::SelectResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.under_way.is_none() {
+            let Some(select) = this.select.take() else {
+                return Poll::Ready(this.damage.take().map(|damage| Err(status(&damage))));
+            };
+            let offload = this.shared.offload();
+            this.under_way = Some(Box::pin(offload.run(move || next_batch(select))));
+        }
+        let Some(step) = &mut this.under_way else {
+            return Poll::Pending;
+        };
+        let (groups, select, damage) = match step.as_mut().poll(cx) {
+            Poll::Ready(step) => step,
+            Poll::Pending => return Poll::Pending,
+        };
+        this.under_way = None;
+        this.select = select;
+        this.damage = this.damage.take().or(damage);
+        if groups.is_empty() {
+            // Nothing is left: the end, or the damage.
+            return Poll::Ready(this.damage.take().map(|damage| Err(status(&damage))));
+        }
+        let batch = v1::SelectResponse { groups };
+        this.shared
+            .metrics
+            .sent_bytes
+            .inc_by(batch.encoded_len() as u64);
+        Poll::Ready(Some(Ok(batch)))
+    }
+}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        self.shared.metrics.streams.dec();
+    }
+}
+
+fn next_batch(mut select: Box<Select>) -> Step {
+    let (mut groups, mut n_bytes, mut damage) = (Vec::new(), 0, None);
+    for found in select.by_ref() {
+        match found {
+            Ok(slice) => {
+                let group = v1::GroupSlice::from(&slice);
+                n_bytes += group.encoded_len();
+                groups.push(group);
+                if n_bytes >= BATCH_BYTES {
+                    return (groups, Some(select), damage);
+                }
+            }
+            Err(error) => damage = damage.or(Some(error)),
+        }
+    }
+    (groups, None, damage)
+}

@@ -1,0 +1,106 @@
+//! What the parts of one ingester share.
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use model::{GroupKey, NodeId, Outcome, Stamp, Timestamp};
+use proto::v1::MemberState;
+use runtime::{Cluster, Components, Offload};
+use tokio::sync::{Semaphore, watch};
+use tsdb::Tsdb;
+
+use crate::{metrics::Metrics, scrape::Targets};
+
+/// The database, the cluster as it is known, and the rest that scraping and answering need alike.
+pub(crate) struct Shared {
+    pub(crate) components: Components,
+    pub(crate) db: Tsdb,
+    pub(crate) metrics: Metrics,
+    pub(crate) targets: Targets,
+    /// Pages are read by as many threads as there are cores: more would only hold more pages in memory.
+    pub(crate) cores: Semaphore,
+    pub(crate) cluster: watch::Receiver<Arc<Cluster>>,
+    /// The own number; 0 before the first join.
+    node: AtomicU32,
+    /// The last epoch that a former process knew.
+    former_epoch: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        components: Components,
+        db: Tsdb,
+        metrics: Metrics,
+        cluster: watch::Receiver<Arc<Cluster>>,
+        node: NodeId,
+        former_epoch: u64,
+    ) -> Self {
+        let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            components,
+            db,
+            metrics,
+            targets: Targets::default(),
+            cores: Semaphore::new(n_cores),
+            cluster,
+            node: AtomicU32::new(node.0),
+            former_epoch,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.components.clock.now()
+    }
+
+    pub(crate) fn offload(&self) -> Offload {
+        self.components.offload
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        NodeId(self.node.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_node(&self, node: NodeId) {
+        self.node.store(node.0, Ordering::Relaxed);
+    }
+
+    /// The newest epoch that is known, also from before a restart.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.cluster.borrow().epoch.max(self.former_epoch)
+    }
+
+    /// The stamp of a row that is made now.
+    pub(crate) fn stamp(&self, outcome: Outcome, rank: u8) -> Stamp {
+        Stamp {
+            outcome,
+            epoch: self.epoch(),
+            rank,
+            node: self.node(),
+        }
+    }
+
+    /// The own rank for a group by the map that holds now; 0 where there is none.
+    pub(crate) fn rank(&self, key: GroupKey) -> u8 {
+        let cluster = self.cluster.borrow();
+        let rank = cluster
+            .map()
+            .and_then(|map| map.rank(key.shard(), self.node()));
+        rank.unwrap_or(0)
+    }
+
+    /// True if this ingester, which has `rank` for the group, is the one to write its end: no live replica comes before it.
+    pub(crate) fn ends_targets(&self, key: GroupKey, rank: u8) -> bool {
+        let cluster = self.cluster.borrow();
+        let Some(map) = cluster.map() else {
+            return rank == 0;
+        };
+        let is_active = |node: NodeId| {
+            let member = cluster.members.iter().find(|m| m.node == node.0);
+            member.is_some_and(|m| m.state() == MemberState::Active)
+        };
+        let mut replicas = map.replicas(key.shard());
+        let first = replicas.find(|node| *node == self.node() || is_active(*node));
+        first.map_or(rank == 0, |first| first == self.node())
+    }
+}

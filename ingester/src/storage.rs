@@ -1,0 +1,122 @@
+//! The database's timers: rows are made durable, segments are cut, figures are told.
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use proto::v1;
+use runtime::Load;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use tsdb::TsdbError;
+
+use crate::shared::Shared;
+
+/// How often segments are looked after.
+const MAINTAIN: Duration = Duration::from_secs(5);
+/// How often figures are gathered: it takes a look at every group.
+const FIGURES: Duration = Duration::from_secs(10);
+
+/// Syncs every `every` until `stop`. A sync that fails is tried again: a full disk may get room.
+pub(crate) async fn sync(shared: Arc<Shared>, every: Duration, stop: CancellationToken) {
+    let mut failing = false;
+    let mut timer = Timer::new(every, stop);
+    while timer.next().await {
+        let (db, began) = (shared.db.clone(), Instant::now());
+        let synced = shared.offload().run(move || db.sync()).await;
+        shared
+            .metrics
+            .sync_seconds
+            .observe(began.elapsed().as_secs_f64());
+        told(&shared, &mut failing, "sync", synced);
+    }
+}
+
+/// Cuts, merges and drops what is due, until `stop`.
+pub(crate) async fn maintain(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut failing = false;
+    let mut timer = Timer::new(MAINTAIN, stop);
+    while timer.next().await {
+        let (db, now, began) = (shared.db.clone(), shared.now(), Instant::now());
+        let done = shared.offload().run(move || db.maintain(now)).await;
+        shared
+            .metrics
+            .maintain_seconds
+            .observe(began.elapsed().as_secs_f64());
+        told(&shared, &mut failing, "maintain", done.map(drop));
+    }
+}
+
+/// Counts a failure, and logs when failing begins and ends.
+fn told(shared: &Shared, failing: &mut bool, what: &str, result: Result<(), TsdbError>) {
+    match result {
+        Ok(()) => {
+            if std::mem::replace(failing, false) {
+                info!(what, "storage works again");
+            }
+        }
+        Err(cause) => {
+            shared.metrics.storage_failures.inc();
+            if !std::mem::replace(failing, true) {
+                error!(what, error = %runtime::Chain(&cause), "storage fails");
+            }
+        }
+    }
+}
+
+/// The figures that heartbeats tell. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Figures(Arc<Mutex<Load>>);
+
+impl Figures {
+    /// The last that were gathered.
+    pub(crate) fn load(&self) -> Load {
+        self.0.lock().clone()
+    }
+
+    /// Gathers them again and again until `stop`.
+    pub(crate) async fn gather(self, shared: Arc<Shared>, stop: CancellationToken) {
+        let mut timer = Timer::new(FIGURES, stop);
+        while timer.next().await {
+            let db = shared.db.clone();
+            let stats = shared.offload().run(move || db.stats()).await;
+            let metrics = &shared.metrics;
+            metrics.series.set(stats.n_series as i64);
+            metrics.active_series.set(stats.n_active_series as i64);
+            metrics.groups.set(stats.n_groups as i64);
+            shared.targets.prune();
+            let shards = stats.active_series_by_shard.iter();
+            let shards = shards.map(|(shard, n_series)| v1::ShardLoad {
+                shard: u32::from(shard.0),
+                n_series: *n_series,
+            });
+            *self.0.lock() = Load {
+                n_series: stats.n_active_series,
+                n_targets: shared.targets.len() as u64,
+                shards: shards.collect(),
+            };
+        }
+    }
+}
+
+/// Ticks until it is told to stop; the next tick comes no sooner than the work after the last has ended.
+struct Timer {
+    tick: Interval,
+    stop: CancellationToken,
+}
+
+impl Timer {
+    fn new(every: Duration, stop: CancellationToken) -> Self {
+        let mut tick = interval(every.max(Duration::from_millis(1)));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { tick, stop }
+    }
+
+    /// Waits for the next tick; false if it is time to stop.
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            _ = self.tick.tick() => true,
+        }
+    }
+}

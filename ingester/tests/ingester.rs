@@ -1,0 +1,355 @@
+//! An ingester from its door to its store: what it scrapes, stores, answers and remembers.
+mod world;
+
+use std::time::Duration;
+
+use axum::response::Response;
+use model::{Matcher, NodeId, Outcome, TimeRange};
+use proto::v1::{self, unassignment::Reason};
+use world::{World, target};
+
+const CONFIG: &str = "scrape_configs: [{job_name: a}]";
+
+async fn seconds(n: u64) {
+    tokio::time::sleep(Duration::from_secs(n)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_lie_on_the_grid_and_tell_who_made_them() {
+    let world = World::running(CONFIG, vec![target("a", "/metrics")]).await;
+    world.exporter.page("/metrics", "m{x=\"y\"} 1\n");
+    seconds(41).await;
+    let groups = world.select(&[Matcher::equal("__name__", "m")]).await;
+    assert_eq!(groups.len(), 1);
+    let (group, key) = (&groups[0], target("a", "/metrics").key());
+    assert_eq!(group.group, key);
+    assert!((3..=4).contains(&group.rows.len()), "{}", group.rows.len());
+    for (row, next) in group.rows.iter().zip(&group.rows[1..]) {
+        assert_eq!((next.slot - row.slot).as_millis(), 10_000);
+    }
+    for row in &group.rows {
+        assert_eq!(row.at, row.slot);
+        assert_eq!(
+            row.slot.as_millis().rem_euclid(10_000) as u64,
+            key.0 % 10_000
+        );
+        assert_eq!((row.stamp.outcome, row.stamp.epoch), (Outcome::Success, 3));
+        assert_eq!((row.stamp.node, row.stamp.rank), (NodeId(7), 0));
+    }
+    assert_eq!(
+        group.series[0].labels.to_string(),
+        r#"{__name__="m", instance="exporter:9100", job="a", x="y"}"#
+    );
+    // Connections are kept: one request a row.
+    assert_eq!(world.exporter.n_requests(), group.rows.len() as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_series_that_vanishes_is_absent_and_a_failed_scrape_is_a_row_of_its_own() {
+    let world = World::running(CONFIG, vec![target("a", "/metrics")]).await;
+    world.exporter.page("/metrics", "m 1\nn 1\n");
+    seconds(15).await;
+    world.exporter.page("/metrics", "m 2\n");
+    seconds(10).await;
+    world.exporter.on("/metrics", |_| {
+        Response::builder().status(503).body("".into()).unwrap()
+    });
+    assert_eq!(
+        world.error_after(10).await,
+        "server returned HTTP status 503 Service Unavailable"
+    );
+    assert_eq!(world.values("n").await, [1.0]);
+    assert_eq!(world.values("m").await, [1.0, 2.0]);
+    assert_eq!(world.values("up").await, [1.0, 1.0, 0.0]);
+    assert_eq!(
+        world.values("scrape_samples_scraped").await,
+        [2.0, 1.0, 0.0]
+    );
+    let groups = world.select(&[Matcher::equal("__name__", "n")]).await;
+    let outcomes: Vec<_> = groups[0].rows.iter().map(|row| row.stamp.outcome).collect();
+    assert_eq!(
+        outcomes,
+        [Outcome::Success, Outcome::Success, Outcome::Failed]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_is_removed_gets_an_end_and_one_that_moved_does_not() {
+    let (removed, moved) = (target("a", "/removed"), target("a", "/moved"));
+    let world = World::running(CONFIG, vec![removed.clone(), moved.clone()]).await;
+    world.exporter.page("/removed", "r 1\n");
+    world.exporter.page("/moved", "m 1\n");
+    seconds(15).await;
+    world.discoverer.unassign(&removed, Reason::Removed);
+    world.discoverer.unassign(&moved, Reason::Moved);
+    seconds(30).await;
+    assert_eq!(world.targets().await.len(), 0);
+    let rows = async |name| {
+        let groups = world.select(&[Matcher::equal("__name__", name)]).await;
+        let rows = groups[0].rows.iter().map(|row| row.stamp.outcome);
+        rows.collect::<Vec<_>>()
+    };
+    let ended = rows("r").await;
+    assert_eq!(ended.last(), Some(&Outcome::End));
+    assert_eq!(ended.iter().filter(|o| **o == Outcome::End).count(), 1);
+    assert!(rows("m").await.iter().all(|o| *o == Outcome::Success));
+}
+
+#[tokio::test(start_paused = true)]
+async fn hostile_targets_fail_alone_and_with_the_reason() {
+    let config = "scrape_configs: [{job_name: a, body_size_limit: 10KB, sample_limit: 5, enable_compression: false}]";
+    let world = World::running(config, vec![target("a", "/metrics")]).await;
+    let exporter = &world.exporter;
+    let type_of_page = "text/plain; version=0.0.4";
+
+    exporter.page("/metrics", "this is { no page\n");
+    let error = world.error_after(10).await;
+    assert!(error.contains("while parsing: \"this is\""), "{error}");
+
+    exporter.on("/metrics", move |_| {
+        let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>("m 1\n"));
+        let answer = Response::builder().header("content-type", type_of_page);
+        answer.body(axum::body::Body::from_stream(endless)).unwrap()
+    });
+    assert_eq!(world.error_after(10).await, "body size limit exceeded");
+
+    exporter.never("/metrics");
+    assert_eq!(
+        world.error_after(20).await,
+        "Get \"http://exporter.inside:9100/metrics\": context deadline exceeded"
+    );
+
+    exporter.on("/metrics", move |_| {
+        let stuck = futures::stream::pending::<Result<&str, std::io::Error>>();
+        let answer = Response::builder().header("content-type", type_of_page);
+        answer.body(axum::body::Body::from_stream(stuck)).unwrap()
+    });
+    assert_eq!(world.error_after(20).await, "context deadline exceeded");
+
+    exporter.page("/metrics", "a 1\nb 1\nc 1\nd 1\ne 1\nf 1\n");
+    assert_eq!(world.error_after(20).await, "sample limit exceeded");
+
+    exporter.on("/metrics", |_| Response::new("m 1\n".into()));
+    let error = world.error_after(10).await;
+    assert!(
+        error.starts_with("non-compliant scrape target sending blank Content-Type"),
+        "{error}"
+    );
+
+    exporter.on("/metrics", |_| {
+        let answer = Response::builder()
+            .status(302)
+            .header("location", "/elsewhere");
+        answer.body("".into()).unwrap()
+    });
+    exporter.page("/elsewhere", "m 1\n");
+    assert_eq!(world.error_after(10).await, "");
+    exporter.on("/elsewhere", |_| {
+        let answer = Response::builder()
+            .status(302)
+            .header("location", "/metrics");
+        answer.body("".into()).unwrap()
+    });
+    assert_eq!(
+        world.error_after(10).await,
+        "Get \"http://exporter.inside:9100/metrics\": stopped after 10 redirects"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_is_not_there_is_down() {
+    let mut gone = target("a", "/metrics");
+    gone.settings.address = "nobody.inside:1".to_owned();
+    let world = World::running(CONFIG, vec![gone]).await;
+    assert_eq!(
+        world.error_after(15).await,
+        "Get \"http://nobody.inside:1/metrics\": dial tcp nobody.inside:1: connect: connection refused"
+    );
+    assert_eq!(world.values("up").await, [0.0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_carry_what_the_job_says() {
+    let config = r#"
+scrape_configs:
+- job_name: a
+  basic_auth: {username: me, password: secret}
+  http_headers: {x-team: {values: [one, two]}}
+  honor_labels: true
+  metric_relabel_configs:
+  - {source_labels: [__name__], regex: drop_.*, action: drop}
+"#;
+    let mut asked = target("a", "/metrics");
+    asked.settings.params = vec![("module".to_owned(), vec!["x y".to_owned()])];
+    let world = World::running(config, vec![asked]).await;
+    world.exporter.on("/metrics", |headers| {
+        let of = |name: &str| {
+            let values: Vec<_> = headers
+                .get_all(name)
+                .iter()
+                .map(|v| v.to_str().unwrap())
+                .collect();
+            values.join(",")
+        };
+        assert_eq!(of("authorization"), "Basic bWU6c2VjcmV0");
+        assert_eq!(of("x-team"), "one,two");
+        assert_eq!(of("x-prometheus-scrape-timeout-seconds"), "5");
+        assert_eq!(of("accept-encoding"), "gzip");
+        assert!(of("accept").starts_with("application/openmetrics-text;version=1.0.0"));
+        assert!(of("user-agent").starts_with("Pleiades/"));
+        let answer = Response::builder().header("content-type", "text/plain; version=0.0.4");
+        answer
+            .body("m{job=\"mine\"} 1\ndrop_me 1\n".into())
+            .unwrap()
+    });
+    assert_eq!(world.error_after(15).await, "");
+    let groups = world.select(&[Matcher::equal("job", "mine")]).await;
+    assert_eq!(groups[0].series[0].labels.metric_name(), "m");
+    assert!(world.values("drop_me").await.is_empty());
+    assert_eq!(
+        world.values("scrape_samples_post_metric_relabeling").await,
+        [1.0]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn scraping_goes_on_after_a_restart_without_discoverers() {
+    let mut world = World::new().await;
+    world.exporter.page("/metrics", "m 1\n");
+    world.discoverer.set_config(CONFIG);
+    world.discoverer.assign(vec![target("a", "/metrics")]);
+    world.start_discoverer().await;
+    world.start_ingester();
+    seconds(15).await;
+    world.stop_ingester().await;
+    world.stop_discoverer();
+    seconds(60).await;
+    world.start_ingester();
+    seconds(15).await;
+    let groups = world.select(&[Matcher::equal("__name__", "m")]).await;
+    let rows = &groups[0].rows;
+    assert!(rows.len() >= 2, "{rows:?}");
+    let last = rows.last().unwrap();
+    assert!((world.now() - last.at).as_millis() <= 15_000);
+    // It is still who it was.
+    assert_eq!((last.stamp.node, last.stamp.epoch), (NodeId(7), 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_configuration_holds_from_the_next_scrape_on() {
+    let world = World::running(
+        CONFIG,
+        vec![target("a", "/metrics"), target("b", "/metrics")],
+    )
+    .await;
+    world.exporter.page("/metrics", "m 1\n");
+    seconds(15).await;
+    assert_eq!(world.select(&[Matcher::equal("job", "b")]).await, []);
+    world.discoverer.set_config(
+        "scrape_configs: [{job_name: a, sample_limit: 0, label_limit: 1}, {job_name: b}]",
+    );
+    seconds(15).await;
+    let targets = world.targets().await;
+    let error = |job| {
+        let status = targets
+            .iter()
+            .find(|t| t.target.as_ref().unwrap().job == job);
+        status.unwrap().last_error.clone()
+    };
+    assert_eq!(
+        error("a"),
+        "label_limit exceeded (metric: m, number of labels: 3, limit: 1)"
+    );
+    assert_eq!(error("b"), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
+    let mut world = World::new().await;
+    world.start_ingester();
+    seconds(1).await;
+    let series = |name: &str, times: Vec<i64>, values: Vec<f64>| v1::PushedSeries {
+        labels: Some((&model::Labels::from_pairs([("__name__", name), ("l", "v")])).into()),
+        times_millis: times.into_iter().map(|t| world::START + t).collect(),
+        values,
+    };
+    let write = |series| v1::WriteRequest { epoch: 0, series };
+    let mut client = world.client();
+    let request = write(vec![
+        series("a", vec![0, 10], vec![1.0, 2.0]),
+        series("b", vec![5], vec![3.0]),
+    ]);
+    for _ in 0..2 {
+        let answer = client.write(request.clone()).await.unwrap().into_inner();
+        assert_eq!(answer, v1::WriteResponse::default());
+    }
+    assert_eq!(world.values("a").await, [1.0, 2.0]);
+    let late = write(vec![series("a", vec![-5], vec![9.0])]);
+    let answer = client.write(late).await.unwrap().into_inner();
+    assert_eq!(answer.n_refused, 1);
+    assert!(answer.reason.contains("out of order"), "{}", answer.reason);
+    let uneven = write(vec![series("a", vec![20], vec![])]);
+    let refused = client.write(uneven).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+
+    let within = v1::LabelsRequest {
+        selectors: vec![(&[Matcher::equal("__name__", "a")][..]).into()],
+        range: Some(TimeRange::ALL.into()),
+        limit: 0,
+    };
+    let names = client
+        .label_names(within.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .values;
+    assert_eq!(names, ["__name__", "l"]);
+    let values = v1::LabelValuesRequest {
+        name: "__name__".to_owned(),
+        within: Some(v1::LabelsRequest {
+            selectors: vec![],
+            ..within.clone()
+        }),
+    };
+    let values = client
+        .label_values(values)
+        .await
+        .unwrap()
+        .into_inner()
+        .values;
+    assert_eq!(values, ["a", "b"]);
+    let found = client.series(within).await.unwrap().into_inner().series;
+    assert_eq!(found.len(), 1);
+    let stats = client
+        .stats(v1::StatsRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((stats.n_series, stats.n_appended_samples), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_is_what_pages_tell() {
+    let world = World::running(CONFIG, vec![target("a", "/metrics")]).await;
+    world.exporter.page(
+        "/metrics",
+        "# HELP m What it means.\n# TYPE m counter\nm 1\n",
+    );
+    seconds(15).await;
+    let answer = world
+        .client()
+        .metadata(v1::MetadataRequest {})
+        .await
+        .unwrap();
+    let metrics = answer.into_inner().metrics;
+    assert_eq!(metrics.len(), 1);
+    let told = &metrics[0];
+    assert_eq!(
+        (
+            told.metric.as_str(),
+            told.r#type.as_str(),
+            told.help.as_str()
+        ),
+        ("m", "counter", "What it means.")
+    );
+}

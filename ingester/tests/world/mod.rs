@@ -1,0 +1,385 @@
+//! A cluster in one process on paused time: an ingester, a discoverer that says what it is told to, and exporters.
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, extract::State, http::HeaderMap, http::Uri, response::Response, routing::get};
+use futures::stream::BoxStream;
+use ingester::Settings;
+use model::{GroupSlice, Labels, Matcher, Millis, Target, TargetSettings, TimeRange, Timestamp};
+use parking_lot::Mutex;
+use proto::v1::{self, cluster_server::Cluster, ingester_client::IngesterClient};
+use runtime::{Components, InProcess, Offload, TokioClock, TracedChannel, serve_grpc, serve_http};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Status};
+use tsdb::Store;
+
+pub(crate) const START: i64 = 1_700_000_000_000;
+pub(crate) const EXPORTER: &str = "exporter.inside:9100";
+const DISCOVERER: &str = "discoverer.inside:1";
+const INGESTER: &str = "ingester.inside:2";
+
+/// All of it.
+pub(crate) struct World {
+    pub(crate) components: Components,
+    pub(crate) exporter: Exporter,
+    pub(crate) discoverer: Discoverer,
+    pub(crate) store: Arc<dyn Store>,
+    ingester: Option<(
+        CancellationToken,
+        tokio::task::JoinHandle<Result<(), ingester::Error>>,
+    )>,
+    rest: CancellationToken,
+    discoverer_runs: CancellationToken,
+}
+
+impl World {
+    /// A world in which nothing runs but an exporter.
+    pub(crate) async fn new() -> Self {
+        let network = InProcess::default();
+        let clock = TokioClock::starting_at(Timestamp::from_millis(START));
+        let components = Components::new(Arc::new(clock), Arc::new(network), Offload::Inline);
+        let world = Self {
+            exporter: Exporter::default(),
+            discoverer: Discoverer::new(),
+            store: Arc::new(tsdb::MemoryStore::default()),
+            ingester: None,
+            rest: CancellationToken::new(),
+            discoverer_runs: CancellationToken::new(),
+            components,
+        };
+        let listener = world
+            .components
+            .network
+            .listen(EXPORTER.to_owned())
+            .await
+            .unwrap();
+        let pages = Router::new()
+            .fallback(get(Exporter::answer))
+            .with_state(world.exporter.clone());
+        tokio::spawn(serve_http(listener, pages, world.rest.clone()));
+        world
+    }
+
+    pub(crate) async fn start_discoverer(&self) {
+        let listener = self
+            .components
+            .network
+            .listen(DISCOVERER.to_owned())
+            .await
+            .unwrap();
+        let service = v1::cluster_server::ClusterServer::new(self.discoverer.clone());
+        let routes = tonic::service::Routes::new(service);
+        tokio::spawn(serve_grpc(listener, routes, self.discoverer_runs.clone()));
+    }
+
+    pub(crate) fn stop_discoverer(&self) {
+        self.discoverer_runs.cancel();
+    }
+
+    pub(crate) fn start_ingester(&mut self) {
+        let settings = Settings {
+            id: "ingester-0".to_owned(),
+            discoverers: vec![DISCOVERER.to_owned()],
+            web_listen_address: "ingester.inside:1".to_owned(),
+            grpc_listen_address: INGESTER.to_owned(),
+            advertise_host: None,
+            zone: String::new(),
+            retention: None,
+            retention_bytes: None,
+            sync_interval: Duration::from_secs(1),
+            max_body_size: 1 << 20,
+            grace: Duration::from_secs(10),
+        };
+        let stop = CancellationToken::new();
+        let run = ingester::run(
+            settings,
+            self.components.clone(),
+            Arc::clone(&self.store),
+            stop.clone(),
+        );
+        self.ingester = Some((stop, tokio::spawn(run)));
+    }
+
+    pub(crate) async fn stop_ingester(&mut self) {
+        let (stop, task) = self.ingester.take().expect("it runs");
+        stop.cancel();
+        task.await.unwrap().unwrap();
+    }
+
+    /// An ingester and a discoverer that has `config` and has assigned `targets`.
+    pub(crate) async fn running(config: &str, targets: Vec<Target>) -> Self {
+        let mut world = Self::new().await;
+        world.discoverer.set_config(config);
+        world.discoverer.assign(targets);
+        world.start_discoverer().await;
+        world.start_ingester();
+        world
+    }
+
+    pub(crate) fn client(&self) -> IngesterClient<TracedChannel> {
+        IngesterClient::new(self.components.channels.to(INGESTER).unwrap())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.components.clock.now()
+    }
+
+    /// Everything of the series that `matchers` select, as PromQL writes a selector.
+    pub(crate) async fn select(&self, matchers: &[Matcher]) -> Vec<GroupSlice> {
+        let request = v1::SelectRequest {
+            selector: Some(matchers.into()),
+            range: Some(TimeRange::ALL.into()),
+        };
+        let mut stream = self.client().select(request).await.unwrap().into_inner();
+        let mut groups = Vec::new();
+        while let Some(batch) = stream.message().await.unwrap() {
+            groups.extend(
+                batch
+                    .groups
+                    .iter()
+                    .map(|g| GroupSlice::try_from(g).unwrap()),
+            );
+        }
+        groups
+    }
+
+    /// The values of the one series called `name`, and of its group the outcomes of all rows.
+    pub(crate) async fn values(&self, name: &str) -> Vec<f64> {
+        let groups = self.select(&[Matcher::equal("__name__", name)]).await;
+        let mut series = groups.into_iter().flat_map(|group| group.series);
+        let values = series
+            .next()
+            .map(|series| series.values)
+            .unwrap_or_default();
+        assert!(series.next().is_none(), "{name} is several series");
+        values
+    }
+
+    pub(crate) async fn targets(&self) -> Vec<v1::TargetStatus> {
+        let answer = self.client().targets(v1::TargetsRequest {}).await.unwrap();
+        answer.into_inner().targets
+    }
+
+    /// What the targets page says of the one target after so many seconds.
+    pub(crate) async fn error_after(&self, seconds: u64) -> String {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let targets = self.targets().await;
+        assert_eq!(targets.len(), 1);
+        targets[0].last_error.clone()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.rest.cancel();
+        self.discoverer_runs.cancel();
+    }
+}
+
+/// A target of the exporter, scraped every 10 s within 5 s.
+pub(crate) fn target(job: &str, path: &str) -> Target {
+    Target {
+        labels: Labels::from_pairs([("job", job), ("instance", "exporter:9100")]),
+        discovered: Labels::from_pairs([("__address__", EXPORTER)]),
+        job: job.to_owned(),
+        settings: TargetSettings {
+            scheme: "http".to_owned(),
+            address: EXPORTER.to_owned(),
+            metrics_path: path.to_owned(),
+            params: vec![],
+            interval: Millis::from_seconds(10),
+            timeout: Millis::from_seconds(5),
+        },
+    }
+}
+
+/// How the exporter answers for one path.
+pub(crate) type Answer = Arc<dyn Fn(&HeaderMap) -> BoxResponse + Send + Sync>;
+pub(crate) type BoxResponse = futures::future::BoxFuture<'static, Response>;
+
+/// Serves pages.
+#[derive(Clone, Default)]
+pub(crate) struct Exporter {
+    answers: Arc<Mutex<HashMap<String, Answer>>>,
+    n_requests: Arc<AtomicU64>,
+}
+
+impl Exporter {
+    pub(crate) fn page(&self, path: &str, page: impl Into<String>) {
+        let page = page.into();
+        self.on(path, move |_| {
+            let answer = Response::builder().header("content-type", "text/plain; version=0.0.4");
+            answer.body(page.clone().into()).unwrap()
+        });
+    }
+
+    pub(crate) fn on(
+        &self,
+        path: &str,
+        answer: impl Fn(&HeaderMap) -> Response + Send + Sync + 'static,
+    ) {
+        let answer: Answer = Arc::new(move |headers| {
+            let answer = answer(headers);
+            Box::pin(async move { answer })
+        });
+        self.answers.lock().insert(path.to_owned(), answer);
+    }
+
+    pub(crate) fn never(&self, path: &str) {
+        let answer: Answer = Arc::new(|_| Box::pin(futures::future::pending()));
+        self.answers.lock().insert(path.to_owned(), answer);
+    }
+
+    pub(crate) fn n_requests(&self) -> u64 {
+        self.n_requests.load(Ordering::Relaxed)
+    }
+
+    async fn answer(State(exporter): State<Self>, uri: Uri, headers: HeaderMap) -> Response {
+        exporter.n_requests.fetch_add(1, Ordering::Relaxed);
+        let answer = exporter.answers.lock().get(uri.path()).cloned();
+        match answer {
+            Some(answer) => answer(&headers).await,
+            None => Response::builder().status(404).body("".into()).unwrap(),
+        }
+    }
+}
+
+/// A discoverer that leads alone and says what it is told to.
+#[derive(Clone)]
+pub(crate) struct Discoverer {
+    config: Arc<Mutex<v1::ConfigBundle>>,
+    assigned: Arc<Mutex<Vec<v1::Assignment>>>,
+    states: broadcast::Sender<()>,
+    deltas: broadcast::Sender<v1::AssignmentDelta>,
+    version: Arc<AtomicU64>,
+}
+
+impl Discoverer {
+    fn new() -> Self {
+        Self {
+            config: Arc::default(),
+            assigned: Arc::default(),
+            states: broadcast::channel(16).0,
+            deltas: broadcast::channel(16).0,
+            version: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
+    pub(crate) fn set_config(&self, text: &str) {
+        let mut config = self.config.lock();
+        config.version = self.version.fetch_add(1, Ordering::Relaxed);
+        config.path = "/etc/prometheus/prometheus.yml".to_owned();
+        config.main = text.to_owned();
+        let _ = self.states.send(());
+    }
+
+    pub(crate) fn assign(&self, targets: Vec<Target>) {
+        let assignments: Vec<_> = targets
+            .iter()
+            .map(|target| v1::Assignment {
+                target: Some(target.into()),
+                key: target.key().0,
+                rank: 0,
+            })
+            .collect();
+        self.assigned.lock().extend(assignments.clone());
+        let _ = self.deltas.send(v1::AssignmentDelta {
+            upserts: assignments,
+            ..Default::default()
+        });
+    }
+
+    pub(crate) fn unassign(&self, target: &Target, reason: v1::unassignment::Reason) {
+        let key = target.key().0;
+        self.assigned
+            .lock()
+            .retain(|assignment| assignment.key != key);
+        let _ = self.deltas.send(v1::AssignmentDelta {
+            removes: vec![v1::Unassignment {
+                key,
+                reason: reason.into(),
+            }],
+            ..Default::default()
+        });
+    }
+
+    fn state(&self) -> v1::ClusterState {
+        v1::ClusterState {
+            version: self.version.load(Ordering::Relaxed),
+            epoch: 3,
+            replication_factor: 1,
+            config: Some(self.config.lock().clone()),
+            leader: "discoverer-0".to_owned(),
+            ..Default::default()
+        }
+    }
+}
+
+type Answered<T> = Result<tonic::Response<T>, Status>;
+
+#[tonic::async_trait]
+impl Cluster for Discoverer {
+    type WatchStream = BoxStream<'static, Result<v1::ClusterState, Status>>;
+    type AssignmentsStream = BoxStream<'static, Result<v1::AssignmentDelta, Status>>;
+
+    async fn join(&self, _: Request<v1::JoinRequest>) -> Answered<v1::JoinResponse> {
+        Ok(tonic::Response::new(v1::JoinResponse { node: 7 }))
+    }
+
+    async fn heartbeat(&self, _: Request<v1::HeartbeatRequest>) -> Answered<v1::HeartbeatResponse> {
+        Ok(tonic::Response::new(v1::HeartbeatResponse::default()))
+    }
+
+    async fn watch(&self, _: Request<v1::WatchRequest>) -> Answered<Self::WatchStream> {
+        let (this, changed) = (self.clone(), self.states.subscribe());
+        let states = futures::stream::unfold(
+            (this, changed, true),
+            |(this, mut changed, first)| async move {
+                if !first {
+                    changed.recv().await.ok()?;
+                }
+                Some((Ok(this.state()), (this, changed, false)))
+            },
+        );
+        Ok(tonic::Response::new(Box::pin(states)))
+    }
+
+    async fn assignments(
+        &self,
+        _: Request<v1::AssignmentsRequest>,
+    ) -> Answered<Self::AssignmentsStream> {
+        let deltas = self.deltas.subscribe();
+        let full = v1::AssignmentDelta {
+            epoch: 3,
+            full: true,
+            upserts: self.assigned.lock().clone(),
+            ..Default::default()
+        };
+        let deltas =
+            futures::stream::unfold((Some(full), deltas), |(full, mut deltas)| async move {
+                match full {
+                    Some(full) => Some((Ok(full), (None, deltas))),
+                    None => Some((Ok(deltas.recv().await.ok()?), (None, deltas))),
+                }
+            });
+        Ok(tonic::Response::new(Box::pin(deltas)))
+    }
+
+    async fn reload(&self, _: Request<v1::ReloadRequest>) -> Answered<v1::ReloadResponse> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn discovered_targets(
+        &self,
+        _: Request<v1::DiscoveredTargetsRequest>,
+    ) -> Answered<v1::DiscoveredTargetsResponse> {
+        Err(Status::unimplemented("not here"))
+    }
+}
