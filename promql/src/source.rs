@@ -14,7 +14,8 @@ pub struct Selection {
 
 /// The series of the plan's selections, in the order of the plan's list.
 ///
-/// Evaluation pulls series one at a time, so that a source may stream them.
+/// Evaluation pulls series one at a time, so that a source may stream them. A selection that several parts of a plan
+/// share is asked for once by each.
 pub trait Source: Sync {
     /// The series of selection `selection`, each label set once, with all samples in the selection's range
     /// (staleness markers included), in any order of series.

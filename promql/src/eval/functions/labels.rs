@@ -38,9 +38,7 @@ impl LabelRule {
                 pattern,
             } => {
                 let captures = pattern.captures(labels.value(source))?;
-                let mut value = String::new();
-                captures.expand(replacement, &mut value);
-                Some((destination, value))
+                Some((destination, captures.expand(replacement)))
             }
             Self::Join {
                 destination,
