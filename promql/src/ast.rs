@@ -1,9 +1,14 @@
 //! The syntax tree of a PromQL expression; each node knows where it stood in the text.
 //!
 //! Source: Prometheus, `promql/parser/ast.go`.
+mod length;
+
 use std::ops::Range;
 
-use model::{Matcher, Millis, Timestamp};
+use model::{Matcher, Timestamp};
+
+pub(crate) use length::MAX_SECONDS;
+pub use length::{Length, LengthExpr, LengthNode};
 
 /// Where a node stood in the query: a range of bytes.
 pub type Span = Range<usize>;
@@ -21,7 +26,7 @@ impl Expr {
     /// The type of its value; meant for expressions whose types were checked.
     pub fn value_type(&self) -> ValueType {
         match &self.node {
-            Node::Number(_) => ValueType::Scalar,
+            Node::Number(_) | Node::Duration(_) => ValueType::Scalar,
             Node::String(_) => ValueType::String,
             Node::VectorSelector(_) | Node::Aggregate(_) => ValueType::Vector,
             Node::MatrixSelector(_) | Node::Subquery(_) => ValueType::Matrix,
@@ -38,6 +43,8 @@ impl Expr {
 pub enum Node {
     /// `1.5`
     Number(f64),
+    /// `5m` as a number of seconds.
+    Duration(f64),
     /// `"text"`
     String(String),
     /// `up{job="a"} offset 5m @ 0`
@@ -112,10 +119,10 @@ pub enum At {
 }
 
 /// `offset` and `@` of a selector or a subquery; both hold at once, in either order.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TimeModifiers {
     /// Positive looks into the past.
-    pub offset: Millis,
+    pub offset: Length,
     /// A fixed time in place of the step's own.
     pub at: Option<At>,
 }
@@ -137,7 +144,7 @@ pub struct MatrixSelector {
     /// The series and the shift of the window.
     pub selector: VectorSelector,
     /// The window's width, above zero.
-    pub range: Millis,
+    pub range: Length,
 }
 
 /// Evaluates an expression on a grid of its own and gives windows of it.
@@ -146,9 +153,9 @@ pub struct Subquery {
     /// What is evaluated; an instant vector.
     pub expr: Box<Expr>,
     /// The window's width, above zero.
-    pub range: Millis,
+    pub range: Length,
     /// The grid, aligned to the epoch; without it the default evaluation interval.
-    pub step: Option<Millis>,
+    pub step: Option<Length>,
     /// Offset and `@`.
     pub time: TimeModifiers,
 }

@@ -1,7 +1,10 @@
 //! Why a query could not be planned or evaluated, with Prometheus' texts.
 use model::Labels;
 
-use crate::{ast::ValueType, quote::quote};
+use crate::{
+    ast::{Span, ValueType},
+    quote::quote,
+};
 
 /// The side of a binary operator that was to have one series per match group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,14 @@ impl Side {
 /// A query that has no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EvalError {
+    /// The computation of a window, a step or an offset gives none.
+    #[error("{}:{}: {reason}", span.start, span.end)]
+    Length {
+        /// The bytes that compute it.
+        span: Span,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// More samples than the limit would be held at once.
     #[error("query processing would load too many samples into memory in query execution")]
     TooManySamples,

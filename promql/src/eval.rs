@@ -17,6 +17,7 @@ mod quantile;
 pub(crate) mod range;
 mod result;
 mod select;
+mod spread;
 
 use std::cell::{Cell, RefCell};
 
@@ -57,7 +58,7 @@ pub struct Evaluation {
 pub fn evaluate(
     plan: &Plan,
     source: &dyn Source,
-    canceled: &dyn Fn() -> bool,
+    canceled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Evaluation, EvalError> {
     let evaluator = Evaluator {
         source,
@@ -77,7 +78,7 @@ pub fn evaluate(
 struct Evaluator<'a> {
     source: &'a dyn Source,
     options: &'a QueryOptions,
-    canceled: &'a dyn Fn() -> bool,
+    canceled: &'a (dyn Fn() -> bool + Sync),
     /// How many samples are held, counted as Prometheus does.
     n_samples: Cell<usize>,
     annotations: RefCell<Annotations>,
@@ -122,7 +123,7 @@ impl Evaluator<'_> {
                 self.hold_only(held, 0)
             }
             VectorOp::Aggregate(call) => self.aggregate(call, grid, sink),
-            VectorOp::WithScalar { .. } => self.with_scalar(op, grid, sink),
+            VectorOp::WithScalar(call) => self.with_scalar(call, grid, sink),
             VectorOp::Join(call) => self.join(call, grid, sink),
             VectorOp::Once(inner) => self.vector(inner, grid.first(), &mut |mut series| {
                 if grid.len > 1 {
@@ -173,6 +174,13 @@ impl Evaluator<'_> {
             true => Err(EvalError::TooManySamples),
             false => Ok(()),
         }
+    }
+
+    /// Counts `n` more samples as held, but only for this moment.
+    fn hold_for_now(&self, n: usize) -> Flow {
+        let held = self.n_samples.get();
+        self.hold(n)?;
+        self.hold_only(held, 0)
     }
 
     fn annotate(&self, note: Note, span: &Span) {

@@ -8,6 +8,7 @@
 mod aggregate;
 mod binary;
 mod check;
+mod length;
 mod modifier;
 mod number;
 mod primary;
@@ -110,6 +111,8 @@ struct Parser<'a> {
     peeked: Option<Token<'a>>,
     /// The byte after the word that was read last.
     last_end: usize,
+    /// How many parts the length being read has.
+    n_length_parts: usize,
     /// How many constructs the next word stands in.
     depth: usize,
     /// The height of the expression that was built last.
@@ -139,6 +142,7 @@ impl<'a> Parser<'a> {
             options,
             peeked: None,
             last_end: 0,
+            n_length_parts: 0,
             depth: 0,
             height: 0,
         }
@@ -241,13 +245,18 @@ impl<'a> Parser<'a> {
     /// Parses one level deeper.
     fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<'a, T>) -> Parsed<'a, T> {
         self.depth += 1;
+        self.check_depth()?;
+        let parsed = parse(self);
+        self.depth -= 1;
+        parsed
+    }
+
+    fn check_depth(&mut self) -> Parsed<'a, ()> {
         if self.depth > MAX_NESTING {
             let start = self.next()?.start;
             return Err(self.too_deep(start, MAX_NESTING));
         }
-        let parsed = parse(self);
-        self.depth -= 1;
-        parsed
+        Ok(())
     }
 
     /// Notes that an expression was built over parts of which the tallest is `below`.

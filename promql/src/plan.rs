@@ -10,8 +10,11 @@ mod build;
 mod calls;
 mod info;
 mod invariant;
+mod length;
 pub(crate) mod selections;
 pub(crate) mod tree;
+
+use std::num::NonZeroUsize;
 
 use model::{Millis, Steps};
 
@@ -32,6 +35,8 @@ pub struct QueryOptions {
     pub max_samples: usize,
     /// The grid of subqueries that name none: the default evaluation interval.
     pub subquery_step: Millis,
+    /// How many threads may work on one query; what comes out does not depend on it.
+    pub threads: NonZeroUsize,
     /// Names are dropped from the result alone rather than by each function, as with
     /// `--enable-feature=promql-delayed-name-removal`.
     pub delayed_name_removal: bool,
@@ -43,6 +48,7 @@ impl Default for QueryOptions {
             lookback_delta: Millis::from_seconds(5 * 60),
             max_samples: 50_000_000,
             subquery_step: Millis::from_seconds(60),
+            threads: NonZeroUsize::MIN,
             delayed_name_removal: false,
         }
     }

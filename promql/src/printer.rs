@@ -1,14 +1,16 @@
 //! [`Expr`] -> text, in the one form that Prometheus prints: parsing it gives the same tree again.
 //!
 //! Source: Prometheus, `promql/parser/printer.go`.
+mod length;
+
 use std::fmt::{self, Display, Formatter};
 
-use model::{METRIC_NAME, MatchOp, Matcher, Millis, format_duration};
+use model::{METRIC_NAME, MatchOp, Matcher};
 
 use crate::{
     ast::{
-        Aggregate, At, Binary, Cardinality, Expr, Grouping, MatrixSelector, Node, Sign, Subquery,
-        TimeModifiers, VectorMatching, VectorSelector,
+        Aggregate, At, Binary, Cardinality, Expr, Grouping, Length, MatrixSelector, Node, Sign,
+        Subquery, TimeModifiers, VectorMatching, VectorSelector,
     },
     quote::quote,
 };
@@ -17,6 +19,7 @@ impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.node {
             Node::Number(value) => f.write_str(&number(*value)),
+            Node::Duration(seconds) => f.write_str(&length::duration(*seconds)),
             Node::String(text) => f.write_str(&quote(text)),
             Node::VectorSelector(selector) => write!(f, "{selector}{}", selector.time),
             Node::MatrixSelector(matrix) => matrix.fmt(f),
@@ -94,25 +97,26 @@ impl Display for TimeModifiers {
             Some(At::Start) => f.write_str(" @ start()")?,
             Some(At::End) => f.write_str(" @ end()")?,
         }
-        if self.offset != Millis::ZERO {
-            write!(f, " offset {}", format_duration(self.offset))?;
+        match &self.offset {
+            offset if *offset == Length::ZERO => Ok(()),
+            offset => write!(f, " offset {offset}"),
         }
-        Ok(())
     }
 }
 
 impl Display for MatrixSelector {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let range = format_duration(self.range);
-        write!(f, "{}[{range}]{}", self.selector, self.selector.time)
+        write!(f, "{}[{}]{}", self.selector, self.range, self.selector.time)
     }
 }
 
 impl Display for Subquery {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let step = self.step.map(format_duration).unwrap_or_default();
-        let range = format_duration(self.range);
-        write!(f, "{}[{range}:{step}]{}", self.expr, self.time)
+        write!(f, "{}[{}:", self.expr, self.range)?;
+        if let Some(step) = &self.step {
+            step.fmt(f)?;
+        }
+        write!(f, "]{}", self.time)
     }
 }
 

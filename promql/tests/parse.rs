@@ -134,6 +134,10 @@ fn queries() -> impl Strategy<Value = String> {
             "[5m:30s]",
             "[1h:] @ end()",
             "[2m] offset 1m",
+            "[5m*2+(step()-1)]",
+            "[-1m^2+range():min_of(5, 1m)]",
+            " offset -(2*3)",
+            " offset +max_of(-step(), 1)",
         ]);
         let call = prop::sample::select(vec![
             "rate",
@@ -185,7 +189,7 @@ proptest! {
         words in prop::collection::vec(prop::sample::select(vec![
             "a", "sum", "by", "on", "(", ")", "{", "}", "[", "]", "5m", "1", "'x'", "=", "=~", "==", "-", "^",
             "@", "offset", ",", ":", "start", "step", "bool", "group_left", "fill", "#", "\n", "\\", "\u{e9}",
-            "rate", "0x", "1e", "_", ".", "</", "or", "\"",
+            "rate", "0x", "1e", "*", "%", "min_of", "_", ".", "</", "or", "\"",
         ]), 0..24),
     ) {
         for separator in ["", " "] {

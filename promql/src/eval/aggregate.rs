@@ -14,9 +14,9 @@ use super::{
     column::{Column, EvalSeries, Grid},
 };
 use crate::{
-    ast::{AggregateOp, Grouping},
+    ast::Grouping,
     error::EvalError,
-    plan::tree::AggregateCall,
+    plan::tree::{AggregateCall, AggregateKind, Fold},
 };
 
 /// The labels of the group that a series belongs to.
@@ -70,21 +70,21 @@ impl<G> Groups<G> {
 
 impl Evaluator<'_> {
     pub(super) fn aggregate(&self, call: &AggregateCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
-        match call.op {
-            AggregateOp::Sum => self.fold::<fold::Sum>(call, grid, sink),
-            AggregateOp::Avg => self.fold::<fold::Avg>(call, grid, sink),
-            AggregateOp::Count => self.fold::<fold::Count>(call, grid, sink),
-            AggregateOp::Min => self.fold::<fold::Min>(call, grid, sink),
-            AggregateOp::Max => self.fold::<fold::Max>(call, grid, sink),
-            AggregateOp::Group => self.fold::<fold::Present>(call, grid, sink),
-            AggregateOp::Stdvar => self.fold::<fold::Variance>(call, grid, sink),
-            AggregateOp::Stddev => self.fold::<fold::Deviation>(call, grid, sink),
-            AggregateOp::Quantile => self.quantiles(call, grid, sink),
-            AggregateOp::CountValues => self.count_values(call, grid, sink),
-            AggregateOp::Topk => self.best::<best::Greatest>(call, grid, sink),
-            AggregateOp::Bottomk => self.best::<best::Least>(call, grid, sink),
-            AggregateOp::Limitk => self.best::<best::Any>(call, grid, sink),
-            AggregateOp::LimitRatio => self.limit_ratio(call, grid, sink),
+        match &call.kind {
+            AggregateKind::Fold(fold) => match fold {
+                Fold::Sum => self.fold::<fold::Sum>(call, grid, sink),
+                Fold::Avg => self.fold::<fold::Avg>(call, grid, sink),
+                Fold::Count => self.fold::<fold::Count>(call, grid, sink),
+                Fold::Min => self.fold::<fold::Min>(call, grid, sink),
+                Fold::Max => self.fold::<fold::Max>(call, grid, sink),
+                Fold::Group => self.fold::<fold::Present>(call, grid, sink),
+                Fold::Stdvar => self.fold::<fold::Variance>(call, grid, sink),
+                Fold::Stddev => self.fold::<fold::Deviation>(call, grid, sink),
+            },
+            AggregateKind::Quantile(param) => self.quantiles(call, param, grid, sink),
+            AggregateKind::CountValues(label) => self.count_values(call, label, grid, sink),
+            AggregateKind::Best(best, param) => self.best(call, *best, param, grid, sink),
+            AggregateKind::LimitRatio(param) => self.limit_ratio(call, param, grid, sink),
         }
     }
 
@@ -128,7 +128,7 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    fn fold<F: fold::Fold>(&self, call: &AggregateCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
+    fn fold<F: fold::State>(&self, call: &AggregateCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
         let held = self.n_samples.get();
         let new = || fold::Folds::<F>::new(grid.len);
         let groups = self.grouped(call, grid, new, fold::Folds::add)?;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ast::BinaryOp,
-    plan::tree::{JoinCall, VectorOp},
+    plan::tree::{JoinCall, ScalarCall},
 };
 
 /// What comes of two values: arithmetic gives a value, comparisons keep the first or, with `bool`, give 0 or 1.
@@ -31,20 +31,16 @@ fn drops_name(op: BinaryOp, return_bool: bool) -> bool {
 
 impl Evaluator<'_> {
     /// A vector and a scalar. Comparisons keep the vector's value, wherever it stands.
-    pub(super) fn with_scalar(&self, op: &VectorOp, grid: Grid, sink: &mut Sink<'_>) -> Flow {
-        let VectorOp::WithScalar {
+    pub(super) fn with_scalar(&self, call: &ScalarCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
+        let ScalarCall {
             op,
+            return_bool,
             vector,
             scalar,
             scalar_first,
-            return_bool,
-        } = op
-        else {
-            return Ok(());
-        };
-        let (op, scalar_first, return_bool) = (*op, *scalar_first, *return_bool);
+        } = call;
         let scalars = self.scalar(scalar, grid)?;
-        let f = scalar_operator(op);
+        let f = scalar_operator(*op);
         let filters = op.is_comparison() && !return_bool;
         let value = |i: usize, value: f64| {
             let result = match scalar_first {
@@ -56,7 +52,7 @@ impl Evaluator<'_> {
                 false => Some(result),
             }
         };
-        let mut unnamed = drops_name(op, return_bool)
+        let mut unnamed = drops_name(*op, *return_bool)
             .then(|| Unnamed::new(vector.has_one_name(), self.options.delayed_name_removal));
         self.vector(vector, grid, &mut |mut series: EvalSeries| {
             series.column.map_steps(value);

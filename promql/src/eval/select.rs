@@ -40,18 +40,22 @@ impl Evaluator<'_> {
         &self,
         select: &InstantSelect,
         grid: Grid,
-        value: impl Fn(Sample) -> f64,
+        value: impl Fn(Sample) -> f64 + Sync,
         sink: &mut Sink<'_>,
     ) -> Flow {
-        for series in self.source.series(select.selection) {
-            self.check()?;
-            let column = latest_values(&series.samples, select, grid, &value);
-            if !column.is_empty() {
+        self.spread(
+            select.selection,
+            grid.len,
+            || (),
+            |(), series| latest_values(&series.samples, select, grid, &value),
+            |series, column| {
+                if column.is_empty() {
+                    return Ok(());
+                }
                 self.hold(column.weight())?;
-                sink(EvalSeries::named(series.labels.clone(), column))?;
-            }
-        }
-        Ok(())
+                sink(EvalSeries::named(series.labels.clone(), column))
+            },
+        )
     }
 }
 

@@ -45,7 +45,7 @@ fn ask_with(
     query: &str,
     steps: Steps,
     options: &QueryOptions,
-    canceled: &dyn Fn() -> bool,
+    canceled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Evaluation, EvalError> {
     let experimental = Options {
         experimental_functions: true,
@@ -325,4 +325,54 @@ fn arguments_that_make_no_sense_are_told() {
         ask(&store(), "b[5m]", minutes(1)).unwrap_err().to_string(),
         r#"invalid expression type "range vector" for range query, must be Scalar or instant Vector"#
     );
+}
+
+#[test]
+fn threads_change_nothing() {
+    let many: Vec<Series> = (0..700)
+        .map(|n| {
+            let values: Vec<f64> = (0..100).map(|i| f64::from((n * i) % 17)).collect();
+            series(&format!(r#"m{{n="{n}", parity="{}"}}"#, n % 2), &values)
+        })
+        .collect();
+    let with_threads = |n: usize, query: &str| {
+        let options = QueryOptions {
+            threads: std::num::NonZeroUsize::new(n).unwrap(),
+            ..QueryOptions::default()
+        };
+        ask_with(&many, query, minutes(99), &options, &|| false)
+    };
+    for query in [
+        "m",
+        "sum by (parity) (rate(m[5m]))",
+        "topk(3, max_over_time(m[4m]))",
+        "quantile_over_time(1.5, m[5m])",
+        "double_exponential_smoothing(m[5m], 2, 0.5)",
+    ] {
+        let alone = with_threads(1, query);
+        assert_eq!(
+            format!("{alone:?}"),
+            format!("{:?}", with_threads(4, query))
+        );
+    }
+}
+
+#[test]
+fn the_best_are_found_among_many() {
+    let many: Vec<Series> = (0..200)
+        .map(|n| series(&format!(r#"m{{n="{n:03}"}}"#), &[f64::from(n * 7 % 200)]))
+        .collect();
+    let names = |query: &str| match ask(&many, query, at(0)).unwrap().value {
+        QueryValue::Vector(list) => list
+            .iter()
+            .map(|s| s.labels.value("n").to_owned())
+            .collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    // 7 n = 199, 198, 197 modulo 200
+    assert_eq!(names("topk(3, m)"), ["057", "114", "171"]);
+    assert_eq!(names("bottomk(2, m)"), ["000", "143"]);
+    assert_eq!(names("topk(2, m * 0)"), ["000", "001"]);
+    assert_eq!(names("limitk(2, m)"), ["000", "001"]);
+    assert_eq!(names("topk(1e6, m)").len(), 200);
 }

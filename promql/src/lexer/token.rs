@@ -68,8 +68,10 @@ pub(crate) enum Keyword {
 pub(crate) enum TimeWord {
     Start,
     End,
-    /// `step`, `range`, `max_of`, `min_of`
-    Length,
+    Step,
+    Range,
+    MaxOf,
+    MinOf,
 }
 
 /// What `word` is if it is none of the user's names; case is ignored.
@@ -119,10 +121,14 @@ pub(crate) fn keyword(word: &str) -> Option<Kind> {
 
 /// What `word` is if it may stand in place of a duration.
 pub(crate) fn length_word(word: &str) -> Option<Kind> {
-    ["step", "range", "max_of", "min_of"]
-        .iter()
-        .any(|w| word.eq_ignore_ascii_case(w))
-        .then_some(Kind::Time(TimeWord::Length))
+    let words = [
+        ("step", TimeWord::Step),
+        ("range", TimeWord::Range),
+        ("max_of", TimeWord::MaxOf),
+        ("min_of", TimeWord::MinOf),
+    ];
+    let found = words.iter().find(|(w, _)| word.eq_ignore_ascii_case(w))?;
+    Some(Kind::Time(found.1))
 }
 
 impl Kind {

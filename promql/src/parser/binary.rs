@@ -10,7 +10,7 @@ pub(super) const LOWEST: u8 = 1;
 /// The precedence of `^`, which alone binds closer than a sign.
 const HIGHEST: u8 = 6;
 
-const fn precedence(op: BinaryOp) -> u8 {
+pub(super) const fn precedence(op: BinaryOp) -> u8 {
     match op {
         BinaryOp::Or => LOWEST,
         BinaryOp::And | BinaryOp::Unless => 2,
@@ -72,12 +72,14 @@ impl<'a> Parser<'a> {
         let start = self.next()?.start;
         let expr = self.expr(HIGHEST)?;
         let span = start..expr.span.end;
-        if let Node::Number(value) = expr.node {
-            let value = if sign == Sign::Minus { -value } else { value };
-            return Ok(Expr {
-                node: Node::Number(value),
-                span,
-            });
+        let literal = match expr.node {
+            Node::Number(value) if sign == Sign::Minus => Some(Node::Number(-value)),
+            Node::Duration(value) if sign == Sign::Minus => Some(Node::Duration(-value)),
+            Node::Number(_) | Node::Duration(_) => Some(expr.node.clone()),
+            _ => None,
+        };
+        if let Some(node) = literal {
+            return Ok(Expr { node, span });
         }
         self.grow(self.height, start)?;
         let node = Node::Unary(Unary {

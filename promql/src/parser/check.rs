@@ -33,7 +33,7 @@ impl Checker<'_> {
     fn expr(&self, expr: &mut Expr) -> Checked<ValueType> {
         let span = &expr.span;
         match &mut expr.node {
-            Node::Number(_) => Ok(ValueType::Scalar),
+            Node::Number(_) | Node::Duration(_) => Ok(ValueType::Scalar),
             Node::String(_) => Ok(ValueType::String),
             Node::VectorSelector(selector) => {
                 self.selector(span, selector, false)?;

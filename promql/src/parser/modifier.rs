@@ -3,7 +3,7 @@ use model::Timestamp;
 
 use super::{Failure, Parsed, Parser};
 use crate::{
-    ast::{At, Expr, MatrixSelector, Node, Subquery, TimeModifiers},
+    ast::{At, Expr, Length, MatrixSelector, Node, Subquery, TimeModifiers},
     lexer::token::{Keyword, Kind, TimeWord},
 };
 
@@ -27,7 +27,7 @@ impl<'a> Parser<'a> {
 
     fn brackets(&mut self, expr: Expr) -> Parsed<'a, Expr> {
         let open = self.next()?.start;
-        let range = self.positive_duration();
+        let range = self.positive_length();
         let range = self.within(
             range,
             "subquery or range selector",
@@ -38,7 +38,7 @@ impl<'a> Parser<'a> {
         let node = match token.kind {
             Kind::RightBracket => {
                 let refused = match &expr.node {
-                    Node::VectorSelector(s) if s.time.offset.as_millis() != 0 => {
+                    Node::VectorSelector(s) if s.time.offset != Length::ZERO => {
                         "no offset modifiers allowed before range"
                     }
                     Node::VectorSelector(s) if s.time.at.is_some() => {
@@ -75,12 +75,12 @@ impl<'a> Parser<'a> {
     }
 
     /// What stands between the colon and `]`, and the latter.
-    fn subquery_step(&mut self) -> Parsed<'a, Option<model::Millis>> {
+    fn subquery_step(&mut self) -> Parsed<'a, Option<Length>> {
         const CONSTRUCT: &str = "subquery selector";
         if self.take(Kind::RightBracket)?.is_some() {
             return Ok(None);
         }
-        let step = self.positive_duration();
+        let step = self.positive_length();
         let wanted = "number, duration, step(), range(), or \"]\"";
         let step = self.within(step, CONSTRUCT, wanted)?;
         let close = self.expect(Kind::RightBracket);
@@ -90,12 +90,12 @@ impl<'a> Parser<'a> {
 
     fn offset(&mut self, expr: &mut Expr) -> Parsed<'a, ()> {
         self.next()?;
-        let offset = self.offset_duration();
+        let offset = self.offset_length();
         let offset = self.within(offset, "offset", "number, duration, step(), or range()")?;
         let Some(time) = time_of(expr) else {
             return Err(self.misplaced("offset", expr));
         };
-        if time.offset.as_millis() != 0 {
+        if time.offset != Length::ZERO {
             return Err(self.fail(expr.span.clone(), "offset may not be set multiple times"));
         }
         time.offset = offset;

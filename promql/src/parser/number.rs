@@ -1,15 +1,12 @@
 //! The values of numbers and durations.
-use model::{Millis, parse_duration};
+use model::parse_duration;
 
 use super::{Failure, Parsed, Parser};
 use crate::{
-    ast::{BinaryOp, Span},
-    lexer::token::{Kind, TimeWord, Token},
+    ast::BinaryOp,
+    lexer::token::{Kind, Token},
     quote::quote,
 };
-
-/// What a duration must be less than, in seconds: Go counts nanoseconds in 64 bits.
-const MAX_DURATION_SECONDS: f64 = i64::MAX as f64 / 1e9;
 
 impl<'a> Parser<'a> {
     /// The value of a number, or of a duration in seconds.
@@ -46,60 +43,6 @@ impl<'a> Parser<'a> {
         let value = self.number(&token)?;
         Ok(if negative { -value } else { value })
     }
-
-    /// The width of a window or a step: above zero.
-    pub(super) fn positive_duration(&mut self) -> Parsed<'a, Millis> {
-        let (value, span) = self.duration()?;
-        if matches!(self.peek()?, Kind::Binary(_)) {
-            return Err(self.no_duration_expr(span));
-        }
-        if value <= 0.0 {
-            return Err(self.fail(span, "duration must be greater than 0"));
-        }
-        Ok(millis(value))
-    }
-
-    /// The length of an offset.
-    pub(super) fn offset_duration(&mut self) -> Parsed<'a, Millis> {
-        Ok(millis(self.duration()?.0))
-    }
-
-    /// A number of seconds or a duration, with or without signs, and where it stands.
-    fn duration(&mut self) -> Parsed<'a, (f64, Span)> {
-        let (mut first, mut negative) = (None, false);
-        while let Kind::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)) = self.peek()? {
-            negative ^= op == BinaryOp::Sub;
-            first.get_or_insert(self.next()?.start);
-        }
-        let token = self.next()?;
-        match token.kind {
-            Kind::Number | Kind::Duration => {}
-            Kind::Time(TimeWord::Length) => {
-                self.expect(Kind::LeftParen)?;
-                return Err(self.no_duration_expr(token.span()));
-            }
-            Kind::LeftParen => {
-                let inner = self.next()?;
-                return Err(self.no_duration_expr(inner.span()));
-            }
-            _ => return Err(Failure::Unexpected(token)),
-        }
-        let value = self.number(&token)?;
-        if value.abs() > MAX_DURATION_SECONDS {
-            return Err(self.fail(token.span(), "duration out of range"));
-        }
-        let span = first.unwrap_or(token.start)..token.end();
-        Ok((if negative { -value } else { value }, span))
-    }
-
-    fn no_duration_expr(&self, span: Span) -> Failure<'a> {
-        self.disabled(span, "experimental duration expression is not enabled")
-    }
-}
-
-/// Seconds in milliseconds, cut from nanoseconds as Go does.
-fn millis(seconds: f64) -> Millis {
-    Millis::new((seconds * 1e9).round() as i64 / 1_000_000)
 }
 
 /// The value of a number as Go reads it: a whole number in base 2, 8, 10 or 16 if it can be one, otherwise a decimal fraction.

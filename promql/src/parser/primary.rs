@@ -40,7 +40,8 @@ impl<'a> Parser<'a> {
     fn leaf(&mut self, token: Token<'a>) -> Parsed<'a, Expr> {
         let node = match token.kind {
             Kind::LeftBrace => Node::VectorSelector(self.nameless_selector()?),
-            Kind::Number | Kind::Duration => Node::Number(self.number(&token)?),
+            Kind::Number => Node::Number(self.number(&token)?),
+            Kind::Duration => Node::Duration(self.number(&token)?),
             Kind::String => Node::String(self.unquoted(&token)?),
             kind if kind.may_name_metric() => Node::VectorSelector(self.selector(token.text)?),
             _ => return Err(Failure::Unexpected(token)),

@@ -487,19 +487,23 @@ const REFUSED: &[(&str, &str)] = &[
         "1[5m] anchored",
         "1:2: parse error: ranges only allowed for vector selectors",
     ),
+    (
+        "some_metric offset step()[5m]",
+        "1:26: parse error: no offset modifiers allowed before range",
+    ),
+    ("foo[step()/0d]", "1:11: parse error: division by zero"),
+    ("foo[5s/0d]", "1:7: parse error: division by zero"),
+    ("foo offset (4d/0)", "1:15: parse error: division by zero"),
+    ("foo[5s%0d]", "1:7: parse error: modulo by zero"),
+    (
+        "foo[step]",
+        "1:9: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()",
+    ),
+    (
+        "foo offset (5m",
+        "1:15: parse error: unclosed left parenthesis",
+    ),
     // What Prometheus can do and this parser cannot.
-    (
-        "foo[5m * 2]",
-        "1:5: parse error: experimental duration expression is not enabled",
-    ),
-    (
-        "foo[step()]",
-        "1:5: parse error: experimental duration expression is not enabled",
-    ),
-    (
-        "foo offset (5m)",
-        "1:13: parse error: experimental duration expression is not enabled",
-    ),
     (
         "foo anchored",
         "1:1: parse error: anchored modifier is experimental and not enabled",
@@ -577,10 +581,40 @@ const PRINTED: &[(&str, &str)] = &[
     ),
     ("x[5m:]@-1.5", "x[5m:] @ -1.500"),
     ("x[300]", "x[5m]"),
+    ("x[step()]", "x[step()]"),
+    ("x[-step()]", "x[-step()]"),
+    ("x[(step())]", "x[(step())]"),
+    ("x[ - step ( ) ]", "x[-step()]"),
+    ("x offset -(step())", "x offset -(step())"),
+    ("x offset (5)", "x offset (5)"),
+    ("x offset (5m)", "x offset (5m)"),
+    ("x offset +min_of(10s, 20s)", "x offset min_of(10s, 20s)"),
+    (
+        "x offset -min_of(10s, +max_of(step() ^ 2, 2))",
+        "x offset -min_of(10s, max_of(step() ^ 2, 2))",
+    ),
+    (
+        "x[200-min_of(-step()^+step(),1)]",
+        "x[200 - min_of(-step() ^ step(), 1)]",
+    ),
+    ("x[11s+10s-5*2^2]", "x[11s + 10s - 5 * 2 ^ 2]"),
+    ("x[-(10s-5s)+20s]", "x[-(10s - 5s) + 20s]"),
+    ("x[-10s+15s]", "x[-10s + 15s]"),
+    (
+        "x[4s+4s:1s*2] offset (5s-8)",
+        "x[4s + 4s:1s * 2] offset (5s - 8)",
+    ),
+    ("x offset 5s-8", "x offset 5s - 8"),
+    ("x offset -1^1", "x offset -1s ^ 1"),
+    ("x offset -(1^2)", "x offset -(1 ^ 2)"),
+    ("x offset (-1^2)", "x offset (-1 ^ 2)"),
+    ("x[0+-2^2]", "x[0 + -2 ^ 2]"),
+    ("x offset step()*2", "x offset step() * 2"),
+    ("x[2m/range()]", "x[2m / range()]"),
     ("0x1F", "31"),
     ("1e3 # comment", "1000"),
     (".5", "0.5"),
-    ("5m30s", "330"),
+    ("5m30s + -1h", "5m30s + -1h"),
     ("+inf + -nAn", "+Inf + NaN"),
     ("-1", "-1"),
     ("-x^2", "-x ^ 2"),
@@ -709,6 +743,17 @@ fn hostile_nesting_is_refused_before_the_stack_ends() {
     ] {
         check(part.repeat(many), MAX_NESTING);
     }
+    for (start, part) in [
+        ("x[", "("),
+        ("x[", "-"),
+        ("x[1", "^1"),
+        ("x[", "min_of(1,"),
+        ("x offset ", "("),
+        ("x offset -", "-"),
+    ] {
+        check(format!("{start}{}", part.repeat(many)), MAX_NESTING);
+    }
+    check(format!("x[1{}", "+1".repeat(many)), MAX_HEIGHT);
     for part in [" + x", "[5m:]", " ^ x + x"] {
         check(format!("x{}", part.repeat(many)), MAX_HEIGHT);
     }

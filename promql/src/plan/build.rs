@@ -6,8 +6,8 @@ use super::{
     invariant::is_invariant,
     selections::{Bounds, Selections, one_name},
     tree::{
-        AggregateCall, AggregateParam, InstantSelect, JoinCall, MatrixOp, Reference, Root,
-        SampleSource, ScalarOp, VectorOp,
+        AggregateCall, AggregateKind, Best, Fold, InstantSelect, JoinCall, MatrixOp, Param,
+        Reference, Root, SampleSource, ScalarCall, ScalarOp, VectorOp,
     },
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 /// The type of the value of `expr`.
 pub(super) fn value_type(expr: &Expr) -> ValueType {
     match &expr.node {
-        Node::Number(_) => ValueType::Scalar,
+        Node::Number(_) | Node::Duration(_) => ValueType::Scalar,
         Node::String(_) => ValueType::String,
         Node::VectorSelector(_) | Node::Aggregate(_) => ValueType::Vector,
         Node::MatrixSelector(_) | Node::Subquery(_) => ValueType::Matrix,
@@ -95,7 +95,7 @@ impl<'a> Planner<'a> {
     /// The operator of a scalar.
     pub(super) fn scalar(&mut self, expr: &Expr, place: Place) -> Result<ScalarOp, EvalError> {
         let expr = unwrapped(expr);
-        if let Node::Number(value) = expr.node {
+        if let Node::Number(value) | Node::Duration(value) = expr.node {
             return Ok(ScalarOp::Number(value));
         }
         let (inner, once) = entered(expr, place);
@@ -128,7 +128,7 @@ impl<'a> Planner<'a> {
         let expr = unwrapped(expr);
         let (inner, once) = entered(expr, place);
         let op = match &expr.node {
-            Node::VectorSelector(selector) => VectorOp::Select(self.select(selector, inner)),
+            Node::VectorSelector(selector) => VectorOp::Select(self.select(selector, inner)?),
             Node::Call(call) => self.vector_call(call, expr, inner)?,
             Node::Aggregate(aggregate) => VectorOp::Aggregate(self.aggregate(aggregate, inner)?),
             Node::Binary(binary) => self.binary(binary, inner)?,
@@ -151,14 +151,19 @@ impl<'a> Planner<'a> {
     pub(super) fn matrix(&mut self, expr: &Expr, place: Place) -> Result<MatrixOp, EvalError> {
         let expr = unwrapped(expr);
         match &expr.node {
-            Node::MatrixSelector(matrix) => Ok(self.range_select(matrix, expr, place)),
+            Node::MatrixSelector(matrix) => self.range_select(matrix, expr, place),
             Node::Subquery(subquery) => self.subquery(subquery, place),
             _ => Err(type_error("range expression", ValueType::Matrix, expr)),
         }
     }
 
-    pub(super) fn select(&mut self, selector: &VectorSelector, place: Place) -> InstantSelect {
-        self.latest(&selector.matchers, self.reference(selector.time), place)
+    pub(super) fn select(
+        &mut self,
+        selector: &VectorSelector,
+        place: Place,
+    ) -> Result<InstantSelect, EvalError> {
+        let reference = self.reference(&selector.time)?;
+        Ok(self.latest(&selector.matchers, reference, place))
     }
 
     /// The latest samples of what matches, as seen from `reference`.
@@ -178,30 +183,38 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn range_select(&mut self, matrix: &MatrixSelector, expr: &Expr, place: Place) -> MatrixOp {
-        let reference = self.reference(matrix.selector.time);
+    fn range_select(
+        &mut self,
+        matrix: &MatrixSelector,
+        expr: &Expr,
+        place: Place,
+    ) -> Result<MatrixOp, EvalError> {
+        let reference = self.reference(&matrix.selector.time)?;
+        let range = self.positive(&matrix.range)?;
         let times = place.bounds.through(reference);
         let matchers = &matrix.selector.matchers;
-        MatrixOp {
+        Ok(MatrixOp {
             samples: SampleSource::Select {
-                selection: self
-                    .selections
-                    .add(matchers, times, matrix.range.as_millis()),
+                selection: self.selections.add(matchers, times, range.as_millis()),
                 one_name: one_name(matchers),
             },
-            range: matrix.range,
+            range,
             reference,
             span: expr.span.clone(),
-        }
+        })
     }
 
     fn subquery(&mut self, subquery: &Subquery, place: Place) -> Result<MatrixOp, EvalError> {
-        let reference = self.reference(subquery.time);
-        let step = subquery.step.unwrap_or(self.options.subquery_step);
+        let reference = self.reference(&subquery.time)?;
+        let step = match &subquery.step {
+            Some(step) => self.positive(step)?,
+            None => self.options.subquery_step,
+        };
         let step = step.as_millis().max(1);
+        let range = self.positive(&subquery.range)?;
         let times = place.bounds.through(reference);
         let inner = Place {
-            bounds: times.subquery(subquery.range.as_millis(), step),
+            bounds: times.subquery(range.as_millis(), step),
             once: false,
         };
         Ok(MatrixOp {
@@ -209,7 +222,7 @@ impl<'a> Planner<'a> {
                 expr: Box::new(self.vector(&subquery.expr, inner)?),
                 step,
             },
-            range: subquery.range,
+            range,
             reference,
             // Prometheus evaluates subqueries apart and forgets where they stood.
             span: 0..0,
@@ -217,25 +230,38 @@ impl<'a> Planner<'a> {
     }
 
     fn aggregate(&mut self, call: &Aggregate, place: Place) -> Result<AggregateCall, EvalError> {
-        let param = match (&call.param, call.op) {
-            (None, _) => AggregateParam::None,
-            (Some(param), AggregateOp::CountValues) => {
-                let label = string("count_values", param)?;
-                if label.is_empty() {
-                    return Err(EvalError::LabelName(label.to_owned()));
-                }
-                AggregateParam::Label(label.to_owned())
-            }
-            (Some(param), _) => {
-                let span = unwrapped(param).span.clone();
-                AggregateParam::Scalar(self.scalar(param, place)?, span)
-            }
+        let fold = AggregateKind::Fold;
+        let kind = match call.op {
+            AggregateOp::Sum => fold(Fold::Sum),
+            AggregateOp::Avg => fold(Fold::Avg),
+            AggregateOp::Count => fold(Fold::Count),
+            AggregateOp::Min => fold(Fold::Min),
+            AggregateOp::Max => fold(Fold::Max),
+            AggregateOp::Group => fold(Fold::Group),
+            AggregateOp::Stddev => fold(Fold::Stddev),
+            AggregateOp::Stdvar => fold(Fold::Stdvar),
+            AggregateOp::Topk => AggregateKind::Best(Best::Greatest, self.param(call, place)?),
+            AggregateOp::Bottomk => AggregateKind::Best(Best::Least, self.param(call, place)?),
+            AggregateOp::Limitk => AggregateKind::Best(Best::Any, self.param(call, place)?),
+            AggregateOp::Quantile => AggregateKind::Quantile(self.param(call, place)?),
+            AggregateOp::LimitRatio => AggregateKind::LimitRatio(self.param(call, place)?),
+            AggregateOp::CountValues => match string("count_values", written_param(call)?)? {
+                "" => return Err(EvalError::LabelName(String::new())),
+                label => AggregateKind::CountValues(label.to_owned()),
+            },
         };
         Ok(AggregateCall {
-            op: call.op,
+            kind,
             grouping: call.grouping.clone(),
-            param,
             arg: Box::new(self.vector(&call.expr, place)?),
+        })
+    }
+
+    fn param(&mut self, call: &Aggregate, place: Place) -> Result<Param, EvalError> {
+        let param = unwrapped(written_param(call)?);
+        Ok(Param {
+            op: self.scalar(param, place)?,
+            span: param.span.clone(),
         })
     }
 
@@ -269,24 +295,24 @@ impl<'a> Planner<'a> {
             }
             false => (self.vector(vector, place)?, self.scalar(scalar, place)?),
         };
-        Ok(VectorOp::WithScalar {
+        Ok(VectorOp::WithScalar(Box::new(ScalarCall {
             op: binary.op,
-            vector: Box::new(vector),
+            return_bool: binary.return_bool,
+            vector,
             scalar,
             scalar_first,
-            return_bool: binary.return_bool,
-        })
+        })))
     }
 
-    pub(super) fn reference(&self, time: TimeModifiers) -> Reference {
-        Reference {
+    pub(super) fn reference(&self, time: &TimeModifiers) -> Result<Reference, EvalError> {
+        Ok(Reference {
             at: time.at.map(|at| match at {
                 At::Instant(at) => at.as_millis(),
                 At::Start => self.steps.start().as_millis(),
                 At::End => self.end(),
             }),
-            offset: time.offset.as_millis(),
-        }
+            offset: self.offset(&time.offset)?.as_millis(),
+        })
     }
 
     /// The distance of the query's steps, in seconds; an instant query has none.
@@ -329,6 +355,12 @@ fn all_labels(binary: &Binary) -> VectorMatching {
         labels: Vec::new(),
         include: Vec::new(),
     }
+}
+
+/// The parameter of an aggregation that takes one; the parser has seen to it that it is there.
+fn written_param(call: &Aggregate) -> Result<&Expr, EvalError> {
+    let missing = || EvalError::Unsupported(format!("{:?} without a parameter", call.op));
+    call.param.as_deref().ok_or_else(missing)
 }
 
 /// The text of a string literal.

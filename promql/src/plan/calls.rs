@@ -1,5 +1,5 @@
 //! Turns calls of functions into operators.
-use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher, regex::Regex};
+use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
 
 use super::{
     build::{Place, Planner, string, unwrapped, value_type},
@@ -68,7 +68,7 @@ impl Planner<'_> {
             "vector" => VectorOp::FromScalar(self.scalar_arg(call, 0, place)?),
             "timestamp" => match &unwrapped(&call.args[0]).node {
                 Node::VectorSelector(selector) => {
-                    VectorOp::SampleTimes(self.select(selector, place))
+                    VectorOp::SampleTimes(self.select(selector, place)?)
                 }
                 _ => VectorOp::StepTimes(Box::new(self.vector_arg(call, 0, place)?)),
             },
@@ -216,7 +216,8 @@ fn destination(function: &'static str, label: &str) -> Result<String, EvalError>
 
 fn replace_rule(call: &Call) -> Result<LabelRule, EvalError> {
     let texts = strings("label_replace", &call.args[1..])?;
-    let pattern = Regex::new(&texts[3]).map_err(|_| EvalError::Pattern(texts[3].clone()))?;
+    let pattern = regex::Regex::new(&format!("^(?s:{})$", texts[3]))
+        .map_err(|_| EvalError::Pattern(texts[3].clone()))?;
     Ok(LabelRule::Replace {
         destination: destination("label_replace", &texts[0])?,
         replacement: texts[1].clone(),

@@ -32,7 +32,7 @@ impl Planner<'_> {
             .chain(&name_matchers)
             .cloned()
             .collect();
-        let reference = self.time_of_first_selector(&call.args[0]);
+        let reference = self.time_of_first_selector(&call.args[0])?;
         Ok(InfoCall {
             arg,
             infos: self.latest(&all, reference, place),
@@ -42,10 +42,10 @@ impl Planner<'_> {
     }
 
     /// Info series are looked at when the first selector of the argument looks.
-    fn time_of_first_selector(&self, arg: &Expr) -> Reference {
+    fn time_of_first_selector(&self, arg: &Expr) -> Result<Reference, EvalError> {
         let mut path = Vec::new();
         if !first_selector(arg, &mut path) {
-            return self.reference(TimeModifiers::default());
+            return self.reference(&TimeModifiers::default());
         }
         // From the selector outwards offsets add up until a fixed time makes what is further out irrelevant.
         let mut sum = Reference {
@@ -53,14 +53,14 @@ impl Planner<'_> {
             offset: 0,
         };
         for time in path.into_iter().rev() {
-            let Reference { at, offset } = self.reference(time);
+            let Reference { at, offset } = self.reference(time)?;
             sum.offset = sum.offset.saturating_add(offset);
             sum.at = at;
             if at.is_some() {
                 break;
             }
         }
-        sum
+        Ok(sum)
     }
 }
 
@@ -79,19 +79,19 @@ fn effective(mut names: Vec<Matcher>) -> Vec<Matcher> {
 }
 
 /// Pushes the time modifiers of the first selector and of the subqueries around it; false if there is none.
-fn first_selector(expr: &Expr, path: &mut Vec<TimeModifiers>) -> bool {
+fn first_selector<'e>(expr: &'e Expr, path: &mut Vec<&'e TimeModifiers>) -> bool {
     match &expr.node {
-        Node::Number(_) | Node::String(_) => false,
+        Node::Number(_) | Node::Duration(_) | Node::String(_) => false,
         Node::VectorSelector(selector) => {
-            path.push(selector.time);
+            path.push(&selector.time);
             true
         }
         Node::MatrixSelector(matrix) => {
-            path.push(matrix.selector.time);
+            path.push(&matrix.selector.time);
             true
         }
         Node::Subquery(subquery) => {
-            path.push(subquery.time);
+            path.push(&subquery.time);
             let found = first_selector(&subquery.expr, path);
             if !found {
                 path.pop();

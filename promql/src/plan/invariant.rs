@@ -22,7 +22,7 @@ const OF_TIME: [&str; 11] = [
 /// True if `expr` has one value at all steps, so that it is evaluated at the first alone.
 pub(super) fn is_invariant(expr: &Expr) -> bool {
     match &expr.node {
-        Node::Number(_) | Node::String(_) => true,
+        Node::Number(_) | Node::Duration(_) | Node::String(_) => true,
         Node::VectorSelector(selector) => selector.time.at.is_some(),
         Node::MatrixSelector(matrix) => matrix.selector.time.at.is_some(),
         Node::Subquery(subquery) => subquery.time.at.is_some(),

@@ -1,8 +1,8 @@
 //! The typed operators that a plan is made of.
-use model::{Labels, Matcher, Millis, regex::Regex};
+use model::{Labels, Matcher, Millis};
 
 use crate::{
-    ast::{AggregateOp, BinaryOp, Grouping, Span, VectorMatching},
+    ast::{BinaryOp, Grouping, Span, VectorMatching},
     eval::{functions::LabelOrder, range::RangeFunction},
 };
 
@@ -97,7 +97,7 @@ pub(crate) enum LabelRule {
         destination: String,
         replacement: String,
         source: String,
-        pattern: Regex,
+        pattern: regex::Regex,
     },
     Join {
         destination: String,
@@ -136,18 +136,64 @@ pub(crate) struct InfoCall {
 /// An aggregation.
 #[derive(Clone, Debug)]
 pub(crate) struct AggregateCall {
-    pub(crate) op: AggregateOp,
+    pub(crate) kind: AggregateKind,
     pub(crate) grouping: Grouping,
-    pub(crate) param: AggregateParam,
     pub(crate) arg: Box<VectorOp>,
 }
 
-/// The parameter of an aggregation.
+/// How a group is made into series.
 #[derive(Clone, Debug)]
-pub(crate) enum AggregateParam {
-    None,
-    Scalar(ScalarOp, Span),
-    Label(String),
+pub(crate) enum AggregateKind {
+    /// One small state for each step.
+    Fold(Fold),
+    /// So many of its series.
+    Best(Best, Param),
+    Quantile(Param),
+    /// The label that tells the values apart.
+    CountValues(String),
+    LimitRatio(Param),
+}
+
+/// The aggregations that hold one small state for each step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fold {
+    Sum,
+    Avg,
+    Count,
+    Min,
+    Max,
+    Group,
+    Stddev,
+    Stdvar,
+}
+
+/// The aggregations that choose some series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Best {
+    /// `topk`
+    Greatest,
+    /// `bottomk`
+    Least,
+    /// `limitk`
+    Any,
+}
+
+/// The number that an aggregation takes, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Param {
+    pub(crate) op: ScalarOp,
+    pub(crate) span: Span,
+}
+
+/// A binary operator between a vector and a scalar.
+#[derive(Clone, Debug)]
+pub(crate) struct ScalarCall {
+    pub(crate) op: BinaryOp,
+    pub(crate) return_bool: bool,
+    pub(crate) vector: VectorOp,
+    pub(crate) scalar: ScalarOp,
+    /// The scalar stands before the operator.
+    pub(crate) scalar_first: bool,
 }
 
 /// A binary operator between two vectors.
@@ -195,14 +241,7 @@ pub(crate) enum VectorOp {
     Nothing(Box<VectorOp>),
     Negate(Box<VectorOp>),
     Aggregate(AggregateCall),
-    /// A vector and a scalar; `scalar_first` if the scalar stands before the operator.
-    WithScalar {
-        op: BinaryOp,
-        vector: Box<VectorOp>,
-        scalar: ScalarOp,
-        scalar_first: bool,
-        return_bool: bool,
-    },
+    WithScalar(Box<ScalarCall>),
     Join(JoinCall),
     /// The value at the first step, at every step.
     Once(Box<VectorOp>),
@@ -214,13 +253,13 @@ impl VectorOp {
         match self {
             Self::Select(select) | Self::SampleTimes(select) => select.one_name,
             Self::Range(call) => call.matrix.has_one_name(),
+            Self::WithScalar(call) => call.vector.has_one_name(),
             Self::StepTimes(arg)
             | Self::Map(_, arg)
             | Self::Clamp { arg, .. }
             | Self::Round(arg, _)
             | Self::Sort { arg, .. }
             | Self::Negate(arg)
-            | Self::WithScalar { vector: arg, .. }
             | Self::Once(arg) => arg.has_one_name(),
             Self::Absent(..)
             | Self::AbsentOverTime(..)
@@ -239,14 +278,17 @@ impl VectorOp {
     pub(crate) fn is_ordered(&self) -> bool {
         match self {
             Self::Sort { .. } => true,
-            Self::Aggregate(call) => matches!(call.op, AggregateOp::Topk | AggregateOp::Bottomk),
+            Self::WithScalar(call) => call.vector.is_ordered(),
+            Self::Aggregate(call) => matches!(
+                call.kind,
+                AggregateKind::Best(Best::Greatest | Best::Least, _)
+            ),
             Self::StepTimes(arg)
             | Self::Map(_, arg)
             | Self::Clamp { arg, .. }
             | Self::Round(arg, _)
             | Self::Negate(arg)
             | Self::Relabel(arg, _)
-            | Self::WithScalar { vector: arg, .. }
             | Self::Once(arg) => arg.is_ordered(),
             Self::Join(call) => call.sides[0].is_ordered(),
             _ => false,

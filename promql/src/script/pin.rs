@@ -32,7 +32,7 @@ pub(super) fn pin(expr: &mut Expr, at: Timestamp) -> bool {
         true
     };
     match &mut expr.node {
-        Node::Number(_) | Node::String(_) => true,
+        Node::Number(_) | Node::Duration(_) | Node::String(_) => true,
         Node::VectorSelector(selector) => set(&mut selector.time),
         Node::MatrixSelector(matrix) => set(&mut matrix.selector.time),
         Node::Subquery(subquery) => {

@@ -138,7 +138,7 @@ fn left_out(eval: &Eval, expr: Option<&Expr>, store: &Store) -> Option<&'static 
 
 fn each_selector(expr: &Expr, look: &mut dyn FnMut(&VectorSelector)) {
     match &expr.node {
-        Node::Number(_) | Node::String(_) => {}
+        Node::Number(_) | Node::Duration(_) | Node::String(_) => {}
         Node::VectorSelector(selector) => look(selector),
         Node::MatrixSelector(matrix) => look(&matrix.selector),
         Node::Subquery(subquery) => each_selector(&subquery.expr, look),

@@ -183,7 +183,7 @@ fn each_eval_gets_its_verdict() {
         eval instant at 1m sum(h)
           {} 1
 
-        eval instant at 1m x[5m * 2]
+        eval instant at 1m x[5m] anchored
           x 1
 
         clear
@@ -233,7 +233,7 @@ fn each_eval_gets_its_verdict() {
             (38, skipped("native histograms")),
             (
                 41,
-                skipped("experimental duration expression is not enabled")
+                skipped("anchored modifier is experimental and not enabled")
             ),
             (46, Verdict::Passed),
         ]

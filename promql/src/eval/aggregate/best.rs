@@ -1,6 +1,6 @@
 //! `topk`, `bottomk` and `limitk`: so many series of each group, step by step.
 //!
-//! Holds the series that were chosen at some step, and for each group and step which they are.
+//! Holds the series that may be chosen at some step, and for each group and step which they are.
 use std::cmp::Ordering;
 
 use model::Labels;
@@ -12,106 +12,117 @@ use crate::{
         column::{Column, EvalSeries, Grid},
         quantile::nan_first,
     },
-    plan::tree::AggregateCall,
+    plan::tree::{AggregateCall, Best, Param},
 };
 
-/// Which series are chosen.
-pub(super) trait Choice {
-    /// `Less` if the first is chosen before the second, whatever their labels.
-    fn order(a: f64, b: f64) -> Ordering;
-}
-
-/// `topk`
-pub(super) struct Greatest;
-/// `bottomk`
-pub(super) struct Least;
-/// `limitk`
-pub(super) struct Any;
-
-impl Choice for Greatest {
-    fn order(a: f64, b: f64) -> Ordering {
-        nan_first(b, a)
-    }
-}
-
-impl Choice for Least {
-    fn order(a: f64, b: f64) -> Ordering {
-        nan_first(-b, -a)
-    }
-}
-
-impl Choice for Any {
-    fn order(_a: f64, _b: f64) -> Ordering {
-        Ordering::Equal
-    }
-}
-
-/// A series that was chosen at some step.
-struct Chosen {
+/// A series that may be chosen at some step.
+struct Candidate {
     labels: Labels,
     drop_name: bool,
 }
 
-/// The chosen of one group at each step, best first.
-type Choices = Vec<Vec<(f64, usize)>>;
+/// A value and the place of its series among the candidates.
+type Ranked = (f64, usize);
+
+impl Best {
+    /// `Less` if the first is chosen before the second; of equal values the one with the lesser labels.
+    fn order(self, candidates: &[Candidate], a: &Ranked, b: &Ranked) -> Ordering {
+        let by_value = match self {
+            Self::Greatest => nan_first(b.0, a.0),
+            Self::Least => nan_first(-b.0, -a.0),
+            Self::Any => Ordering::Equal,
+        };
+        by_value.then_with(|| candidates[a.1].labels.cmp(&candidates[b.1].labels))
+    }
+}
+
+/// The best of one group at one step so far.
+#[derive(Clone, Default)]
+struct Chosen {
+    list: Vec<Ranked>,
+    /// The last of those that were left over when the list was pruned: what is not before it has no chance.
+    last: Option<Ranked>,
+}
+
+impl Chosen {
+    /// Leaves the `n` first over.
+    fn prune(&mut self, n: usize, order: impl Fn(&Ranked, &Ranked) -> Ordering) {
+        if self.list.len() > n {
+            self.list.select_nth_unstable_by(n - 1, &order);
+            self.list.truncate(n);
+            self.last = self.list.last().copied();
+        }
+    }
+}
 
 impl Evaluator<'_> {
-    /// Of equal values the series with the least labels is chosen, so that the order of series never shows.
-    pub(super) fn best<C: Choice>(
+    /// What is chosen does not depend on the order in which series come.
+    pub(super) fn best(
         &self,
         call: &AggregateCall,
+        best: Best,
+        param: &Param,
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Flow {
-        let Some(counts) = self.param(call, grid)?.counts()? else {
+        let Some(counts) = self.param(param, grid)?.counts()? else {
             return Ok(());
         };
         let held = self.n_samples.get();
-        let mut series_list: Vec<Chosen> = Vec::new();
-        let mut groups: Groups<Choices> = Groups::new();
+        let mut candidates: Vec<Candidate> = Vec::new();
+        let mut groups: Groups<Vec<Chosen>> = Groups::new();
         self.vector(&call.arg, grid, &mut |series| {
             let group = group_labels(&call.grouping, &series.labels);
-            let choices = groups.of(group, false, || vec![Vec::new(); grid.len]);
-            let mut is_chosen = false;
+            let steps = groups.of(group, false, || vec![Chosen::default(); grid.len]);
+            let place = candidates.len();
+            candidates.push(Candidate {
+                labels: series.labels,
+                drop_name: series.drop_name,
+            });
+            let order = |a: &Ranked, b: &Ranked| best.order(&candidates, a, b);
+            let mut has_chance = false;
             for (i, value) in series.column.iter() {
-                let best = &mut choices[i];
-                let before = |(other, place): &(f64, usize)| {
-                    C::order(*other, value)
-                        .then_with(|| series_list[*place].labels.cmp(&series.labels))
-                        .is_lt()
-                };
-                let place = best.partition_point(before);
-                if place < counts[i] {
-                    best.truncate(counts[i] - 1);
-                    best.insert(place, (value, series_list.len()));
-                    is_chosen = true;
+                let (chosen, n) = (&mut steps[i], counts[i]);
+                let new = (value, place);
+                if n == 0 || chosen.last.is_some_and(|last| order(&new, &last).is_gt()) {
+                    continue;
+                }
+                has_chance = true;
+                chosen.list.push(new);
+                // Pruned now and then, each costs the same on average, however many are wanted.
+                if chosen.list.len() >= n.saturating_mul(2).saturating_add(8) {
+                    chosen.prune(n, order);
                 }
             }
-            if is_chosen {
-                series_list.push(Chosen {
-                    labels: series.labels,
-                    drop_name: series.drop_name,
-                });
+            if !has_chance {
+                candidates.pop();
             }
             Ok(())
         })?;
+        let order = |a: &Ranked, b: &Ranked| best.order(&candidates, a, b);
+        for group in &mut groups.list {
+            for (chosen, n) in group.state.iter_mut().zip(&counts) {
+                chosen.prune((*n).max(1), order);
+                chosen.list.sort_unstable_by(order);
+            }
+        }
         self.hold_only(held, 0)?;
-        self.hand_on_chosen(series_list, &groups, grid, sink)
+        self.hand_on_chosen(&candidates, &groups, grid, sink)
     }
 
     /// Hands the chosen on: group by group, best first as of the first step that chose them.
     fn hand_on_chosen(
         &self,
-        series_list: Vec<Chosen>,
-        groups: &Groups<Choices>,
+        candidates: &[Candidate],
+        groups: &Groups<Vec<Chosen>>,
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Flow {
-        let mut columns: Vec<Option<Column>> = vec![None; series_list.len()];
+        let mut columns: Vec<Option<Column>> = vec![None; candidates.len()];
         let mut order = Vec::new();
         for group in &groups.list {
-            for (i, best) in group.state.iter().enumerate() {
-                for (value, place) in best {
+            for (i, chosen) in group.state.iter().enumerate() {
+                for (value, place) in &chosen.list {
                     let column = columns[*place].get_or_insert_with(|| {
                         order.push(*place);
                         Column::empty(grid.len)
@@ -126,8 +137,8 @@ impl Evaluator<'_> {
             };
             self.hold(column.weight())?;
             sink(EvalSeries {
-                labels: series_list[place].labels.clone(),
-                drop_name: series_list[place].drop_name,
+                labels: candidates[place].labels.clone(),
+                drop_name: candidates[place].drop_name,
                 column,
             })?;
         }

@@ -13,22 +13,27 @@ use crate::{
         column::{Column, Grid},
     },
     number::decimal,
-    plan::tree::{AggregateCall, AggregateParam},
+    plan::tree::AggregateCall,
 };
 
 impl Evaluator<'_> {
     pub(super) fn count_values(
         &self,
         call: &AggregateCall,
+        label: &str,
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Flow {
         let held = self.n_samples.get();
-        let AggregateParam::Label(label) = &call.param else {
-            return Ok(());
-        };
         let grouping = match &call.grouping {
-            Grouping::By(names) => Grouping::By(names.iter().chain([label]).cloned().collect()),
+            Grouping::By(names) => Grouping::By(
+                names
+                    .iter()
+                    .map(String::as_str)
+                    .chain([label])
+                    .map(str::to_owned)
+                    .collect(),
+            ),
             without @ Grouping::Without(_) => without.clone(),
         };
         let mut groups: Groups<Folds<Count>> = Groups::new();

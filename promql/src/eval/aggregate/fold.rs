@@ -8,7 +8,7 @@ use crate::eval::{
 };
 
 /// The state of one group at one step.
-pub(super) trait Fold: Clone {
+pub(super) trait State: Clone {
     /// The state before any value came; never asked for its value.
     const NONE: Self;
     /// The state of one value.
@@ -25,7 +25,7 @@ pub(super) struct Folds<F> {
     seen: Bits,
 }
 
-impl<F: Fold> Folds<F> {
+impl<F: State> Folds<F> {
     pub(super) fn new(len: usize) -> Self {
         Self {
             states: vec![F::NONE; len],
@@ -54,7 +54,7 @@ impl<F: Fold> Folds<F> {
 #[derive(Clone)]
 pub(super) struct Sum(Kahan);
 
-impl Fold for Sum {
+impl State for Sum {
     const NONE: Self = Self(Kahan::of(0.0));
     fn of(value: f64) -> Self {
         Self(Kahan::of(value))
@@ -71,7 +71,7 @@ impl Fold for Sum {
 #[derive(Clone)]
 pub(super) struct Avg(Mean);
 
-impl Fold for Avg {
+impl State for Avg {
     const NONE: Self = Self(Mean::of(0.0));
     fn of(value: f64) -> Self {
         Self(Mean::of(value))
@@ -88,7 +88,7 @@ impl Fold for Avg {
 #[derive(Clone)]
 pub(super) struct Count(u64);
 
-impl Fold for Count {
+impl State for Count {
     const NONE: Self = Self(0);
     fn of(_value: f64) -> Self {
         Self(1)
@@ -105,7 +105,7 @@ impl Fold for Count {
 #[derive(Clone)]
 pub(super) struct Present;
 
-impl Fold for Present {
+impl State for Present {
     const NONE: Self = Self;
     fn of(_value: f64) -> Self {
         Self
@@ -120,7 +120,7 @@ impl Fold for Present {
 #[derive(Clone)]
 pub(super) struct Min(f64);
 
-impl Fold for Min {
+impl State for Min {
     const NONE: Self = Self(f64::NAN);
     fn of(value: f64) -> Self {
         Self(value)
@@ -139,7 +139,7 @@ impl Fold for Min {
 #[derive(Clone)]
 pub(super) struct Max(f64);
 
-impl Fold for Max {
+impl State for Max {
     const NONE: Self = Self(f64::NAN);
     fn of(value: f64) -> Self {
         Self(value)
@@ -162,7 +162,7 @@ pub(super) struct Variance {
     squares: f64,
 }
 
-impl Fold for Variance {
+impl State for Variance {
     const NONE: Self = Self {
         count: 0.0,
         mean: 0.0,
@@ -190,7 +190,7 @@ impl Fold for Variance {
 #[derive(Clone)]
 pub(super) struct Deviation(Variance);
 
-impl Fold for Deviation {
+impl State for Deviation {
     const NONE: Self = Self(Variance::NONE);
     fn of(value: f64) -> Self {
         Self(Variance::of(value))

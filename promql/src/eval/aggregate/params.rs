@@ -2,36 +2,28 @@
 use model::Labels;
 
 use crate::{
-    ast::Span,
     error::EvalError,
     eval::{Evaluator, column::Grid},
     number::general,
-    plan::tree::{AggregateCall, AggregateParam},
+    plan::tree::Param,
 };
 
-/// The values of a parameter.
-pub(super) struct Param<'c> {
-    pub(super) values: Vec<f64>,
-    /// Where it stands in the query.
-    pub(super) span: &'c Span,
-}
+/// The values of a parameter at all steps.
+pub(super) struct Values(pub(super) Vec<f64>);
 
-impl Param<'_> {
+impl Values {
     pub(super) fn has_nan(&self) -> bool {
-        self.values.iter().any(|v| v.is_nan())
+        self.0.iter().any(|v| v.is_nan())
     }
 
     /// The greatest but NaN.
     pub(super) fn max(&self) -> f64 {
-        self.values
-            .iter()
-            .copied()
-            .fold(f64::NEG_INFINITY, f64::max)
+        self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// The least but NaN.
     pub(super) fn min(&self) -> f64 {
-        self.values.iter().copied().fold(f64::INFINITY, f64::min)
+        self.0.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
     /// How many series are wanted at each step; `None` if none is wanted at any.
@@ -51,27 +43,14 @@ impl Param<'_> {
         }
         // Below zero is none; what does not fit is more than there can be.
         let count = |v: &f64| v.max(0.0) as usize;
-        Ok(Some(self.values.iter().map(count).collect()))
+        Ok(Some(self.0.iter().map(count).collect()))
     }
 }
 
 impl Evaluator<'_> {
-    /// The parameter of `call`; the parser has seen to it that there is one.
-    pub(super) fn param<'c>(
-        &self,
-        call: &'c AggregateCall,
-        grid: Grid,
-    ) -> Result<Param<'c>, EvalError> {
-        match &call.param {
-            AggregateParam::Scalar(op, span) => Ok(Param {
-                values: self.scalar(op, grid)?,
-                span,
-            }),
-            AggregateParam::None | AggregateParam::Label(_) => Ok(Param {
-                values: vec![0.0; grid.len],
-                span: &(0..0),
-            }),
-        }
+    /// The values of a parameter.
+    pub(super) fn param(&self, param: &Param, grid: Grid) -> Result<Values, EvalError> {
+        self.scalar(&param.op, grid).map(Values)
     }
 }
 

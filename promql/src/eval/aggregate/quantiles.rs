@@ -6,35 +6,41 @@ use crate::{
         column::{Column, Grid},
         quantile::quantile,
     },
-    plan::tree::AggregateCall,
+    plan::tree::{AggregateCall, Param},
 };
 
 impl Evaluator<'_> {
-    pub(super) fn quantiles(&self, call: &AggregateCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
-        let held = self.n_samples.get();
-        let param = self.param(call, grid)?;
+    pub(super) fn quantiles(
+        &self,
+        call: &AggregateCall,
+        param: &Param,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Flow {
+        let n_before = self.n_samples.get();
+        let values = self.param(param, grid)?;
         let bounds = [
-            (param.has_nan(), f64::NAN),
-            (param.max() > 1.0, param.max()),
-            (param.min() < 0.0, param.min()),
+            (values.has_nan(), f64::NAN),
+            (values.max() > 1.0, values.max()),
+            (values.min() < 0.0, values.min()),
         ];
         for (_, value) in bounds.into_iter().filter(|(invalid, _)| *invalid) {
-            self.annotate(Note::InvalidQuantile(value), param.span);
+            self.annotate(Note::InvalidQuantile(value), &param.span);
         }
         let new = || vec![Vec::new(); grid.len];
-        let add = |values: &mut Vec<Vec<f64>>, column: &Column| {
-            column.iter().for_each(|(i, value)| values[i].push(value));
+        let add = |group: &mut Vec<Vec<f64>>, column: &Column| {
+            column.iter().for_each(|(i, value)| group[i].push(value));
         };
         let groups = self.grouped(call, grid, new, add)?;
-        let column = |mut values: Vec<Vec<f64>>| {
+        let column = |mut group: Vec<Vec<f64>>| {
             let mut column = Column::empty(grid.len);
-            for (i, values) in values.iter_mut().enumerate() {
-                if !values.is_empty() {
-                    column.set(i, quantile(param.values[i], values));
+            for (i, held) in group.iter_mut().enumerate() {
+                if !held.is_empty() {
+                    column.set(i, quantile(values.0[i], held));
                 }
             }
             column
         };
-        self.hand_on(groups, held, column, sink)
+        self.hand_on(groups, n_before, column, sink)
     }
 }

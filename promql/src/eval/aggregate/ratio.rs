@@ -4,36 +4,37 @@ use crate::{
     annotations::Note,
     error::EvalError,
     eval::{Evaluator, Flow, Sink, column::Grid},
-    plan::tree::AggregateCall,
+    plan::tree::{AggregateCall, Param},
 };
 
 impl Evaluator<'_> {
     pub(super) fn limit_ratio(
         &self,
         call: &AggregateCall,
+        param: &Param,
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Flow {
-        let param = self.param(call, grid)?;
-        if param.values.iter().all(|ratio| *ratio == 0.0) {
+        let ratios = self.param(param, grid)?;
+        if ratios.0.iter().all(|ratio| *ratio == 0.0) {
             return Ok(());
         }
-        if param.has_nan() {
+        if ratios.has_nan() {
             return Err(EvalError::RatioNan);
         }
-        if param.max() > 1.0 {
-            self.annotate(Note::InvalidRatio(param.max(), 1.0), param.span);
+        if ratios.max() > 1.0 {
+            self.annotate(Note::InvalidRatio(ratios.max(), 1.0), &param.span);
         }
-        if param.min() < -1.0 {
-            self.annotate(Note::InvalidRatio(param.min(), -1.0), param.span);
+        if ratios.min() < -1.0 {
+            self.annotate(Note::InvalidRatio(ratios.min(), -1.0), &param.span);
         }
         let held = self.n_samples.get();
         let mut n_out = 0;
         self.vector(&call.arg, grid, &mut |mut series| {
             let place = prometheus_hash(&series.labels) as f64 / u64::MAX as f64;
-            series.column.map_steps(|i, value| {
-                is_in(place, param.values[i].clamp(-1.0, 1.0)).then_some(value)
-            });
+            series
+                .column
+                .map_steps(|i, value| is_in(place, ratios.0[i].clamp(-1.0, 1.0)).then_some(value));
             n_out += series.column.weight();
             match series.column.is_empty() {
                 true => Ok(()),

@@ -1,7 +1,6 @@
 //! `sum_over_time` and the others that look at all values of a window alike.
 use super::window::{Function, Window};
 use crate::{
-    annotations::Note,
     error::EvalError,
     eval::{
         kahan::{Kahan, Mean},
@@ -72,8 +71,7 @@ pub(super) fn mad(window: Window<'_>) -> Option<f64> {
 
 /// `quantile_over_time`, its quantile step by step.
 pub(super) struct Quantile<'a> {
-    pub(super) quantiles: Vec<f64>,
-    pub(super) annotate: &'a dyn Fn(Note),
+    pub(super) quantiles: &'a [f64],
     /// Holds the values while they are sorted.
     pub(super) sorted: Vec<f64>,
 }
@@ -81,9 +79,6 @@ pub(super) struct Quantile<'a> {
 impl Function for Quantile<'_> {
     fn value(&mut self, window: Window<'_>) -> Result<Option<f64>, EvalError> {
         let q = self.quantiles[window.step];
-        if !(0.0..=1.0).contains(&q) {
-            (self.annotate)(Note::InvalidQuantile(q));
-        }
         self.sorted.clear();
         self.sorted.extend(window.values());
         Ok(Some(quantile(q, &mut self.sorted)))

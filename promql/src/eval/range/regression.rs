@@ -36,11 +36,11 @@ pub(super) fn deriv(window: Window<'_>) -> Option<f64> {
 }
 
 /// The value of the line, so many seconds after the step.
-pub(super) struct Prediction {
-    pub(super) seconds: Vec<f64>,
+pub(super) struct Prediction<'a> {
+    pub(super) seconds: &'a [f64],
 }
 
-impl Function for Prediction {
+impl Function for Prediction<'_> {
     fn value(&mut self, window: Window<'_>) -> Result<Option<f64>, EvalError> {
         if window.samples.len() < 2 {
             return Ok(None);

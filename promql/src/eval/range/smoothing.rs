@@ -3,12 +3,12 @@ use super::window::{Function, Window};
 use crate::error::EvalError;
 
 /// Smooths level and trend; both factors lie between 0 and 1, step by step.
-pub(super) struct Smoothing {
-    pub(super) level_factors: Vec<f64>,
-    pub(super) trend_factors: Vec<f64>,
+pub(super) struct Smoothing<'a> {
+    pub(super) level_factors: &'a [f64],
+    pub(super) trend_factors: &'a [f64],
 }
 
-impl Function for Smoothing {
+impl Function for Smoothing<'_> {
     /// Source: `funcDoubleExponentialSmoothing` in Prometheus, `promql/functions.go`.
     fn value(&mut self, window: Window<'_>) -> Result<Option<f64>, EvalError> {
         let level_factor = checked("smoothing", "sf", self.level_factors[window.step])?;

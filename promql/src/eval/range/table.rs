@@ -8,7 +8,6 @@ use super::{
     smoothing::Smoothing,
     window::{Function, Plain, Window},
 };
-use crate::annotations::Note;
 
 /// A function that gives a value for each window of samples.
 #[derive(Clone, Copy, Debug)]
@@ -81,12 +80,8 @@ impl RangeFunction {
     }
 
     /// The function at work; each of `params` has a value for every step.
-    pub(super) fn start<'a>(
-        self,
-        params: Vec<Vec<f64>>,
-        annotate: &'a dyn Fn(Note),
-    ) -> Box<dyn Function + 'a> {
-        let mut params = params.into_iter();
+    pub(super) fn start<'a>(self, params: &'a [Vec<f64>]) -> Box<dyn Function + 'a> {
+        let mut params = params.iter().map(Vec::as_slice);
         let mut param = || params.next().expect("the parser has counted the arguments");
         match self {
             Self::Extrapolated(kind) => Box::new(Extrapolated::new(kind)),
@@ -95,7 +90,6 @@ impl RangeFunction {
             Self::Changes => Box::new(Running::changes()),
             Self::Quantile => Box::new(Quantile {
                 quantiles: param(),
-                annotate,
                 sorted: Vec::new(),
             }),
             Self::Prediction => Box::new(Prediction { seconds: param() }),

@@ -1,0 +1,48 @@
+//! `loadtest`: see the library.
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use loadtest::{compare, fleet, hostile};
+
+/// Targets to scrape, and a judge of answers, for tests and benches.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays many targets of realistic, reproducible series.
+    Fleet(fleet::Args),
+    /// Plays targets that no scraper may suffer from.
+    Hostile(hostile::Args),
+    /// Asks two Prometheus APIs the same and prints where they differ; exit code 1 if they do.
+    Compare(compare::Args),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let fine = match Cli::parse().command {
+        Command::Fleet(args) => fleet::run(args).await.map(|()| true)?,
+        Command::Hostile(args) => hostile::run(args).await.map(|()| true)?,
+        Command::Compare(args) => compare::run(args).await?,
+    };
+    Ok(if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,169 @@
+//! Calls a function over the windows of each series.
+use model::{Labels, Sample};
+
+use super::{
+    RangeFunction,
+    slide::{Canceled, slide, without_stale},
+    window::Function,
+};
+use crate::{
+    annotations::Note,
+    error::EvalError,
+    eval::{
+        Evaluator, Flow, Sink,
+        column::{Column, EvalSeries, Grid},
+        merge::{Distinct, without_metadata},
+    },
+    plan::tree::{RangeCall, SampleSource},
+};
+
+/// A call with all that any thread needs to work on a series.
+struct Calling<'c> {
+    call: &'c RangeCall,
+    params: &'c [Vec<f64>],
+    grid: Grid,
+    canceled: &'c Canceled<'c>,
+}
+
+impl<'c> Calling<'c> {
+    fn start(&self) -> Box<dyn Function + 'c> {
+        self.call.function.start(self.params)
+    }
+
+    /// The values of one series, and the size of its largest window.
+    fn values(
+        &self,
+        function: &mut dyn Function,
+        samples: &[Sample],
+    ) -> Result<(Column, usize), EvalError> {
+        let mut column = Column::empty(self.grid.len);
+        function.begin(samples);
+        let matrix = &self.call.matrix;
+        let largest = slide(matrix, self.grid, samples, self.canceled, |window| {
+            let step = window.step;
+            if let Some(value) = function.value(window)? {
+                column.set(step, value);
+            }
+            Ok(())
+        })?;
+        Ok((column, largest))
+    }
+}
+
+/// What is known of the series that came out of a call so far.
+struct Called {
+    distinct: Distinct,
+    /// The last metric that was doubted to be a counter.
+    doubted: String,
+    n_out: usize,
+}
+
+impl Evaluator<'_> {
+    pub(in crate::eval) fn range_call(
+        &self,
+        call: &RangeCall,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Flow {
+        let held = self.n_samples.get();
+        let params = call
+            .params
+            .iter()
+            .map(|param| self.scalar(param, grid))
+            .collect::<Result<Vec<_>, _>>()?;
+        let calling = Calling {
+            call,
+            params: &params,
+            grid,
+            canceled: self.canceled,
+        };
+        let mut called = Called {
+            distinct: Distinct::default(),
+            doubted: String::new(),
+            n_out: 0,
+        };
+        match &call.matrix.samples {
+            SampleSource::Select { selection, .. } => self.spread(
+                *selection,
+                grid.len,
+                || calling.start(),
+                |function, series| calling.values(&mut **function, &without_stale(&series.samples)),
+                |series, values| {
+                    let (column, largest) = values?;
+                    self.hold_for_now(largest)?;
+                    let series = EvalSeries::named(series.labels.clone(), column);
+                    self.hand_on_called(&calling, series, &mut called, sink)
+                },
+            )?,
+            SampleSource::Subquery { .. } => {
+                let mut function = calling.start();
+                self.samples(&call.matrix, grid, &mut |labels, drop_name, samples| {
+                    let (column, largest) = calling.values(&mut *function, samples)?;
+                    self.hold_for_now(largest)?;
+                    let series = EvalSeries {
+                        labels: labels.clone(),
+                        drop_name,
+                        column,
+                    };
+                    self.hand_on_called(&calling, series, &mut called, sink)
+                })?;
+            }
+        }
+        self.hold_only(held, called.n_out)
+    }
+
+    /// Hands on a series of values under its new name.
+    fn hand_on_called(
+        &self,
+        calling: &Calling<'_>,
+        mut series: EvalSeries,
+        called: &mut Called,
+        sink: &mut Sink<'_>,
+    ) -> Flow {
+        let function = calling.call.function;
+        if series.column.is_empty() {
+            return Ok(());
+        }
+        self.hold(series.column.weight())?;
+        called.n_out += series.column.weight();
+        if function.wants_counter() {
+            self.doubt_counter(calling.call, &series.labels, called);
+        }
+        if let (RangeFunction::Quantile, [qs]) = (function, calling.params) {
+            self.doubt_quantiles(calling.call, qs, &series.column);
+        }
+        series.drop_name |= !function.keeps_name();
+        if !self.options.delayed_name_removal {
+            if series.drop_name {
+                series.labels = without_metadata(&series.labels);
+            }
+            called.distinct.add(&series.labels)?;
+        }
+        sink(series)
+    }
+
+    /// Says so if a quantile is none where it is asked for.
+    fn doubt_quantiles(&self, call: &RangeCall, qs: &[f64], column: &Column) {
+        let invalid = |(i, _): (usize, f64)| Some(qs[i]).filter(|q| !(0.0..=1.0).contains(q));
+        let mut last = None;
+        for q in column.iter().filter_map(invalid) {
+            if last != Some(q.to_bits()) {
+                self.annotate(Note::InvalidQuantile(q), &call.first_arg);
+            }
+            last = Some(q.to_bits());
+        }
+    }
+
+    /// Says so if a metric that is taken for a counter has not the name of one.
+    fn doubt_counter(&self, call: &RangeCall, labels: &Labels, called: &mut Called) {
+        let name = labels.metric_name();
+        if called.doubted == name {
+            return;
+        }
+        let suffixes = ["_total", "_sum", "_count", "_bucket"];
+        if !name.is_empty() && !suffixes.iter().any(|suffix| name.ends_with(suffix)) {
+            self.annotate(Note::PossibleNonCounter(name.to_owned()), &call.matrix.span);
+            name.clone_into(&mut called.doubted);
+        }
+    }
+}

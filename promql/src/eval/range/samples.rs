@@ -1,0 +1,61 @@
+//! The samples that windows look at: of a selection, or of an expression on a grid of its own.
+use model::{Labels, Sample};
+
+use super::slide::without_stale;
+use crate::{
+    error::EvalError,
+    eval::{Evaluator, Flow, column::Grid, result},
+    plan::{
+        selections::first_of_grid,
+        tree::{MatrixOp, SampleSource},
+    },
+};
+
+/// Takes the labels, the mark of a dropped name, and the samples of a series.
+type SampleSink<'s> = dyn FnMut(&Labels, bool, &[Sample]) -> Flow + 's;
+
+impl Evaluator<'_> {
+    /// Hands on the samples of each series that the windows of `op` need, without staleness markers.
+    pub(in crate::eval) fn samples(
+        &self,
+        op: &MatrixOp,
+        grid: Grid,
+        each: &mut SampleSink<'_>,
+    ) -> Flow {
+        match &op.samples {
+            SampleSource::Select { selection, .. } => {
+                for series in self.source.series(*selection) {
+                    self.check()?;
+                    each(&series.labels, false, &without_stale(&series.samples))?;
+                }
+                Ok(())
+            }
+            SampleSource::Subquery { expr, step } => {
+                let Some(inner) = subquery_grid(op, *step, grid) else {
+                    return Ok(());
+                };
+                // A single series of that many points would be too much.
+                if inner.len > self.options.max_samples {
+                    return Err(EvalError::TooManySamples);
+                }
+                self.vector(expr, inner, &mut |series| {
+                    let samples = result::samples(&series.column, inner);
+                    each(&series.labels, series.drop_name, &samples)
+                })
+            }
+        }
+    }
+}
+
+/// The grid of a subquery whose windows end at the steps of `grid`, if it has a point.
+fn subquery_grid(op: &MatrixOp, step: i64, grid: Grid) -> Option<Grid> {
+    let last_step = grid.time(grid.len.checked_sub(1)?);
+    let oldest = op
+        .reference
+        .time(grid.start)
+        .saturating_sub(op.range.as_millis());
+    let start = first_of_grid(oldest, step);
+    let span = op.reference.time(last_step).checked_sub(start)?;
+    let len = usize::try_from(span).ok()? / step as usize + 1;
+    Some(Grid { start, step, len })
+}
