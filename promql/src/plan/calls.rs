@@ -1,5 +1,5 @@
 //! Turns calls of functions into operators.
-use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
+use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher, regex::Regex};
 
 use super::{
     build::{Place, Planner, string, unwrapped, value_type},
@@ -216,8 +216,7 @@ fn destination(function: &'static str, label: &str) -> Result<String, EvalError>
 
 fn replace_rule(call: &Call) -> Result<LabelRule, EvalError> {
     let texts = strings("label_replace", &call.args[1..])?;
-    let pattern = regex::Regex::new(&format!("^(?s:{})$", texts[3]))
-        .map_err(|_| EvalError::Pattern(texts[3].clone()))?;
+    let pattern = Regex::new(&texts[3]).map_err(|_| EvalError::Pattern(texts[3].clone()))?;
     Ok(LabelRule::Replace {
         destination: destination("label_replace", &texts[0])?,
         replacement: texts[1].clone(),

@@ -1,5 +1,5 @@
 //! The typed operators that a plan is made of.
-use model::{Labels, Matcher, Millis};
+use model::{Labels, Matcher, Millis, regex::Regex};
 
 use crate::{
     ast::{BinaryOp, Grouping, Span, VectorMatching},
@@ -97,7 +97,7 @@ pub(crate) enum LabelRule {
         destination: String,
         replacement: String,
         source: String,
-        pattern: regex::Regex,
+        pattern: Regex,
     },
     Join {
         destination: String,
