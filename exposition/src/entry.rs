@@ -38,12 +38,16 @@ pub enum Entry<'a> {
 /// A series as it stands on the page: its text, which is parsed into labels only on demand, and its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<'a> {
+    /// The lines between the series before it and this one, as they are written.
+    pub before: &'a [u8],
     /// Name and labels as they are written, from the start of the line to the last byte before the blank.
     pub text: &'a [u8],
     /// True if `text` was the one that the caller of [`Parser::next_expecting`](crate::Parser::next_expecting) expected.
     pub expected: bool,
     /// The type of the last `# TYPE` line above, of whatever family: decides which labels hold numbers.
     pub kind: MetricType,
+    /// True if that line is among those of `before`.
+    pub typed: bool,
     /// The value as it is written.
     pub value_text: &'a [u8],
     /// The value; every NaN is the same quiet one, so none can be taken for a staleness marker.
@@ -70,9 +74,11 @@ impl Series<'_> {
 impl PartialEq for Series<'_> {
     /// Values are compared bit for bit.
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.before == other.before
+            && self.text == other.text
             && self.expected == other.expected
             && self.kind == other.kind
+            && self.typed == other.typed
             && self.value_text == other.value_text
             && self.value.to_bits() == other.value.to_bits()
             && self.timestamp == other.timestamp
@@ -110,13 +116,29 @@ impl PartialEq for Exemplar<'_> {
     }
 }
 
-/// What the same place of the previous page held.
+/// A series of the previous page, as a parser of the same [`Format`](crate::Format) gave it.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'p> {
-    /// [`Series::text`], as a parser of the same [`Format`](crate::Format) gave it.
+    /// [`Series::before`].
+    pub before: &'p [u8],
+    /// [`Series::kind`] if [`Series::typed`].
+    pub typed: Option<MetricType>,
+    /// [`Series::text`].
     pub text: &'p [u8],
     /// [`Series::value_text`].
     pub value_text: &'p [u8],
     /// [`Series::value`].
     pub value: f64,
+}
+
+impl<'p> From<&Series<'p>> for Expected<'p> {
+    fn from(series: &Series<'p>) -> Self {
+        Self {
+            before: series.before,
+            typed: series.typed.then_some(series.kind),
+            text: series.text,
+            value_text: series.value_text,
+            value: series.value,
+        }
+    }
 }

@@ -14,8 +14,9 @@ const POWERS: [f64; 23] = [
 ///
 /// Source: `parseFloat` in Prometheus, `model/textparse/promparse.go`, over Go's `strconv.ParseFloat`.
 pub(crate) fn parse(text: &[u8]) -> Result<f64, String> {
-    if let Some(value) = parse_short(text) {
-        return Ok(value);
+    match parse_short(text) {
+        Some((value, length)) if length == text.len() => return Ok(value),
+        _ => {}
     }
     if text.iter().any(|b| matches!(b, b'p' | b'P' | b'_')) {
         return Err("unsupported character in float".to_owned());
@@ -23,36 +24,35 @@ pub(crate) fn parse(text: &[u8]) -> Result<f64, String> {
     parse_any(text).map_err(|why| format!("strconv.ParseFloat: parsing {}: {why}", quoted(text)))
 }
 
-/// Reads what is short enough to be exact in one operation: at most 2^53 as digits, times or by an exact power
-/// of ten. `None` says nothing about the text.
-fn parse_short(text: &[u8]) -> Option<f64> {
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        rest => (false, rest),
-    };
-    let (mut mantissa, mut scale, mut n_digits, mut i) = (0_u64, 0_i32, 0_usize, 0);
-    let mut point = false;
-    while let Some(&byte) = digits.get(i) {
+/// Reads the number that `text` begins with, and its length, if it is short enough to be exact in one operation: at
+/// most 2^53 as digits, times or by an exact power of ten. `None` says nothing about the text.
+pub(crate) fn parse_short(text: &[u8]) -> Option<(f64, usize)> {
+    let negative = text.first() == Some(&b'-');
+    let first = usize::from(negative);
+    let (mut mantissa, mut end) = (0_u64, first);
+    let mut point = None;
+    while let Some(byte) = text.get(end) {
         match byte {
             b'0'..=b'9' => {
                 mantissa = mantissa
                     .wrapping_mul(10)
                     .wrapping_add(u64::from(byte - b'0'));
-                scale -= i32::from(point);
-                n_digits += 1;
             }
-            b'.' if !point => point = true,
-            b'e' | b'E' => break,
-            _ => return None,
+            b'.' if point.is_none() => point = Some(end),
+            _ => break,
         }
-        i += 1;
+        end += 1;
     }
+    let n_digits = end - first - usize::from(point.is_some());
     // Nineteen digits cannot have overflowed 64 bits.
     if n_digits == 0 || n_digits > 19 || mantissa > 1 << 53 {
         return None;
     }
-    if i < digits.len() {
-        scale += parse_exponent(&digits[i + 1..])?;
+    let mut scale = point.map_or(0, |point| -((end - point - 1) as i32));
+    if let Some(b'e' | b'E') = text.get(end) {
+        let (exponent, length) = parse_exponent(&text[end + 1..])?;
+        scale += exponent;
+        end += 1 + length;
     }
     let power = *POWERS.get(scale.unsigned_abs() as usize)?;
     let value = if scale < 0 {
@@ -60,20 +60,24 @@ fn parse_short(text: &[u8]) -> Option<f64> {
     } else {
         mantissa as f64 * power
     };
-    Some(if negative { -value } else { value })
+    Some((if negative { -value } else { value }, end))
 }
 
-/// Reads an exponent of up to three digits.
-fn parse_exponent(text: &[u8]) -> Option<i32> {
-    let (sign, digits) = match text {
-        [b'-', rest @ ..] => (-1, rest),
-        [b'+', rest @ ..] => (1, rest),
-        rest => (1, rest),
+/// Reads the exponent of up to three digits that `text` begins with, and its length.
+fn parse_exponent(text: &[u8]) -> Option<(i32, usize)> {
+    let (sign, first) = match text.first() {
+        Some(b'-') => (-1, 1),
+        Some(b'+') => (1, 1),
+        _ => (1, 0),
     };
-    if digits.is_empty() || digits.len() > 3 || !digits.iter().all(u8::is_ascii_digit) {
+    let digits = &text[first..];
+    let n_digits = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+    if n_digits == 0 || n_digits > 3 {
         return None;
     }
-    Some(sign * digits.iter().fold(0, |n, b| n * 10 + i32::from(b - b'0')))
+    let digits = &digits[..n_digits];
+    let number = digits.iter().fold(0, |n, b| n * 10 + i32::from(b - b'0'));
+    Some((sign * number, first + n_digits))
 }
 
 /// Reads any decimal number, infinity or NaN; the error is Go's reason.
@@ -140,8 +144,9 @@ mod tests {
     proptest! {
         #[test]
         fn the_short_way_agrees_with_the_long_way(text in "-?[0-9]{0,20}(\\.[0-9]{0,20})?([eE][-+]?[0-9]{0,4})?") {
-            if let Some(short) = parse_short(text.as_bytes()) {
-                prop_assert_eq!(Ok(short.to_bits()), parse_any(text.as_bytes()).map(f64::to_bits));
+            if let Some((short, length)) = parse_short(text.as_bytes()) {
+                let long = parse_any(&text.as_bytes()[..length]);
+                prop_assert_eq!(Ok(short.to_bits()), long.map(f64::to_bits));
             }
         }
 

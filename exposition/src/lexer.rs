@@ -190,27 +190,20 @@ impl<'a> Lexer<'a> {
     fn take_quoted(&mut self, line_breaks: bool, zeros: bool) -> bool {
         debug_assert_eq!(self.byte(self.pos), b'"');
         self.pos += 1;
-        // A zero behind the end is no byte.
-        let fits = |lexer: &Self, byte| match byte {
-            0 => zeros && lexer.pos < lexer.end,
-            b'\n' => line_breaks,
-            _ => true,
-        };
         loop {
+            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n' | 0);
+            let rest = self.rest();
+            self.pos += rest.iter().position(special).unwrap_or(rest.len());
+            let guarded = self.byte(self.pos) == b'\\';
+            self.pos += usize::from(guarded);
             match self.byte(self.pos) {
-                b'"' => {
+                b'"' if !guarded => {
                     self.pos += 1;
                     return true;
                 }
-                b'\\' => {
-                    self.pos += 1;
-                    match self.byte(self.pos) {
-                        b'\n' => return false,
-                        byte if !fits(self, byte) => return false,
-                        _ => self.pos += 1,
-                    }
-                }
-                byte if !fits(self, byte) => return false,
+                b'\n' if guarded || !line_breaks => return false,
+                // A zero behind the end is no byte.
+                0 if !zeros || self.pos >= self.end => return false,
                 _ => self.pos += 1,
             }
         }

@@ -1,4 +1,5 @@
 //! Tokens to entries: what both syntaxes share. What a page's lines are in each stands in `text` and `openmetrics`.
+mod expected;
 mod label_set;
 mod metadata;
 mod openmetrics;
@@ -8,8 +9,8 @@ use model::MetricType;
 
 pub(crate) use self::label_set::Part;
 use crate::{
-    Entry, Expected, Series, SyntaxError,
-    lexer::{Lexer, State, Token},
+    Entry, Expected, Series, SyntaxError, float,
+    lexer::{Lexer, Token},
     quote::quoted,
 };
 
@@ -28,8 +29,12 @@ pub struct Parser<'a> {
     lexer: Lexer<'a>,
     /// Where the entry that is being read begins.
     entry: usize,
+    /// Where the last series ended.
+    last_series: usize,
     /// What the last `# TYPE` line said.
     kind: MetricType,
+    /// True if that line came after the last series.
+    typed: bool,
     ended: bool,
 }
 
@@ -39,42 +44,11 @@ impl<'a> Parser<'a> {
         Self {
             lexer: Lexer::new(page, format),
             entry: 0,
+            last_series: 0,
             kind: MetricType::Unknown,
+            typed: false,
             ended: false,
         }
-    }
-
-    /// The next entry, found faster if it is a series with the text of `expected`, and faster still if it has its
-    /// value. The entry is the same as that of [`next`](Iterator::next), but for [`Series::expected`].
-    pub fn next_expecting(
-        &mut self,
-        expected: &Expected<'_>,
-    ) -> Option<Result<Entry<'a>, SyntaxError>> {
-        if self.ended || !self.skip_expected(expected.text) {
-            return self.next();
-        }
-        let text = self.lexer.slice(self.entry, self.lexer.pos);
-        let token = self.lexer.next();
-        let series = self.end_of_series(text, token, Some(expected));
-        self.given(series.map(Entry::Series).map(Some))
-    }
-
-    /// Skips the text of a series if it comes next and what follows cannot belong to it.
-    fn skip_expected(&mut self, text: &[u8]) -> bool {
-        let follows = match self.lexer.rest().strip_prefix(text) {
-            Some(follows) if self.lexer.state == State::Start => follows,
-            _ => return false,
-        };
-        // Behind a bare name a label set may follow, in the text format also after blanks.
-        let whole = text.ends_with(b"}")
-            || matches!(follows, [b' ', byte, ..] if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'));
-        if !whole || text.is_empty() {
-            return false;
-        }
-        self.entry = self.lexer.pos;
-        self.lexer.pos += text.len();
-        self.lexer.state = State::Value;
-        true
     }
 
     /// Remembers that nothing comes after the end or an error.
@@ -106,14 +80,29 @@ impl<'a> Parser<'a> {
             Format::OpenMetrics => self.end_of_open_metrics()?,
         };
         Ok(Series {
-            text,
             expected: expected.is_some(),
-            kind: self.kind,
-            value_text,
-            value,
             timestamp,
             exemplar,
+            ..self.series_of(text, value_text, value)
         })
+    }
+
+    /// The series whose line ends here.
+    fn series_of(&mut self, text: &'a [u8], value_text: &'a [u8], value: f64) -> Series<'a> {
+        let before = self.lexer.slice(self.last_series, self.entry);
+        let typed = std::mem::take(&mut self.typed);
+        self.last_series = self.lexer.pos;
+        Series {
+            before,
+            text,
+            expected: false,
+            kind: self.kind,
+            typed,
+            value_text,
+            value,
+            timestamp: None,
+            exemplar: None,
+        }
     }
 
     /// The value that `token` is, as written and as read.
@@ -143,7 +132,7 @@ impl<'a> Parser<'a> {
     }
 
     fn number(&self, text: &[u8]) -> Result<f64, SyntaxError> {
-        crate::float::parse(text).map_err(|reason| self.while_parsing(&reason))
+        float::parse(text).map_err(|reason| self.while_parsing(&reason))
     }
 
     /// Another token than `expected` says.
@@ -167,20 +156,5 @@ impl<'a> Parser<'a> {
             offset: self.lexer.pos,
             message,
         }
-    }
-}
-
-impl<'a> Iterator for Parser<'a> {
-    type Item = Result<Entry<'a>, SyntaxError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let entry = match self.lexer.format {
-            Format::Text => self.text_entry(),
-            Format::OpenMetrics => self.open_metrics_entry(),
-        };
-        self.given(entry)
     }
 }

@@ -54,6 +54,7 @@ fn page_of_pieces() -> impl Strategy<Value = Vec<u8>> {
         "+Inf",
         "a{b=\"c\"} 1\n",
         "{\"x.y\"} 2 3\n",
+        "a 1 1700000000000\n",
         "a_total 1 # {b=\"c\"} 4 5\n",
     ];
     let piece = prop_oneof![
@@ -73,36 +74,37 @@ fn series_of(page: &[u8], format: Format) -> Vec<Series<'_>> {
         .collect()
 }
 
-/// Reads `page` with the series of `previous`, in a circle, as what is expected; the series without their marks.
-fn read_expecting(page: &[u8], previous: &[Series<'_>], format: Format) -> (String, usize) {
+/// The series of `page` and its error, if it has one.
+fn plain(page: &[u8], format: Format) -> String {
+    let error = Parser::new(page, format).find_map(Result::err);
+    format!("{:?} {error:?}", series_of(page, format))
+}
+
+/// The same, read with the series of `previous`, in a circle, as what is expected; how many were, and how many other
+/// entries came.
+fn read_expecting(page: &[u8], previous: &[Series<'_>], format: Format) -> (String, usize, usize) {
     let mut parser = Parser::new(page, format);
-    let (mut entries, mut n_expected) = (Vec::new(), 0);
+    let (mut found, mut error) = (Vec::new(), None);
+    let (mut n_expected, mut n_others) = (0, 0);
     let mut circle = previous.iter().cycle();
     let mut expected = circle.next();
     loop {
         let entry = match expected {
-            Some(series) => parser.next_expecting(&Expected {
-                text: series.text,
-                value_text: series.value_text,
-                value: series.value,
-            }),
+            Some(series) => parser.next_expecting(&Expected::from(series)),
             None => parser.next(),
         };
         match entry {
-            None => return (format!("{entries:?}"), n_expected),
+            None => return (format!("{found:?} {error:?}"), n_expected, n_others),
             Some(Ok(Entry::Series(mut series))) => {
                 n_expected += usize::from(series.expected);
                 series.expected = false;
-                entries.push(Ok(Entry::Series(series)));
+                found.push(series);
                 expected = circle.next();
             }
-            Some(other) => entries.push(other),
+            Some(Ok(_)) => n_others += 1,
+            Some(Err(found)) => error = Some(found),
         }
     }
-}
-
-fn plain(page: &[u8], format: Format) -> String {
-    format!("{:?}", Parser::new(page, format).collect::<Vec<_>>())
 }
 
 proptest! {
@@ -166,10 +168,20 @@ fn on_a_page_that_comes_again_every_series_is_expected() {
             Format::Text
         };
         let previous = series_of(&page, format);
-        let (entries, n_expected) = read_expecting(&page, &previous, format);
+        let (found, n_expected, n_others) = read_expecting(&page, &previous, format);
         assert_eq!(
-            (entries, n_expected),
-            (plain(&page, format), previous.len())
+            (found, n_expected, n_others),
+            (plain(&page, format), previous.len(), 0)
         );
     }
+}
+
+#[test]
+fn metadata_that_changes_is_given() {
+    let page = |kind: &str, value: i32| format!("# TYPE h {kind}\nh{{le=\"1\"}} {value}\ni 1\n");
+    let (previous, page) = (page("gauge", 1), page("histogram", 2));
+    let previous = series_of(previous.as_bytes(), Format::Text);
+    let (found, n_expected, n_others) = read_expecting(page.as_bytes(), &previous, Format::Text);
+    assert_eq!(found, plain(page.as_bytes(), Format::Text));
+    assert_eq!((n_expected, n_others), (2, 1));
 }

@@ -20,6 +20,7 @@ impl<'a> Parser<'a> {
         match keyword {
             Token::Type => {
                 self.kind = self.kind_of(text)?;
+                self.typed = true;
                 Ok(Entry::Type {
                     metric,
                     kind: self.kind,
