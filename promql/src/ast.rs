@@ -323,8 +323,25 @@ pub enum Cardinality {
     ManyToMany,
 }
 
+/// What stands in for a series that finds no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Fill {
+    /// `fill_left(0)`
+    pub left: Option<f64>,
+    /// `fill_right(0)`
+    pub right: Option<f64>,
+}
+
+impl Fill {
+    /// Every series must find another.
+    pub const NONE: Self = Self {
+        left: None,
+        right: None,
+    };
+}
+
 /// How the series of two vectors find each other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VectorMatching {
     /// How many may meet.
     pub cardinality: Cardinality,
@@ -334,6 +351,8 @@ pub struct VectorMatching {
     pub labels: Vec<String>,
     /// The labels of `group_left` or `group_right`.
     pub include: Vec<String>,
+    /// What stands in for missing series.
+    pub fill: Fill,
 }
 
 /// Combines two expressions.

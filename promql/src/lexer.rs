@@ -245,7 +245,11 @@ impl<'a> Lexer<'a> {
         self.accept_while(|c| is_alphanumeric(c) || c == ':');
         let word = &self.text[self.start..self.at];
         match keyword(word) {
-            Some(Kind::Keyword(Keyword::Fill)) if !self.paren_follows() => Kind::Identifier,
+            Some(Kind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight))
+                if !self.paren_follows() =>
+            {
+                Kind::Identifier
+            }
             Some(kind) => kind,
             None if word.contains(':') => Kind::MetricIdentifier,
             None => Kind::Identifier,

@@ -39,6 +39,16 @@ pub const MAX_HEIGHT: usize = 400;
 pub struct Options {
     /// `--enable-feature=promql-experimental-functions`
     pub experimental_functions: bool,
+    /// `--enable-feature=promql-binop-fill-modifiers`
+    pub fill_modifiers: bool,
+}
+
+impl Options {
+    /// Everything that there is.
+    pub const ALL: Self = Self {
+        experimental_functions: true,
+        fill_modifiers: true,
+    };
 }
 
 /// What can be done about a [`ParseError`].

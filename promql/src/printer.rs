@@ -9,9 +9,10 @@ use model::{METRIC_NAME, MatchOp, Matcher};
 
 use crate::{
     ast::{
-        Aggregate, At, Binary, Cardinality, Expr, Grouping, Length, MatrixSelector, Node, Sign,
-        Subquery, TimeModifiers, VectorMatching, VectorSelector,
+        Aggregate, At, Binary, Cardinality, Expr, Fill, Grouping, Length, MatrixSelector, Node,
+        Sign, Subquery, TimeModifiers, VectorMatching, VectorSelector,
     },
+    number::general,
     quote::quote,
 };
 
@@ -159,10 +160,21 @@ impl Display for VectorMatching {
             let clause = if self.on { "on" } else { "ignoring" };
             write!(f, " {clause} ({})", label_list(&self.labels))?;
         }
-        match side {
-            Some(side) => write!(f, " group_{side} ({})", label_list(&self.include)),
-            None => Ok(()),
+        if let Some(side) = side {
+            write!(f, " group_{side} ({})", label_list(&self.include))?;
         }
+        let Fill { left, right } = self.fill;
+        if let (Some(left), Some(right)) = (left, right)
+            && left == right
+        {
+            return write!(f, " fill ({})", general(left, None));
+        }
+        for (side, value) in [("left", left), ("right", right)] {
+            if let Some(value) = value {
+                write!(f, " fill_{side} ({})", general(value, None))?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -8,9 +8,7 @@ use promql::{
 };
 use proptest::prelude::*;
 
-const ALL: Options = Options {
-    experimental_functions: true,
-};
+const ALL: Options = Options::ALL;
 
 /// The folder of the test data, which lies beside the repository or beside one of its parents.
 fn testdata() -> PathBuf {
@@ -124,6 +122,8 @@ fn queries() -> impl Strategy<Value = String> {
             "+ on(a)",
             "* ignoring(b) group_left(c)",
             "or on(a, \"b.c\")",
+            "+ fill(0)",
+            "> bool on(a) fill_left(-1) fill_right(Inf)",
         ]);
         let modifier = prop::sample::select(vec![
             " offset 5m",

@@ -47,9 +47,7 @@ fn ask_with(
     options: &QueryOptions,
     canceled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Evaluation, EvalError> {
-    let experimental = Options {
-        experimental_functions: true,
-    };
+    let experimental = Options::ALL;
     let expr = parse_with(query, experimental).unwrap();
     let plan = plan(&expr, steps, options)?;
     let fetch = |selection: &crate::source::Selection| {

@@ -52,8 +52,10 @@ pub(crate) enum Keyword {
     Anchored,
     Bool,
     By,
-    /// `fill`, `fill_left`, `fill_right`; only before a parenthesis.
+    /// This and the next two only before a parenthesis.
     Fill,
+    FillLeft,
+    FillRight,
     GroupLeft,
     GroupRight,
     Ignoring,
@@ -110,7 +112,9 @@ pub(crate) fn keyword(word: &str) -> Option<Kind> {
         "ignoring" => Kind::Keyword(Keyword::Ignoring),
         "group_left" => Kind::Keyword(Keyword::GroupLeft),
         "group_right" => Kind::Keyword(Keyword::GroupRight),
-        "fill" | "fill_left" | "fill_right" => Kind::Keyword(Keyword::Fill),
+        "fill" => Kind::Keyword(Keyword::Fill),
+        "fill_left" => Kind::Keyword(Keyword::FillLeft),
+        "fill_right" => Kind::Keyword(Keyword::FillRight),
         "bool" => Kind::Keyword(Keyword::Bool),
         "start" => Kind::Time(TimeWord::Start),
         "end" => Kind::Time(TimeWord::End),

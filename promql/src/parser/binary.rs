@@ -1,7 +1,7 @@
 //! Binary and unary operators: precedence, associativity, and the clauses between operator and right side.
 use super::{Failure, Parsed, Parser};
 use crate::{
-    ast::{Binary, BinaryOp, Cardinality, Expr, Node, Sign, Unary, VectorMatching},
+    ast::{Binary, BinaryOp, Cardinality, Expr, Fill, Node, Sign, Unary, VectorMatching},
     lexer::token::{Keyword, Kind},
 };
 
@@ -39,12 +39,16 @@ impl<'a> Parser<'a> {
             };
             self.next()?;
             let below_lhs = self.height;
-            let (return_bool, matching) = self.binary_clauses(&lhs)?;
+            let (return_bool, matching) = self.binary_clauses()?;
             // `^` groups to the right, all others to the left.
             let next = precedence(op) + u8::from(op != BinaryOp::Pow);
             let rhs = self.expr(next)?;
             self.grow(below_lhs.max(self.height), lhs.span.start)?;
             let span = lhs.span.start..rhs.span.end;
+            if matching.fill != Fill::NONE && !self.options.fill_modifiers {
+                let message = "binop fill modifiers are experimental and not enabled";
+                return Err(self.disabled(span, message));
+            }
             let node = Node::Binary(Binary {
                 op,
                 lhs: Box::new(lhs),
@@ -90,13 +94,14 @@ impl<'a> Parser<'a> {
     }
 
     /// `bool on (a) group_left (b)`: what stands between the operator and its right side.
-    fn binary_clauses(&mut self, lhs: &Expr) -> Parsed<'a, (bool, VectorMatching)> {
+    fn binary_clauses(&mut self) -> Parsed<'a, (bool, VectorMatching)> {
         let return_bool = self.take(Kind::Keyword(Keyword::Bool))?.is_some();
         let mut matching = VectorMatching {
             cardinality: Cardinality::OneToOne,
             on: false,
             labels: Vec::new(),
             include: Vec::new(),
+            fill: Fill::NONE,
         };
         if let Kind::Keyword(keyword @ (Keyword::On | Keyword::Ignoring)) = self.peek()? {
             self.next()?;
@@ -115,11 +120,42 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        if self.peek()? == Kind::Keyword(Keyword::Fill) {
-            let message = "binop fill modifiers are experimental and not enabled";
-            return Err(self.disabled(lhs.span.clone(), message));
-        }
+        matching.fill = self.fill()?;
         Ok((return_bool, matching))
+    }
+
+    /// `fill(0)`, or `fill_left(0)` and `fill_right(0)` in either order, or one of them.
+    fn fill(&mut self) -> Parsed<'a, Fill> {
+        let mut fill = Fill::NONE;
+        match self.peek()? {
+            Kind::Keyword(Keyword::Fill) => {
+                fill.left = Some(self.fill_value()?);
+                fill.right = fill.left;
+            }
+            Kind::Keyword(Keyword::FillLeft) => {
+                fill.left = Some(self.fill_value()?);
+                if self.peek()? == Kind::Keyword(Keyword::FillRight) {
+                    fill.right = Some(self.fill_value()?);
+                }
+            }
+            Kind::Keyword(Keyword::FillRight) => {
+                fill.right = Some(self.fill_value()?);
+                if self.peek()? == Kind::Keyword(Keyword::FillLeft) {
+                    fill.left = Some(self.fill_value()?);
+                }
+            }
+            _ => {}
+        }
+        Ok(fill)
+    }
+
+    /// The keyword and `(0)`.
+    fn fill_value(&mut self) -> Parsed<'a, f64> {
+        self.next()?;
+        self.expect(Kind::LeftParen)?;
+        let value = self.signed_number()?;
+        self.expect(Kind::RightParen)?;
+        Ok(value)
     }
 
     /// `(a, "b.c", by)`: the labels of a clause.

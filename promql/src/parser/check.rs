@@ -6,7 +6,7 @@ use model::METRIC_NAME;
 use super::ParseError;
 use crate::{
     ast::{
-        Aggregate, AggregateOp, Binary, Call, Cardinality, Expr, Node, Span, ValueType,
+        Aggregate, AggregateOp, Binary, Call, Cardinality, Expr, Fill, Node, Span, ValueType,
         VectorSelector,
     },
     quote::quote,
@@ -214,6 +214,10 @@ impl Checker<'_> {
             if !matching.labels.is_empty() {
                 return self.fail(span, "vector matching only allowed between instant vectors");
             }
+            if matching.fill != Fill::NONE {
+                let message = "filling in missing series only allowed between instant vectors";
+                return self.fail(span, message);
+            }
             binary.matching = None;
         } else if op.is_set() {
             if matching.cardinality != Cardinality::OneToOne {
@@ -221,6 +225,10 @@ impl Checker<'_> {
                     span,
                     format!("no grouping allowed for {:?} operation", op.as_str()),
                 );
+            }
+            if matching.fill != Fill::NONE {
+                let message = "filling in missing series not allowed for set operators";
+                return self.fail(span, message);
             }
             matching.cardinality = Cardinality::ManyToMany;
         }

@@ -509,8 +509,20 @@ const REFUSED: &[(&str, &str)] = &[
         "1:1: parse error: anchored modifier is experimental and not enabled",
     ),
     (
-        "foo + on(a) fill(0) bar",
-        "1:1: parse error: binop fill modifiers are experimental and not enabled",
+        "foo and fill(1) bar",
+        "1:1: parse error: filling in missing series not allowed for set operators",
+    ),
+    (
+        "foo + fill(1) 2",
+        "1:1: parse error: filling in missing series only allowed between instant vectors",
+    ),
+    (
+        "foo + fill(bar) baz",
+        "1:12: parse error: unexpected identifier \"bar\"",
+    ),
+    (
+        "foo + fill_left(1) fill_left(2) bar",
+        "1:29: parse error: unexpected \"(\"",
     ),
     (
         "foo </ 5",
@@ -520,9 +532,7 @@ const REFUSED: &[(&str, &str)] = &[
 
 /// Parses with everything on.
 fn parse_all(query: &str) -> Result<Expr, ParseError> {
-    let options = Options {
-        experimental_functions: true,
-    };
+    let options = Options::ALL;
     parse_with(query, options)
 }
 
@@ -544,6 +554,10 @@ fn experimental_functions_are_refused_unless_asked_for() {
     assert_eq!(
         error("limitk(1, up)"),
         "1:1: parse error: limitk() is experimental and must be enabled with --enable-feature=promql-experimental-functions"
+    );
+    assert_eq!(
+        error("a + (b - fill(0) c)"),
+        "1:6: parse error: binop fill modifiers are experimental and not enabled"
     );
     assert!(parse_all("1 + scalar(info(up))").is_ok());
 }
@@ -626,6 +640,15 @@ const PRINTED: &[(&str, &str)] = &[
     ),
     ("and and or or unless", "and and or or unless"),
     ("fill + fill_left", "fill + fill_left"),
+    ("a + fill(-1) b", "a + fill (-1) b"),
+    (
+        "a > bool on(x) fill_right (1e6) fill_left(+Inf) b",
+        "a > bool on (x) fill_left (+Inf) fill_right (1e+06) b",
+    ),
+    (
+        "a / ignoring(x) group_left fill_left(5m) b",
+        "a / ignoring (x) group_left () fill_left (300) b",
+    ),
     (
         "time() - timestamp(x) % 3 atan2 2",
         "time() - timestamp(x) % 3 atan2 2",

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ast::{
-        Aggregate, AggregateOp, At, Binary, Cardinality, Expr, MatrixSelector, Node, Sign,
+        Aggregate, AggregateOp, At, Binary, Cardinality, Expr, Fill, MatrixSelector, Node, Sign,
         Subquery, TimeModifiers, Unary, ValueType, VectorMatching, VectorSelector,
     },
     error::EvalError,
@@ -354,6 +354,7 @@ fn all_labels(binary: &Binary) -> VectorMatching {
         on: false,
         labels: Vec::new(),
         include: Vec::new(),
+        fill: Fill::NONE,
     }
 }
 

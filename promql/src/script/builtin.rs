@@ -31,9 +31,7 @@ impl Default for Builtin {
 
 impl Engine for Builtin {
     fn answer(&self, store: &Store, query: &str, steps: Steps) -> Result<Answer, String> {
-        let options = Options {
-            experimental_functions: true,
-        };
+        let options = Options::ALL;
         let expr = parse_with(query, options).map_err(|e| e.to_string())?;
         let plan = plan(&expr, steps, &self.options).map_err(|e| e.to_string())?;
         let source = Fetched {

@@ -85,9 +85,7 @@ pub fn run(commands: &[Command], engine: &dyn Engine) -> Vec<Outcome> {
 }
 
 fn verdict(eval: &Eval, store: &Store, engine: &dyn Engine) -> Verdict {
-    let options = Options {
-        experimental_functions: true,
-    };
+    let options = Options::ALL;
     let expr = match parse_with(&eval.query, options) {
         Ok(expr) => Some(expr),
         Err(ParseError {

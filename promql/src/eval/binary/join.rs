@@ -13,7 +13,7 @@ use super::{
     vector_operator,
 };
 use crate::{
-    ast::{Cardinality, VectorMatching},
+    ast::{Cardinality, Fill, VectorMatching},
     error::{EvalError, Side},
     eval::{
         Evaluator, Flow, Sink,
@@ -61,12 +61,17 @@ impl Evaluator<'_> {
         let held = self.n_samples.get();
         let mut ones = MatchGroups::new(&call.matching);
         let mut clashes = Vec::new();
+        // Missing series of the many are filled in by the left value, whichever side they stand on.
+        let Fill {
+            left: fill_many,
+            right: fill_one,
+        } = call.matching.fill;
+        let new = || One {
+            series: Vec::new(),
+            present: Bits::none(grid.len),
+            matched: HashMap::new(),
+        };
         self.vector(one, grid, &mut |series| {
-            let new = || One {
-                series: Vec::new(),
-                present: Bits::none(grid.len),
-                matched: HashMap::new(),
-            };
             let group = ones.of(&series.labels, new);
             if group.present.meets(series.column.present()) {
                 clashes.push(clash(group, &series, &call.matching));
@@ -80,8 +85,12 @@ impl Evaluator<'_> {
         let mut failure = None;
         self.vector(many, grid, &mut |series| {
             many_present.add(series.column.present());
-            let joined = match ones.get(&series.labels) {
-                Some(one) => joiner.join(&series, one, grid.len, &mut merged),
+            let group = match fill_one {
+                Some(_) => Some(ones.of(&series.labels, new)),
+                None => ones.get(&series.labels),
+            };
+            let joined = match group {
+                Some(group) => joiner.join(&series, group, grid.len, &mut merged),
                 None => Ok(()),
             };
             match joined {
@@ -93,10 +102,12 @@ impl Evaluator<'_> {
                 joined => joined,
             }
         })?;
-        // Where the other side has nothing at all, nobody asks.
+        // Where the other side has nothing at all, and nothing is filled in, nobody asks.
         let first = |clash: &Clash| {
             let mut steps = clash.steps.clone();
-            steps.keep(&many_present);
+            if call.matching.fill == Fill::NONE {
+                steps.keep(&many_present);
+            }
             steps.first()
         };
         if let Some(clash) = clashes
@@ -108,6 +119,11 @@ impl Evaluator<'_> {
         }
         if let Some(error) = failure {
             return Err(error);
+        }
+        if let Some(value) = fill_many {
+            for group in &mut ones.list {
+                joiner.fill_many(value, group, grid.len, &mut merged)?;
+            }
         }
         let list = merged.into_series();
         self.hold_only(held, list.iter().map(|s| s.column.weight()).sum())?;
@@ -131,6 +147,13 @@ fn clash(group: &One, series: &EvalSeries, matching: &VectorMatching) -> Clash {
     }
 }
 
+/// A series that has `value` at `steps`.
+fn stand_in(labels: Labels, steps: &Bits, value: f64, len: usize) -> EvalSeries {
+    let mut column = Column::empty(len);
+    steps.iter().for_each(|step| column.set(step, value));
+    EvalSeries::named(labels, column)
+}
+
 impl Joiner<'_> {
     fn duplicate(&self, clash: &Clash) -> EvalError {
         let mut series = clash.series.each_ref().map(Labels::to_string);
@@ -145,8 +168,56 @@ impl Joiner<'_> {
         }
     }
 
-    /// Joins a series of the many with its match group.
+    /// Joins a series of the many with its match group, and with the value that stands in for a missing one.
     fn join(&self, many: &EvalSeries, group: &mut One, len: usize, merged: &mut Merged) -> Flow {
+        let One {
+            series,
+            matched,
+            present,
+        } = group;
+        for one in series {
+            self.pair(many, one, matched, len, merged)?;
+        }
+        if let Some(value) = self.call.matching.fill.right {
+            let mut missing = many.column.present().clone();
+            missing.remove(present);
+            if missing.is_none() {
+                return Ok(());
+            }
+            let labels = signature(&self.call.matching, &many.labels);
+            let one = stand_in(labels, &missing, value, len);
+            self.pair(many, &one, matched, len, merged)?;
+        }
+        Ok(())
+    }
+
+    /// Joins the series of the one side with `value` where they found none of the many.
+    fn fill_many(&self, value: f64, group: &mut One, len: usize, merged: &mut Merged) -> Flow {
+        let One {
+            series, matched, ..
+        } = group;
+        for one in series {
+            let mut missing = one.column.present().clone();
+            matched.values().for_each(|found| missing.remove(found));
+            if missing.is_none() {
+                continue;
+            }
+            let labels = signature(&self.call.matching, &one.labels);
+            let many = stand_in(labels, &missing, value, len);
+            self.pair(&many, one, matched, len, merged)?;
+        }
+        Ok(())
+    }
+
+    /// Joins two series at the steps at which both have a value.
+    fn pair(
+        &self,
+        many: &EvalSeries,
+        one: &EvalSeries,
+        matched: &mut HashMap<Labels, Bits>,
+        len: usize,
+        merged: &mut Merged,
+    ) -> Flow {
         let JoinCall {
             op,
             matching,
@@ -155,36 +226,31 @@ impl Joiner<'_> {
         } = self.call;
         let swapped = matching.cardinality == Cardinality::OneToMany;
         let f = vector_operator(*op, *return_bool);
-        let One {
-            series, matched, ..
-        } = group;
-        for one in series {
-            let mut both = many.column.present().clone();
-            both.keep(one.column.present());
-            if both.is_none() {
+        let mut both = many.column.present().clone();
+        both.keep(one.column.present());
+        if both.is_none() {
+            return Ok(());
+        }
+        let labels = self.labels(&many.labels, &one.labels);
+        self.note_match(matched, &labels, &both, len)?;
+        let mut column = Column::empty(len);
+        for i in both.iter() {
+            let (Some(a), Some(b)) = (many.column.get(i), one.column.get(i)) else {
                 continue;
-            }
-            let labels = self.labels(&many.labels, &one.labels);
-            self.note_match(matched, &labels, &both, len)?;
-            let mut column = Column::empty(len);
-            for i in both.iter() {
-                let (Some(a), Some(b)) = (many.column.get(i), one.column.get(i)) else {
-                    continue;
-                };
-                let value = if swapped { f(b, a) } else { f(a, b) };
-                if let Some(value) = value {
-                    column.set(i, value);
-                }
-            }
-            if !column.is_empty() {
-                merged.add(EvalSeries {
-                    labels,
-                    drop_name: *return_bool,
-                    column,
-                })?;
+            };
+            let value = if swapped { f(b, a) } else { f(a, b) };
+            if let Some(value) = value {
+                column.set(i, value);
             }
         }
-        Ok(())
+        if column.is_empty() {
+            return Ok(());
+        }
+        merged.add(EvalSeries {
+            labels,
+            drop_name: *return_bool,
+            column,
+        })
     }
 
     /// Sees to it that a match group gives no result twice at a step.
