@@ -98,12 +98,7 @@ impl Bundle {
     /// # Errors
     /// [`LoadError`] if a file cannot be read, or if the main file is refused.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        let main = read(path)?;
-        let mut bundle = Self {
-            path: path.to_owned(),
-            main,
-            files: BTreeMap::new(),
-        };
+        let mut bundle = Self::load_main(path)?;
         let config = bundle.parse_main(&Outside::default())?;
         for pattern in config.rule_files.iter().chain(&config.scrape_config_files) {
             for file in glob::glob(pattern) {
@@ -112,6 +107,15 @@ impl Bundle {
             }
         }
         Ok(bundle)
+    }
+
+    /// Reads the main file at `path` alone.
+    pub(crate) fn load_main(path: &Path) -> Result<Self, LoadError> {
+        Ok(Self {
+            path: path.to_owned(),
+            main: read(path)?,
+            files: BTreeMap::new(),
+        })
     }
 
     /// The main file for people to read: without comments, with `<secret>` in place of secrets.

@@ -1,13 +1,17 @@
-//! What `check config` and `check rules` say about files.
+//! What `check config`, `check rules` and `check web-config` say about files.
 //!
 //! Source: `CheckConfig` and `CheckRules` in Prometheus, `cmd/promtool/main.go`.
+#[cfg(test)]
+mod tests;
+
 use std::{fs, path::Path};
 
 use model::{Labels, NameValidation};
 
 use crate::{
     Alertmanagers, Auth, Bundle, Config, Discovery, Outside, Pem, RuleGroup, ScrapeJob,
-    TargetGroup, TlsConfig, alertmanager_urls, glob, parse_rules, parse_target_groups, targets,
+    TargetGroup, TlsConfig, WebConfig, alertmanager_urls, glob, parse_rules, parse_target_groups,
+    targets,
 };
 
 /// What is printed, and how the program ends.
@@ -47,11 +51,20 @@ impl Report {
     }
 }
 
-/// Checks the main file at `path`, all that it names, and the rule files.
-pub fn check_config(path: &Path, outside: &Outside<'_>) -> Report {
+/// How far a check goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// The main file alone.
+    Syntax,
+    /// All files that it names, too.
+    Whole,
+}
+
+/// Checks the main file at `path` and, if that is asked for, all that it names.
+pub fn check_config(path: &Path, depth: Depth, outside: &Outside<'_>) -> Report {
     let mut report = Report::default();
     report.out(format!("Checking {}", path.display()));
-    match main_file(path, outside, &mut report) {
+    match main_file(path, depth, outside, &mut report) {
         Err(what) => {
             report.fail(format!("  FAILED: {what}"));
             report.out("");
@@ -86,121 +99,168 @@ pub fn check_rules(paths: &[impl AsRef<Path>], outside: &Outside<'_>) -> Report 
     report
 }
 
-/// The configuration and its rule files, if everything that the main file names is there and is right.
+/// Checks web configuration files.
+pub fn check_web_config(paths: &[impl AsRef<Path>]) -> Report {
+    let mut report = Report::default();
+    for path in paths.iter().map(AsRef::as_ref) {
+        let shown = path.display();
+        match web_config(path) {
+            Ok(()) => report.lines.push(Line::Err(format!("{shown} SUCCESS"))),
+            Err(what) => report.fail(format!("{shown} FAILED: {what}")),
+        }
+    }
+    report
+}
+
+fn web_config(path: &Path) -> Result<(), String> {
+    let text =
+        fs::read_to_string(path).map_err(|error| format!("open {}: {error}", path.display()))?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let web = WebConfig::parse(&text, directory).map_err(|error| error.to_string())?;
+    let Some(tls) = web.tls else {
+        return Ok(());
+    };
+    for (pem, called) in [(&tls.cert, "cert_file"), (&tls.key, "key_file")] {
+        if let Some(file) = pem.file() {
+            fs::read(file).map_err(|error| format!("failed to read {called} ({file}): {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The configuration and its rule files, if what the main file names is there and is right.
 fn main_file(
     path: &Path,
+    depth: Depth,
     outside: &Outside<'_>,
     report: &mut Report,
 ) -> Result<(Config, Vec<String>), String> {
-    let bundle = Bundle::load(path).map_err(|error| error.to_string())?;
+    let bundle = match depth {
+        Depth::Syntax => Bundle::load_main(path),
+        Depth::Whole => Bundle::load(path),
+    };
+    let bundle = bundle.map_err(|error| error.to_string())?;
     // What is wrong with rules is said where each rule file is checked.
     let config = bundle
         .without_rules(outside)
         .map_err(|error| error.to_string())?;
     let mut rule_files = Vec::new();
-    for pattern in &config.rule_files {
+    for pattern in config.rule_files.iter().filter(|_| depth == Depth::Whole) {
         let files = glob::glob(pattern);
         if files.is_empty() && !pattern.contains('*') {
             return Err(format!("{pattern:?} does not point to an existing file"));
         }
         rule_files.extend(files);
     }
-    config
-        .jobs
-        .iter()
-        .try_for_each(|job| check_job(job, report))?;
-    config
-        .alerting
-        .alertmanagers
-        .iter()
-        .try_for_each(|all| check_alertmanagers(all, report))?;
+    let mut check = Check { depth, report };
+    config.jobs.iter().try_for_each(|job| check.job(job))?;
+    let mut managers = config.alerting.alertmanagers.iter();
+    managers.try_for_each(|all| check.alertmanagers(all))?;
     Ok((config, rule_files))
 }
 
-fn check_job(job: &ScrapeJob, report: &mut Report) -> Result<(), String> {
-    if let Auth::Authorization { credentials, .. } = &job.http.auth
-        && let Some(file) = credentials.file()
-    {
-        exists(file).map_err(|what| {
-            format!(
-                "error checking authorization credentials or bearer token file {file:?}: {what}"
-            )
-        })?;
-    }
-    check_tls(&job.http.tls)?;
-    for discovery in &job.discovery {
-        if let Discovery::Kubernetes(kubernetes) = discovery {
-            check_tls(&kubernetes.http.tls)?;
-        }
-    }
-    let whose = format!("file_sd in scrape job {:?}", job.name);
-    check_groups(&job.discovery, &whose, report, |groups| {
-        match targets(job, groups).failed.first() {
-            Some(error) => Err(error.to_string()),
-            None => Ok(()),
-        }
-    })
+/// A look at what the sections of a configuration name.
+struct Check<'r> {
+    depth: Depth,
+    report: &'r mut Report,
 }
 
-fn check_alertmanagers(all: &Alertmanagers, report: &mut Report) -> Result<(), String> {
-    check_groups(
-        &all.discovery,
-        "file_sd in alertmanager config",
-        report,
-        |groups| alertmanager_urls(all, groups).map(drop),
-    )
-}
+impl Check<'_> {
+    fn job(&mut self, job: &ScrapeJob) -> Result<(), String> {
+        if let Auth::Authorization { credentials, .. } = &job.http.auth
+            && let Some(file) = credentials.file()
+        {
+            self.exists(file).map_err(|what| {
+                format!(
+                    "error checking authorization credentials or bearer token file {file:?}: {what}"
+                )
+            })?;
+        }
+        self.tls(&job.http.tls)?;
+        for discovery in &job.discovery {
+            if let Discovery::Kubernetes(kubernetes) = discovery {
+                self.tls(&kubernetes.http.tls)?;
+            }
+        }
+        let whose = format!("file_sd in scrape job {:?}", job.name);
+        self.groups(&job.discovery, &whose, |groups| {
+            match targets(job, groups).failed.first() {
+                Some(error) => Err(error.to_string()),
+                None => Ok(()),
+            }
+        })
+    }
 
-/// Runs `check` over the groups that stand in the configuration or in files now.
-fn check_groups(
-    all: &[Discovery],
-    whose: &str,
-    report: &mut Report,
-    check: impl Fn(&[TargetGroup]) -> Result<(), String>,
-) -> Result<(), String> {
-    for discovery in all {
-        match discovery {
-            Discovery::Static(groups) => check(groups)?,
-            Discovery::File(files) => {
-                for pattern in &files.files {
-                    let found = glob::glob(pattern);
-                    if found.is_empty() {
-                        report.out(format!(
-                            "  WARNING: file {pattern:?} for {whose} does not exist"
-                        ));
-                    }
-                    for file in found {
-                        let wrong = |what: String| format!("checking SD file {pattern:?}: {what}");
-                        let text = fs::read_to_string(&file)
-                            .map_err(|error| wrong(format!("open {file}: {error}")))?;
-                        let groups =
-                            parse_target_groups(&text).map_err(|error| wrong(error.to_string()))?;
-                        check(&groups)?;
+    fn alertmanagers(&mut self, all: &Alertmanagers) -> Result<(), String> {
+        self.groups(&all.discovery, "file_sd in alertmanager config", |groups| {
+            alertmanager_urls(all, groups).map(drop)
+        })
+    }
+
+    /// Runs `check` over the groups that stand in the configuration and, now, in files.
+    fn groups(
+        &mut self,
+        all: &[Discovery],
+        whose: &str,
+        check: impl Fn(&[TargetGroup]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        for discovery in all {
+            match discovery {
+                Discovery::Static(groups) => check(groups)?,
+                Discovery::File(files) if self.depth == Depth::Whole => {
+                    for pattern in &files.files {
+                        self.target_files(pattern, whose, &check)?;
                     }
                 }
+                Discovery::File(_) | Discovery::Kubernetes(_) | Discovery::Unsupported { .. } => {}
             }
-            Discovery::Kubernetes(_) | Discovery::Unsupported { .. } => {}
         }
+        Ok(())
     }
-    Ok(())
-}
 
-fn check_tls(tls: &TlsConfig) -> Result<(), String> {
-    for (pem, called) in [
-        (&tls.cert, "client cert file"),
-        (&tls.key, "client key file"),
-    ] {
-        if let Some(file) = pem.as_ref().and_then(Pem::file) {
-            exists(file).map_err(|what| format!("error checking {called} {file:?}: {what}"))?;
+    fn target_files(
+        &mut self,
+        pattern: &str,
+        whose: &str,
+        check: impl Fn(&[TargetGroup]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let found = glob::glob(pattern);
+        if found.is_empty() {
+            self.report.out(format!(
+                "  WARNING: file {pattern:?} for {whose} does not exist"
+            ));
         }
+        for file in found {
+            let wrong = |what: String| format!("checking SD file {pattern:?}: {what}");
+            let text = fs::read_to_string(&file)
+                .map_err(|error| wrong(format!("open {file}: {error}")))?;
+            let groups = parse_target_groups(&text).map_err(|error| wrong(error.to_string()))?;
+            check(&groups)?;
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn exists(path: &str) -> Result<(), String> {
-    fs::metadata(path)
-        .map(drop)
-        .map_err(|error| format!("stat {path}: {error}"))
+    fn tls(&self, tls: &TlsConfig) -> Result<(), String> {
+        for (pem, called) in [
+            (&tls.cert, "client cert file"),
+            (&tls.key, "client key file"),
+        ] {
+            if let Some(file) = pem.as_ref().and_then(Pem::file) {
+                self.exists(file)
+                    .map_err(|what| format!("error checking {called} {file:?}: {what}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn exists(&self, path: &str) -> Result<(), String> {
+        if self.depth == Depth::Syntax {
+            return Ok(());
+        }
+        fs::metadata(path)
+            .map(drop)
+            .map_err(|error| format!("stat {path}: {error}"))
+    }
 }
 
 fn rule_file(path: &str, names: NameValidation, outside: &Outside<'_>, report: &mut Report) {

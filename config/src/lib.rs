@@ -34,11 +34,12 @@ mod selector;
 mod size;
 mod storage;
 mod tracing;
+mod web;
 mod yaml;
 
 pub use alerting::{Alerting, Alertmanagers};
 pub use bundle::{Bundle, LoadError, Outside};
-pub use check::{Line, Report, check_config, check_rules};
+pub use check::{Depth, Line, Report, check_config, check_rules, check_web_config};
 pub use discovery::{Discovery, FileDiscovery, TargetGroup, parse_target_groups};
 pub use error::{Error, Misfit};
 pub use global::{Escaping, Global, Limits};
@@ -59,3 +60,4 @@ pub use secret::Secret;
 pub use size::{Bytes, parse_bytes};
 pub use storage::{Retention, Storage};
 pub use tracing::{Tracing, TracingClient};
+pub use web::{ClientAuth, RateLimit, ServerTls, WebConfig};
