@@ -8,6 +8,7 @@ use model::{Labels, Millis};
 use crate::{
     Error, KubernetesDiscovery,
     decode::{Decode, Fields, Texts},
+    glob::glob,
     path::join,
     yaml::{self, Node, Value},
 };
@@ -48,6 +49,14 @@ pub struct FileDiscovery {
     pub files: Vec<String>,
     /// How often they are read in any case.
     pub refresh_interval: Millis,
+}
+
+impl FileDiscovery {
+    /// The files that there are now, in the order of the patterns.
+    pub fn paths(&self) -> Vec<String> {
+        let found = self.files.iter().flat_map(|pattern| glob(pattern));
+        found.collect()
+    }
 }
 
 /// True if `field` holds sections of a mechanism that Prometheus knows.

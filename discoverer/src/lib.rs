@@ -2,9 +2,209 @@
 //!
 //! ```text
 //! joins, leases ──> duties ──> Command ──> raft ──> State ──> everyone (Watch)
+//! files ──────────> configuration ──────────┘         │
+//!                                                 discovery ──> Targets ──> ingesters (Assignments)
 //! ```
 //!
-//! What is agreed on ([`state`]) is pure; the Raft group ([`raft`]) is the one place that names openraft.
+//! Pure: what is agreed on ([`state`]), who is well ([`lease`]), what the leader has to write ([`duties`]), what an ingester is
+//! told ([`assignment`]). Around them: the Raft group ([`raft`]), which alone names openraft, the leader's loop, discovery,
+//! and the gRPC service. Every discoverer answers watchers; all else the leader does alone.
 
+pub mod assignment;
+mod configuration;
+mod discovery;
+pub mod duties;
+mod leader;
+pub mod lease;
+mod metrics;
 pub mod raft;
+mod service;
 pub mod state;
+pub mod targets;
+mod watching;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use model::ReplicationFactor;
+use proto::v1;
+use runtime::{
+    Components, Discoverers, Identity, Listener, Load, Membership, Readiness, TaskError, Tasks,
+    base_router, serve_grpc, serve_http,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tsdb::Store;
+
+use crate::{
+    configuration::Files,
+    leader::{Leader, Term},
+    metrics::Metrics,
+    raft::{Group, GroupError, Leadership},
+    service::Service,
+};
+
+/// How long tasks may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a user says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its name, one of the peers'.
+    pub id: String,
+    /// All discoverers, this one among them, with their gRPC addresses as others reach them.
+    pub peers: Vec<raft::Peer>,
+    /// `host:port` of the HTTP pages.
+    pub http: String,
+    /// `host:port` of the gRPC service.
+    pub grpc: String,
+    /// `host:port` of the HTTP pages as others reach it; none: as it is listened on.
+    pub advertised_http: Option<String>,
+    /// Topology zone, or empty.
+    pub zone: String,
+    /// Where `prometheus.yml` lies.
+    pub config_file: PathBuf,
+    /// How many replicas each shard has.
+    pub replication: ReplicationFactor,
+}
+
+/// Why a discoverer ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address cannot be listened on.
+    #[error("listen on {address}")]
+    Listen {
+        /// Which.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The Raft group cannot be started.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// A task failed.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+}
+
+/// Runs a discoverer on what `store` holds until `shutdown`.
+///
+/// # Errors
+/// [`Error`]
+pub async fn run(
+    settings: Settings,
+    components: Components,
+    store: Arc<dyn Store>,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let http = listen(&components, &settings.http).await?;
+    let grpc = listen(&components, &settings.grpc).await?;
+    let mut tasks = Tasks::new(shutdown);
+    let peers = settings.peers.clone();
+    let group = Group::start(&settings.id, peers, store, &components, &mut tasks).await?;
+
+    let mut registry = runtime::registry();
+    let metrics = Arc::new(Metrics::new(&mut registry));
+    let files = Files {
+        path: settings.config_file.clone(),
+        offload: components.offload,
+        group: group.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    let (to_targets, targets) = watch::channel(Arc::default());
+    let term = Term::new();
+    let service = Service {
+        id: settings.id.clone(),
+        group: group.clone(),
+        term: term.clone(),
+        clock: Arc::clone(&components.clock),
+        files: files.clone(),
+        targets: targets.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    let leader = Leader {
+        group: group.clone(),
+        term,
+        components: components.clone(),
+        replication: settings.replication,
+        targets: to_targets,
+    };
+    let readiness = Readiness::default();
+    let observed = observe(group.clone(), targets, readiness.clone(), metrics);
+    spawn(&mut tasks, "observe", observed);
+    let leadership = group.leadership();
+    spawn(&mut tasks, "configuration", async move {
+        files.watch(leadership).await;
+    });
+    spawn(&mut tasks, "leader", leader.run());
+    let routes = tonic::service::Routes::new(group.service()).add_service(service.server());
+    tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));
+
+    join(&mut tasks, &settings, &components, &*http);
+    let pages = base_router(Arc::new(registry), readiness);
+    tasks.spawn("http", |stop| serve_http(http, pages, stop));
+    Ok(tasks.run(GRACE).await?)
+}
+
+/// Starts a task that is dropped at shutdown.
+fn spawn(tasks: &mut Tasks, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    tasks.spawn(name, |stop| async move {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = work => {}
+        }
+        Ok::<_, TaskError>(())
+    });
+}
+
+/// Makes the discoverer itself a member, so that people see it among the others.
+fn join(tasks: &mut Tasks, settings: &Settings, components: &Components, http: &dyn Listener) {
+    let addresses = settings.peers.iter().map(|peer| peer.grpc.clone());
+    let discoverers = Discoverers::new(addresses, components.channels.clone());
+    let own = settings.peers.iter().find(|peer| peer.id == settings.id);
+    let listened = || match settings.http.ends_with(":0") {
+        true => http.local_addr().to_string(),
+        false => settings.http.clone(),
+    };
+    let identity = Identity {
+        id: settings.id.clone(),
+        role: v1::Role::Discoverer,
+        http: settings.advertised_http.clone().unwrap_or_else(listened),
+        grpc: own.map(|peer| peer.grpc.clone()).unwrap_or_default(),
+        zone: settings.zone.clone(),
+    };
+    Membership::start(tasks, discoverers, identity, Load::default);
+}
+
+/// Keeps metrics and readiness: a discoverer is ready while it knows a leader.
+async fn observe(
+    group: Group,
+    mut targets: watch::Receiver<Arc<targets::Targets>>,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+) {
+    let (mut state, mut leadership) = (group.state(), group.leadership());
+    loop {
+        let leader = leadership.borrow_and_update().clone();
+        readiness.set(leader != Leadership::Nobody);
+        let agreed = state.borrow_and_update().clone();
+        let found = targets.borrow_and_update().clone();
+        metrics.observe(&leader, &agreed, &found);
+        let changed = tokio::select! {
+            changed = state.changed() => changed,
+            changed = leadership.changed() => changed,
+            changed = targets.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+async fn listen(components: &Components, address: &str) -> Result<Box<dyn Listener>, Error> {
+    let listening = components.network.listen(address.to_owned()).await;
+    listening.map_err(|source| Error::Listen {
+        address: address.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,143 @@
+//! The configuration's files: read where the user edits them, committed when they change.
+//!
+//! Every discoverer watches its own files; the leader commits. What a follower saw change it commits itself if it comes to
+//! lead before the group has it, so that no change is lost between two leaders, and no leader goes back to what its own
+//! disk happens to hold.
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use config::{Bundle, Config, LoadError, Outside};
+use runtime::{Chain, Offload};
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use crate::{
+    metrics::Metrics,
+    raft::{Group, Leadership, WriteError},
+    state::{Command, ConfigBundle, Outcome},
+};
+
+/// How often the files are looked at.
+const POLL: Duration = Duration::from_secs(5);
+
+/// The configuration cannot be taken over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReloadError {
+    /// The files are refused.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The group did not commit it.
+    #[error("commit the configuration")]
+    Write(#[from] WriteError),
+}
+
+/// The files of one discoverer. Clones share nothing but settings.
+#[derive(Clone)]
+pub(crate) struct Files {
+    pub(crate) path: PathBuf,
+    pub(crate) offload: Offload,
+    pub(crate) group: Group,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// What the texts of `bundle` mean.
+pub(crate) fn parse(bundle: &ConfigBundle) -> Result<Config, LoadError> {
+    let bundle = Bundle {
+        path: PathBuf::from(&bundle.path),
+        main: bundle.main.clone(),
+        files: bundle.files.clone(),
+    };
+    checked(&bundle)
+}
+
+fn checked(bundle: &Bundle) -> Result<Config, LoadError> {
+    let outside = Outside {
+        variable: &|name| std::env::var(name).ok(),
+        ..Outside::default()
+    };
+    Config::from_bundle(bundle, &outside)
+}
+
+impl Files {
+    /// Reads and checks the files.
+    async fn load(&self) -> Result<ConfigBundle, LoadError> {
+        let path = self.path.clone();
+        let load = move || {
+            let bundle = Bundle::load(&path)?;
+            checked(&bundle)?;
+            Ok(ConfigBundle {
+                version: 0,
+                path: bundle.path.display().to_string(),
+                main: bundle.main,
+                files: bundle.files,
+            })
+        };
+        self.offload.run(load).await
+    }
+
+    /// Reads the files and commits them; gives the version that holds now.
+    pub(crate) async fn reload(&self) -> Result<u64, ReloadError> {
+        let loaded = self.load().await;
+        self.metrics.reloaded(loaded.is_ok());
+        self.commit(loaded?).await
+    }
+
+    async fn commit(&self, bundle: ConfigBundle) -> Result<u64, ReloadError> {
+        let outcome = self.group.write(&Command::SetConfig(bundle)).await?;
+        let state = self.group.state().borrow().clone();
+        let version = state.config.as_ref().map_or(0, |config| config.version);
+        if outcome == Outcome::Changed {
+            info!(version, "a new configuration is committed");
+        }
+        Ok(version)
+    }
+
+    /// Commits the files whenever they change while this discoverer leads.
+    pub(crate) async fn watch(&self, mut leadership: watch::Receiver<Leadership>) {
+        let mut seen: Option<ConfigBundle> = None;
+        // The first reading counts as a change: the files may have changed while no discoverer ran.
+        let mut pending = true;
+        let mut complaint = String::new();
+        loop {
+            match self.load().await {
+                Ok(loaded) => {
+                    complaint.clear();
+                    if !seen.as_ref().is_some_and(|seen| seen.same_text(&loaded)) {
+                        (seen, pending) = (Some(loaded), true);
+                    }
+                }
+                Err(refused) => {
+                    let text = Chain(&refused).to_string();
+                    if text != complaint {
+                        error!(error = %text, "the configuration's files are refused");
+                        self.metrics.reloaded(false);
+                        complaint = text;
+                    }
+                }
+            }
+            if let Some(seen) = &seen {
+                pending &= !self.is_committed(seen);
+                let leads = matches!(*leadership.borrow_and_update(), Leadership::Own(_));
+                if pending && leads {
+                    match self.commit(seen.clone()).await {
+                        Ok(_) => {
+                            self.metrics.reloaded(true);
+                            pending = false;
+                        }
+                        Err(failed) => info!(error = %Chain(&failed), "not committed yet"),
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                changed = leadership.changed() => if changed.is_err() {
+                    return;
+                },
+            }
+        }
+    }
+
+    fn is_committed(&self, bundle: &ConfigBundle) -> bool {
+        let state = self.group.state().borrow().clone();
+        state.config.as_ref().is_some_and(|c| c.same_text(bundle))
+    }
+}

@@ -1,0 +1,72 @@
+//! Discovery: from the committed configuration to targets, on the leader alone.
+//!
+//! ```text
+//! configuration ──> providers ──> groups ──> resolve (job by job) ──> Targets
+//! ```
+//!
+//! Each mechanism of the configuration is one provider, whichever jobs use it. A provider tells its whole set of groups
+//! each time; in error it keeps its last set; until it has told its first, nothing is removed.
+mod file;
+mod provider;
+mod resolve;
+
+use std::{sync::Arc, time::Duration};
+
+use config::Config;
+use runtime::{Chain, Offload};
+use tokio::sync::{Notify, watch};
+use tracing::{error, warn};
+
+use self::{provider::Providers, resolve::Resolver};
+use crate::{configuration::parse, state::State, targets::Targets};
+
+/// The least pause between two sets of targets: changes come in bursts.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Discovers until it is dropped, and sends what it finds.
+pub(crate) async fn run(
+    mut state: watch::Receiver<Arc<State>>,
+    offload: Offload,
+    to: &watch::Sender<Arc<Targets>>,
+) {
+    let changed = Arc::new(Notify::new());
+    let mut providers = Providers::new(offload, Arc::clone(&changed));
+    let mut resolver = Resolver::default();
+    let (mut version, mut config) = (0, Arc::new(Config::default()));
+    loop {
+        let bundle = state.borrow_and_update().config.clone();
+        if let Some(bundle) = bundle.filter(|bundle| bundle.version != version) {
+            version = bundle.version;
+            match offload.run(move || parse(&bundle)).await {
+                Ok(parsed) => {
+                    for one in parsed.unsupported() {
+                        warn!(whose = %one.whose, mechanism = %one.field, "not supported");
+                    }
+                    config = Arc::new(parsed);
+                    providers.use_those_of(&config);
+                }
+                // It was accepted before it was committed, perhaps by another release.
+                Err(refused) => error!(error = %Chain(&refused), "the configuration is refused"),
+            }
+        }
+        if version > 0 {
+            let found = providers.found(&config);
+            let (jobs, configured) = (Arc::clone(&config), resolver);
+            let (targets, returned) = offload
+                .run(move || {
+                    let mut resolver = configured;
+                    (resolver.targets(version, &jobs, found), resolver)
+                })
+                .await;
+            resolver = returned;
+            to.send_replace(Arc::new(targets));
+            tokio::time::sleep(PAUSE).await;
+        }
+        tokio::select! {
+            () = changed.notified() => {}
+            changed = state.changed() => if changed.is_err() {
+                return;
+            },
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Providers: one running task for each mechanism of the configuration.
+use std::sync::Arc;
+
+use config::{Config, Discovery, TargetGroup};
+use runtime::Offload;
+use tokio::{
+    sync::{Notify, watch},
+    task::{AbortHandle, JoinSet},
+};
+
+use super::file;
+
+/// The whole set of groups of one mechanism; none before the first.
+pub(crate) type Groups = Option<Arc<Vec<TargetGroup>>>;
+
+/// Where a provider tells its groups.
+#[derive(Clone)]
+pub(crate) struct Publish {
+    to: watch::Sender<Groups>,
+    changed: Arc<Notify>,
+}
+
+impl Publish {
+    /// Tells the whole set of groups, if it is another than before.
+    pub(crate) fn groups(&self, groups: Vec<TargetGroup>) {
+        let changed = self.to.send_if_modified(|held| {
+            let changed = held.as_deref() != Some(&groups);
+            if changed {
+                *held = Some(Arc::new(groups));
+            }
+            changed
+        });
+        if changed {
+            self.changed.notify_one();
+        }
+    }
+}
+
+/// The running providers. Dropped, they end.
+pub(crate) struct Providers {
+    running: Vec<Provider>,
+    tasks: JoinSet<()>,
+    offload: Offload,
+    changed: Arc<Notify>,
+}
+
+struct Provider {
+    discovery: Discovery,
+    groups: watch::Receiver<Groups>,
+    /// None for what is told once and for all.
+    task: Option<AbortHandle>,
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl Providers {
+    /// No providers yet; they will notify `changed`.
+    pub(crate) fn new(offload: Offload, changed: Arc<Notify>) -> Self {
+        Self {
+            running: Vec::new(),
+            tasks: JoinSet::new(),
+            offload,
+            changed,
+        }
+    }
+
+    /// Runs the mechanisms of `config` and no others; those that ran before go on with what they have found.
+    pub(crate) fn use_those_of(&mut self, config: &Config) {
+        let wanted = || config.jobs.iter().flat_map(|job| &job.discovery);
+        self.running.retain(|p| wanted().any(|d| *d == p.discovery));
+        for discovery in wanted() {
+            if !self.running.iter().any(|p| p.discovery == *discovery) {
+                let started = self.start(discovery);
+                self.running.push(started);
+            }
+        }
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    fn start(&mut self, discovery: &Discovery) -> Provider {
+        let (to, groups) = watch::channel(None);
+        let publish = Publish {
+            to,
+            changed: Arc::clone(&self.changed),
+        };
+        let task = match discovery {
+            Discovery::Static(groups) => {
+                publish.groups(groups.clone());
+                None
+            }
+            Discovery::File(files) => {
+                let run = file::run(files.clone(), self.offload, publish);
+                Some(self.tasks.spawn(run))
+            }
+            Discovery::Kubernetes(_) | Discovery::Unsupported { .. } => {
+                publish.groups(Vec::new());
+                None
+            }
+        };
+        Provider {
+            discovery: discovery.clone(),
+            groups,
+            task,
+        }
+    }
+
+    /// For each job of `config` what its mechanisms have found, in their order.
+    pub(crate) fn found(&mut self, config: &Config) -> Vec<Vec<Groups>> {
+        let found = |discovery: &Discovery| {
+            let provider = self.running.iter().find(|p| p.discovery == *discovery);
+            provider.and_then(|p| p.groups.borrow().clone())
+        };
+        let of_job = |discovery: &Vec<Discovery>| discovery.iter().map(found).collect();
+        config
+            .jobs
+            .iter()
+            .map(|job| of_job(&job.discovery))
+            .collect()
+    }
+}

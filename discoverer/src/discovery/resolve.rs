@@ -1,0 +1,76 @@
+//! From groups to targets, job by job; jobs whose groups are as before are not resolved again.
+use std::{collections::HashMap, sync::Arc};
+
+use config::{Config, Resolved, ScrapeJob, TargetGroup, targets};
+use tracing::warn;
+
+use super::provider::Groups;
+use crate::targets::Targets;
+
+/// What was resolved last, by job.
+#[derive(Default)]
+pub(crate) struct Resolver {
+    held: HashMap<String, Held>,
+}
+
+struct Held {
+    job: ScrapeJob,
+    groups: Vec<Groups>,
+    resolved: Arc<Resolved>,
+}
+
+impl Resolver {
+    /// The targets of all jobs of `config`, where `found` has the groups of each job's mechanisms.
+    pub(crate) fn targets(
+        &mut self,
+        version: u64,
+        config: &Config,
+        found: Vec<Vec<Groups>>,
+    ) -> Targets {
+        let complete = found.iter().flatten().all(Option::is_some);
+        let mut held = HashMap::new();
+        let mut jobs = Vec::new();
+        for (job, groups) in config.jobs.iter().zip(found) {
+            let before = self.held.remove(&job.name);
+            let same = before.filter(|b| b.job == *job && same(&b.groups, &groups));
+            let resolved = match same {
+                Some(before) => before.resolved,
+                None => Arc::new(resolve(job, &groups)),
+            };
+            jobs.push((job.name.clone(), Arc::clone(&resolved)));
+            let now = Held {
+                job: job.clone(),
+                groups,
+                resolved,
+            };
+            held.insert(job.name.clone(), now);
+        }
+        self.held = held;
+        Targets::new(version, complete, jobs)
+    }
+}
+
+/// True if the groups are the very same values.
+fn same(before: &[Groups], now: &[Groups]) -> bool {
+    let same = |(before, now): (&Groups, &Groups)| match (before, now) {
+        (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+        (None, None) => true,
+        _ => false,
+    };
+    before.len() == now.len() && before.iter().zip(now).all(same)
+}
+
+fn resolve(job: &ScrapeJob, groups: &[Groups]) -> Resolved {
+    let groups: Vec<&Arc<Vec<TargetGroup>>> = groups.iter().flatten().collect();
+    let resolved = match groups[..] {
+        [one] => targets(job, one),
+        _ => {
+            let all: Vec<TargetGroup> = groups.iter().flat_map(|g| g.iter().cloned()).collect();
+            targets(job, &all)
+        }
+    };
+    for error in &resolved.failed {
+        warn!(job = %job.name, %error, "a discovered target cannot be scraped");
+    }
+    resolved
+}

@@ -1,0 +1,86 @@
+//! What a discoverer tells of itself on `/metrics`.
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::{
+    metrics::{counter::Counter, gauge::Gauge},
+    registry::Registry,
+};
+
+use crate::{raft::Leadership, state::State, targets::Targets};
+
+/// The discoverer's own metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    leader: Gauge,
+    members: Gauge,
+    epoch: Gauge,
+    config_version: Gauge,
+    targets: Gauge,
+    reload_successful: Gauge<f64, AtomicU64>,
+    /// Assignment messages sent to ingesters.
+    pub(crate) assignments: Counter,
+}
+
+impl Metrics {
+    /// Registers them.
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let gauges = [
+            (
+                "pleiades_discoverer_leader",
+                "1 if this discoverer leads.",
+                &metrics.leader,
+            ),
+            (
+                "pleiades_discoverer_members",
+                "Members of the cluster, whatever their role and state.",
+                &metrics.members,
+            ),
+            (
+                "pleiades_discoverer_epoch",
+                "The number of the map of shards that holds now.",
+                &metrics.epoch,
+            ),
+            (
+                "pleiades_discoverer_config_version",
+                "The version of the configuration that holds now.",
+                &metrics.config_version,
+            ),
+            (
+                "pleiades_discoverer_targets",
+                "Targets to scrape that the leader has discovered.",
+                &metrics.targets,
+            ),
+        ];
+        for (name, help, gauge) in gauges {
+            registry.register(name, help.trim_end_matches('.'), gauge.clone());
+        }
+        registry.register(
+            "prometheus_config_last_reload_successful",
+            "Whether the last configuration reload attempt was successful",
+            metrics.reload_successful.clone(),
+        );
+        registry.register(
+            "pleiades_discoverer_assignment_messages",
+            "Assignment messages sent to ingesters",
+            metrics.assignments.clone(),
+        );
+        metrics
+    }
+
+    /// Takes in the outcome of a reload.
+    pub(crate) fn reloaded(&self, successful: bool) {
+        self.reload_successful.set(f64::from(u8::from(successful)));
+    }
+
+    /// Takes in what is known now.
+    pub(crate) fn observe(&self, leadership: &Leadership, state: &State, targets: &Targets) {
+        let leads = matches!(leadership, Leadership::Own(_));
+        let config_version = state.config.as_ref().map_or(0, |c| c.version);
+        self.leader.set(i64::from(leads));
+        self.members.set(state.members.len() as i64);
+        self.epoch.set(state.epoch() as i64);
+        self.config_version.set(config_version as i64);
+        self.targets.set(targets.by_key().len() as i64);
+    }
+}

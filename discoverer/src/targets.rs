@@ -1,0 +1,53 @@
+//! All targets that discovery has found, as assignment and the targets page want them.
+use std::{collections::BTreeMap, sync::Arc};
+
+use config::Resolved;
+use model::{GroupKey, Target};
+
+/// What was found under one version of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    config_version: u64,
+    complete: bool,
+    jobs: Vec<(String, Arc<Resolved>)>,
+    by_key: BTreeMap<GroupKey, Arc<Target>>,
+}
+
+impl Targets {
+    /// The targets of `jobs`, by job name; `complete` if every provider has told its first.
+    ///
+    /// Of targets with one key the first counts: they would write the same series.
+    pub fn new(config_version: u64, complete: bool, jobs: Vec<(String, Arc<Resolved>)>) -> Self {
+        let mut by_key = BTreeMap::new();
+        for target in jobs.iter().flat_map(|(_, resolved)| &resolved.active) {
+            let entry = by_key.entry(target.key());
+            entry.or_insert_with(|| Arc::new(target.clone()));
+        }
+        Self {
+            config_version,
+            complete,
+            jobs,
+            by_key,
+        }
+    }
+
+    /// The version of the configuration that they were found under; 0 before the first.
+    pub fn config_version(&self) -> u64 {
+        self.config_version
+    }
+
+    /// True if every provider has told its first.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// What became of each job's targets, in the order of the configuration.
+    pub fn jobs(&self) -> &[(String, Arc<Resolved>)] {
+        &self.jobs
+    }
+
+    /// The targets to scrape, each key once.
+    pub fn by_key(&self) -> &BTreeMap<GroupKey, Arc<Target>> {
+        &self.by_key
+    }
+}
