@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use base64::Engine as _;
 use bytes::Bytes;
-use config::OAuth2;
+use config::{Grant, OAuth2};
 use http::{StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::{client::legacy, rt::TokioExecutor};
@@ -79,7 +79,11 @@ impl Tokens {
 
     async fn fetch(&self) -> Result<Token, TokenError> {
         let asked = Instant::now();
-        let secret = read_source(&self.settings.client_secret, self.offload).await;
+        let Grant::ClientCredentials(secret) = &self.settings.grant else {
+            let what = "the grant type jwt-bearer is not supported".to_owned();
+            return Err(TokenError::Fetch(what));
+        };
+        let secret = read_source(secret, self.offload).await;
         let request = self.request(&secret.map_err(TokenError::Secret)?)?;
         let answer = self.hyper.request(request).await;
         let answer = answer.map_err(|e| TokenError::Fetch(runtime::Chain(&e).to_string()))?;
