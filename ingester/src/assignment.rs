@@ -38,15 +38,15 @@ impl Assignment {
     /// What `delta` changes; what it only repeats is left out.
     pub(crate) fn changes(&mut self, delta: &v1::AssignmentDelta) -> Vec<Change> {
         let mut changes = Vec::new();
-        let mut named = BTreeSet::new();
-        for assignment in &delta.upserts {
-            let key = GroupKey(assignment.key);
-            named.insert(key);
+        // Of targets with equal keys, which share a group, the last is the one.
+        let named: BTreeMap<_, _> = delta.upserts.iter().map(|a| (GroupKey(a.key), a)).collect();
+        for (key, assignment) in &named {
             match upsert(assignment) {
-                Ok(change) if self.targets.get(&key) == Some(&change) => {}
+                Ok(change) if self.targets.get(key) == Some(&change) => {}
                 Ok(change) => changes.push(change),
                 Err(error) => {
-                    warn!(group = %key, error = %runtime::Chain(&error), "a target cannot be taken")
+                    let error = runtime::Chain(&error);
+                    warn!(group = %key, %error, "a target cannot be taken");
                 }
             }
         }
@@ -59,13 +59,10 @@ impl Assignment {
         }
         if delta.full {
             // Why a target is not in a full set is not told: another may have it.
-            let gone = self.targets.keys().filter(|key| !named.contains(key));
-            let gone: Vec<_> = gone.map(|key| Change::Moved(*key)).collect();
             let told: BTreeSet<_> = delta.removes.iter().map(|r| GroupKey(r.key)).collect();
-            changes.extend(gone.into_iter().filter(|change| match change {
-                Change::Moved(key) => !told.contains(key),
-                _ => true,
-            }));
+            let gone = self.targets.keys();
+            let gone = gone.filter(|key| !named.contains_key(key) && !told.contains(key));
+            changes.extend(gone.map(|key| Change::Moved(*key)));
         }
         self.take(&changes);
         changes

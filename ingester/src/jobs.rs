@@ -29,9 +29,7 @@ pub(crate) fn jobs(
         files: config.files.clone().into_iter().collect(),
     };
     // Whether rules may use what is experimental is for those who evaluate them.
-    let promql = promql::Options {
-        experimental_functions: true,
-    };
+    let promql = promql::Options::ALL;
     let outside = Outside {
         promql,
         ..Outside::default()

@@ -70,6 +70,14 @@ pub async fn run(
     let mut registry = runtime::registry();
     let metrics = Metrics::new(&mut registry);
 
+    let mut tasks = Tasks::new(shutdown);
+    // Health and metrics are served while the database is being opened, which may take its time.
+    let (readiness, shown) = (Readiness::default(), status::Opened::default());
+    let pages = base_router(Arc::new(registry), readiness.clone())
+        .merge(status::router(Arc::clone(&shown)));
+    let web_port = web.local_addr().port();
+    tasks.spawn("http", |stop| serve_http(web, pages, stop));
+
     let options = Options {
         retention: settings.retention,
         retention_bytes: settings.retention_bytes,
@@ -83,7 +91,6 @@ pub async fn run(
     });
     let (saved, former, db) = opened.await?;
 
-    let mut tasks = Tasks::new(shutdown);
     let discoverers = Discoverers::new(
         settings.discoverers.iter().cloned(),
         components.channels.clone(),
@@ -91,7 +98,7 @@ pub async fn run(
     let identity = Identity {
         id: settings.id.clone(),
         role: Role::Ingester,
-        http: settings.advertised(&settings.web_listen_address, web.local_addr().port()),
+        http: settings.advertised(&settings.web_listen_address, web_port),
         grpc: settings.advertised(&settings.grpc_listen_address, grpc.local_addr().port()),
         zone: settings.zone.clone(),
     };
@@ -168,15 +175,13 @@ pub async fn run(
     let of_figures = Arc::clone(&shared);
     tasks.spawn("figures", |stop| endless(figures.gather(of_figures, stop)));
 
-    let readiness = Readiness::default();
-    let pages = base_router(Arc::new(registry), readiness.clone())
-        .merge(status::router(Arc::clone(&shared)));
-    tasks.spawn("http", |stop| serve_http(web, pages, stop));
     let service = IngesterServer::new(Service(Arc::clone(&shared)))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let routes = tonic::service::Routes::new(service);
     tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));
+    // Set once: the cell was empty.
+    let _ = shown.set(Arc::clone(&shared));
     readiness.set(true);
 
     let ended = tasks.run(settings.grace).await;

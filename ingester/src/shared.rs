@@ -1,14 +1,15 @@
 //! What the parts of one ingester share.
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use model::{GroupKey, NodeId, Outcome, Stamp, Timestamp};
 use proto::v1::MemberState;
 use runtime::{Cluster, Components, Offload};
 use tokio::sync::{Semaphore, watch};
-use tsdb::Tsdb;
+use tracing::{debug, error, info};
+use tsdb::{Kind, Tsdb, TsdbError};
 
 use crate::{metrics::Metrics, scrape::Targets};
 
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     node: AtomicU32,
     /// The last epoch that a former process knew.
     former_epoch: u64,
+    /// True while the store takes no rows.
+    store_fails: AtomicBool,
 }
 
 impl Shared {
@@ -46,6 +49,7 @@ impl Shared {
             cluster,
             node: AtomicU32::new(node.0),
             former_epoch,
+            store_fails: AtomicBool::new(false),
         }
     }
 
@@ -77,6 +81,26 @@ impl Shared {
             epoch: self.epoch(),
             rank,
             node: self.node(),
+        }
+    }
+
+    /// Takes note of what became of a row. A store that fails is told of once, and once when it works again.
+    pub(crate) fn appended(&self, group: GroupKey, result: &Result<(), TsdbError>) {
+        let Err(cause) = result else {
+            // The store of a moment ago: a plain load, since nearly every row comes here.
+            if self.store_fails.load(Ordering::Relaxed)
+                && self.store_fails.swap(false, Ordering::Relaxed)
+            {
+                info!("rows are stored again");
+            }
+            return;
+        };
+        self.metrics.append_failures.inc();
+        let error = runtime::Chain(cause);
+        if cause.kind() == Kind::Invalid {
+            debug!(%group, %error, "a row was refused");
+        } else if !self.store_fails.swap(true, Ordering::Relaxed) {
+            error!(%group, %error, "rows cannot be stored");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The HTTP pages of an ingester: its state and its targets as JSON, beside those that every process has.
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use model::Labels;
 use serde_json::{Map, Value, json};
 
@@ -10,8 +10,11 @@ use crate::{
     shared::Shared,
 };
 
+/// Set once the database is open.
+pub(crate) type Opened = Arc<OnceLock<Arc<Shared>>>;
+
 /// `/` and `/status`: figures; `/targets`: each target and how it went last.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+pub(crate) fn router(shared: Opened) -> Router {
     Router::new()
         .route("/", get(state))
         .route("/status", get(state))
@@ -19,11 +22,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-async fn state(State(shared): State<Arc<Shared>>) -> Json<Value> {
+async fn state(State(opened): State<Opened>) -> Result<Json<Value>, StatusCode> {
+    let shared = opened.get().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
     let db = shared.db.clone();
     let stats = shared.offload().run(move || db.stats()).await;
     let time = |at: model::Timestamp| at.as_seconds();
-    Json(json!({
+    Ok(Json(json!({
         "role": "ingester",
         "node": shared.node().0,
         "epoch": shared.epoch(),
@@ -38,12 +42,13 @@ async fn state(State(shared): State<Arc<Shared>>) -> Json<Value> {
         "damagedTotal": stats.damaged_total,
         "minTime": stats.time_range.map(|range| time(range.start())),
         "maxTime": stats.time_range.map(|range| time(range.end())),
-    }))
+    })))
 }
 
-async fn targets(State(shared): State<Arc<Shared>>) -> Json<Value> {
+async fn targets(State(opened): State<Opened>) -> Result<Json<Value>, StatusCode> {
+    let shared = opened.get().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
     let targets = shared.targets.all();
-    Json(targets.iter().map(|state| target(state)).collect())
+    Ok(Json(targets.iter().map(|state| target(state)).collect()))
 }
 
 fn target(state: &TargetState) -> Value {

@@ -5,12 +5,25 @@ use exposition::{Entry, Format, Parser};
 use model::Metadata;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Stands for all type, help and unit lines of a page in their order.
+/// Stands for what a page tells of its metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fingerprint(u64);
+pub(crate) struct Fingerprint {
+    /// Of the lines between series, as they are written: those that are as expected are not parsed.
+    between: u64,
+    /// Of those since the last series.
+    tail: u64,
+}
 
 impl Fingerprint {
-    /// Takes in the next line.
+    /// Takes in a series with the lines before it.
+    pub(crate) fn series(&mut self, before: &[u8]) {
+        if !before.is_empty() {
+            self.between = xxh3_64_with_seed(before, self.between);
+            self.tail = 0;
+        }
+    }
+
+    /// Takes in a line of metadata.
     pub(crate) fn add(&mut self, entry: &Entry<'_>) {
         let (tag, metric, text): (u64, &str, &str) = match entry {
             Entry::Series(_) | Entry::Comment(_) => return,
@@ -18,8 +31,8 @@ impl Fingerprint {
             Entry::Help { metric, help } => (2, metric, help),
             Entry::Unit { metric, unit } => (3, metric, unit),
         };
-        let metric = xxh3_64_with_seed(metric.as_bytes(), self.0 ^ tag);
-        self.0 = xxh3_64_with_seed(text.as_bytes(), metric);
+        let metric = xxh3_64_with_seed(metric.as_bytes(), self.tail ^ tag);
+        self.tail = xxh3_64_with_seed(text.as_bytes(), metric);
     }
 }
 

@@ -7,7 +7,7 @@ use std::hash::BuildHasher as _;
 use exposition::{Entry, Expected, Format, LabelsError, Parser, Series, SyntaxError};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use model::{Labels, Timestamp};
+use model::{Labels, MetricType, Timestamp};
 use tsdb::{Ordinal, RowValues};
 
 use super::{
@@ -43,33 +43,61 @@ impl Place {
     const NEW: u32 = 1 << 31;
 }
 
-/// A part of a page's bytes.
+/// One series of a page, as offsets into the page, and the place of its samples.
 #[derive(Clone, Copy, Debug)]
-struct Span {
-    start: u32,
-    len: u32,
+struct Line {
+    value: f64,
+    place: Place,
+    /// Where the series' text starts; the lines of metadata before it end there.
+    text: u32,
+    text_len: u32,
+    before_len: u32,
+    /// How far the value starts behind the text.
+    value_gap: u8,
+    /// 0 if the value is too long, or too far away, to be remembered.
+    value_len: u8,
+    typed: Option<MetricType>,
 }
 
-impl Span {
-    /// The place of `part`, a slice of `page`.
-    fn of(part: &[u8], page: &[u8]) -> Self {
+impl Line {
+    /// The line of `series`, which borrows from `page`.
+    fn new(series: &Series<'_>, page: &[u8], place: Place) -> Self {
+        let offset = |part: &[u8]| part.as_ptr().addr() - page.as_ptr().addr();
+        let text = offset(series.text);
+        let gap = offset(series.value_text) - text - series.text.len();
+        let value = (u8::try_from(gap), u8::try_from(series.value_text.len()));
+        let (value_gap, value_len) = match value {
+            (Ok(gap), Ok(len)) => (gap, len),
+            _ => (0, 0),
+        };
         Self {
-            start: (part.as_ptr().addr() - page.as_ptr().addr()) as u32,
-            len: part.len() as u32,
+            value: series.value,
+            place,
+            text: text as u32,
+            text_len: series.text.len() as u32,
+            before_len: series.before.len() as u32,
+            value_gap,
+            value_len,
+            typed: series.typed.then_some(series.kind),
         }
     }
 
-    fn of_page(self, page: &[u8]) -> &[u8] {
-        &page[self.start as usize..][..self.len as usize]
+    fn text(self, page: &[u8]) -> &[u8] {
+        &page[self.text as usize..][..self.text_len as usize]
     }
-}
 
-#[derive(Clone, Copy, Debug)]
-struct Line {
-    text: Span,
-    value_text: Span,
-    value: f64,
-    place: Place,
+    /// What a parser of the next page is told to expect.
+    fn expected(self, page: &[u8]) -> Expected<'_> {
+        let text = self.text as usize;
+        let value = text + self.text_len as usize + self.value_gap as usize;
+        Expected {
+            before: &page[text - self.before_len as usize..text],
+            typed: self.typed,
+            text: self.text(page),
+            value_text: &page[value..value + self.value_len as usize],
+            value: self.value,
+        }
+    }
 }
 
 /// The last page of a target that was taken, and the place of each of its lines.
@@ -212,6 +240,10 @@ impl Read {
             }
         }
         self.known.lines.shrink_to_fit();
+        // What a body that grew as it came has in reserve.
+        if self.known.page.capacity() > self.known.page.len() / 8 * 9 {
+            self.known.page.shrink_to_fit();
+        }
         self.known
     }
 
@@ -243,15 +275,12 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn expected(&self) -> Option<Expected<'_>> {
         let line = self.before.lines.get(self.cursor)?;
-        Some(Expected {
-            text: line.text.of_page(&self.before.page),
-            value_text: line.value_text.of_page(&self.before.page),
-            value: line.value,
-        })
+        Some(line.expected(&self.before.page))
     }
 
     fn take(&mut self, series: &Series<'_>, row: &mut RowValues) -> Result<(), PageError> {
         self.counts.scraped += 1;
+        self.told.series(series.before);
         let is_expected = series.expected || self.text(self.cursor as u32) == Some(series.text);
         let place = match is_expected && self.cursor < self.before.lines.len() {
             true => {
@@ -260,12 +289,7 @@ impl Reading<'_> {
             }
             false => self.surprise(series)?,
         };
-        self.lines.push(Line {
-            text: Span::of(series.text, self.page),
-            value_text: Span::of(series.value_text, self.page),
-            value: series.value,
-            place,
-        });
+        self.lines.push(Line::new(series, self.page, place));
         if place == Place::DROPPED {
             return Ok(());
         }
@@ -334,8 +358,8 @@ impl Reading<'_> {
     fn text(&self, line: u32) -> Option<&[u8]> {
         let (line, n_before) = (line as usize, self.before.lines.len());
         match line.checked_sub(n_before) {
-            None => Some(self.before.lines[line].text.of_page(&self.before.page)),
-            Some(line) => Some(self.lines.get(line)?.text.of_page(self.page)),
+            None => Some(self.before.lines[line].text(&self.before.page)),
+            Some(line) => Some(self.lines.get(line)?.text(self.page)),
         }
     }
 

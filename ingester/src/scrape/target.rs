@@ -53,7 +53,8 @@ pub(crate) async fn scrape_slots(
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = scrape_slot(&shared, key, slot, &current, &mut cycle) => {}
+            // Boxed, so that a target that waits holds no room for a request.
+            () = Box::pin(scrape_slot(&shared, key, slot, &current, &mut cycle)) => {}
         }
         last = Some(slot);
     }
@@ -106,15 +107,10 @@ async fn scrape_slot(
     let n_samples = known.row().len() as u64;
     *cycle = Some(known);
     report(shared, plan, began, took, failed, observed);
-    match appended {
-        Ok(()) => {
-            shared.metrics.samples.inc_by(n_samples);
-        }
-        Err(error) => {
-            shared.metrics.append_failures.inc();
-            debug!(group = %key, error = %runtime::Chain(&error), "a row was not stored");
-        }
+    if appended.is_ok() {
+        shared.metrics.samples.inc_by(n_samples);
     }
+    shared.appended(key, &appended);
     shared
         .metrics
         .append_seconds
@@ -217,8 +213,5 @@ pub(crate) async fn end(shared: &Shared, state: &TargetState) {
         let values = tsdb::RowValues::default();
         db.append(key, row, &values).map(drop)
     });
-    if let Err(error) = append.await {
-        shared.metrics.append_failures.inc();
-        debug!(group = %key, error = %runtime::Chain(&error), "an end was not stored");
-    }
+    shared.appended(key, &append.await);
 }
