@@ -178,6 +178,15 @@ impl Bundle {
 }
 
 impl Config {
+    /// The main file of `bundle`, which this configuration was made from, for people and programs to read: as
+    /// [`Bundle::shown`], with the defaults of `global` and of the jobs, and with external labels as they are sent.
+    ///
+    /// # Errors
+    /// [`Error`] if the main file is no YAML.
+    pub fn shown(&self, bundle: &Bundle) -> Result<String, Error> {
+        yaml::parse(&bundle.main).map(|root| print::shown_with_defaults(root, self))
+    }
+
     /// What the texts of `bundle` mean.
     ///
     /// # Errors

@@ -1,5 +1,10 @@
 //! Configuration as people may see it: the tree as YAML, secrets left out.
-use crate::yaml::{Node, Value, as_bool};
+mod defaults;
+
+use crate::{
+    Config,
+    yaml::{Node, Value, as_bool},
+};
 
 /// Stands in place of a secret, as in Prometheus.
 const SECRET: &str = "<secret>";
@@ -32,6 +37,11 @@ pub(crate) fn shown(root: &Node) -> String {
     let mut text = String::new();
     block(&mut text, root, 0, false);
     text
+}
+
+/// `root`, a main file, as YAML with `<secret>` in place of secrets, and with what it means where it says nothing.
+pub(crate) fn shown_with_defaults(root: Node, config: &Config) -> String {
+    shown(&defaults::filled(root, config))
 }
 
 /// Writes `node` on lines of its own, or on this one if it takes no more.
@@ -176,6 +186,53 @@ mod tests {
             rule_files: []
         "#]]
         .assert_eq(&shown);
+    }
+
+    #[test]
+    fn what_is_left_unsaid_is_said() {
+        let bundle = crate::Bundle {
+            main: "global:\n  external_labels: {zone: $ZONE}\nscrape_configs:\n- job_name: a\n  scrape_timeout: 5s\n"
+                .to_owned(),
+            ..crate::Bundle::default()
+        };
+        let outside = crate::Outside {
+            variable: &|name| (name == "ZONE").then(|| "east".to_owned()),
+            ..crate::Outside::default()
+        };
+        let config = Config::from_bundle(&bundle, &outside).unwrap();
+        expect![[r#"
+            global:
+              external_labels:
+                zone: east
+              scrape_interval: 1m
+              scrape_timeout: 10s
+              evaluation_interval: 1m
+            scrape_configs:
+            - job_name: a
+              scrape_timeout: 5s
+              honor_timestamps: true
+              track_timestamps_staleness: false
+              scrape_interval: 1m
+              scrape_protocols:
+              - OpenMetricsText1.0.0
+              - OpenMetricsText0.0.1
+              - PrometheusText1.0.0
+              - PrometheusText0.0.4
+              metrics_path: /metrics
+              scheme: http
+              enable_compression: true
+              follow_redirects: true
+              enable_http2: true
+        "#]]
+        .assert_eq(&config.shown(&bundle).unwrap());
+        let empty = crate::Bundle::default();
+        expect![[r#"
+            global:
+              scrape_interval: 1m
+              scrape_timeout: 10s
+              evaluation_interval: 1m
+        "#]]
+        .assert_eq(&Config::default().shown(&empty).unwrap());
     }
 
     /// The values of a tree, without places and quotes.
