@@ -102,6 +102,8 @@ impl AlertingFields {
 }
 
 impl Decode for AlertmanagersFields {
+    const GO: &'static str = "*config.AlertmanagerConfig";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         let mut fields = Fields::of(node, "config.AlertmanagerConfig")?;
         let http = HttpFields::take(&mut fields, true)?;

@@ -11,6 +11,9 @@ use crate::{
 
 /// A value that can be read from a node that is not null.
 pub(crate) trait Decode: Sized {
+    /// What Go calls the type, where it is said that a list of it is none.
+    const GO: &'static str = "config.plain";
+
     fn decode(node: &Node) -> Result<Self, Error>;
 }
 
@@ -33,6 +36,8 @@ fn scalar<T>(
 }
 
 impl Decode for String {
+    const GO: &'static str = "string";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         match node.value {
             // An item of a list may be null, which is the empty text.
@@ -43,12 +48,16 @@ impl Decode for String {
 }
 
 impl Decode for bool {
+    const GO: &'static str = "bool";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         scalar(node, "bool", |text, plain| as_bool(text).filter(|_| plain))
     }
 }
 
 impl Decode for u64 {
+    const GO: &'static str = "uint";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         scalar(node, "uint", |text, plain| {
             integer(text)
@@ -59,6 +68,8 @@ impl Decode for u64 {
 }
 
 impl Decode for i64 {
+    const GO: &'static str = "int";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         scalar(node, "int", |text, plain| {
             integer(text)
@@ -69,6 +80,8 @@ impl Decode for i64 {
 }
 
 impl Decode for f64 {
+    const GO: &'static str = "float64";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         scalar(node, "float64", |text, plain| {
             text.replace('_', "").parse().ok().filter(|_| plain)
@@ -98,6 +111,8 @@ fn integer(text: &str) -> Option<i128> {
 }
 
 impl Decode for Millis {
+    const GO: &'static str = "model.Duration";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         let text = String::decode(node)?;
         parse_duration(&text).map_err(|error| Error::invalid(node.place.line, error))
@@ -105,6 +120,8 @@ impl Decode for Millis {
 }
 
 impl<T: Decode> Decode for Option<T> {
+    const GO: &'static str = T::GO;
+
     fn decode(node: &Node) -> Result<Self, Error> {
         match node.value {
             Value::Null => Ok(None),
@@ -117,9 +134,7 @@ impl<T: Decode> Decode for Vec<T> {
     fn decode(node: &Node) -> Result<Self, Error> {
         match &node.value {
             Value::Sequence(items) => collected(items.iter().map(T::decode)),
-            // Go's YAML takes one value for a list of one.
-            Value::Scalar { .. } => T::decode(node).map(|value| vec![value]),
-            _ => wrong_kind(node, "[]string"),
+            _ => wrong_kind(node, &format!("[]{}", T::GO)),
         }
     }
 }
@@ -310,7 +325,13 @@ mod tests {
             Err("not a valid duration string: \"soon\"".to_owned())
         );
         assert_eq!(decoded("[a, null]"), Ok(vec![Some("a".to_owned()), None]));
-        assert_eq!(decoded("a"), Ok(vec!["a".to_owned()]));
+        assert_eq!(
+            decoded::<Vec<String>>("localhost:9090"),
+            Err(
+                "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!str `localho...` into []string"
+                    .to_owned()
+            )
+        );
         assert_eq!(
             decoded::<String>("[a]"),
             Err("yaml: unmarshal errors:\n  line 1: cannot unmarshal !!seq into string".to_owned())

@@ -244,6 +244,8 @@ struct SelectorFields {
 }
 
 impl Decode for SelectorFields {
+    const GO: &'static str = "kubernetes.SelectorConfig";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         let mut fields = Fields::of(node, "kubernetes.SelectorConfig")?;
         let selector = Self {

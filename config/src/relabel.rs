@@ -14,6 +14,8 @@ pub(crate) struct RuleFields {
 }
 
 impl Decode for RuleFields {
+    const GO: &'static str = "*relabel.Config";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         let default = RelabelRule::default();
         let mut fields = Fields::of(node, "relabel.plain")?;

@@ -172,6 +172,8 @@ pub(crate) fn reads(
 }
 
 impl Decode for RemoteWriteFields {
+    const GO: &'static str = "*config.RemoteWriteConfig";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         let mut fields = Fields::of(node, "config.plain")?;
         let http = HttpFields::take(&mut fields, false)?;
@@ -358,6 +360,8 @@ impl Decode for SendMetadata {
 }
 
 impl Decode for RemoteRead {
+    const GO: &'static str = "*config.RemoteReadConfig";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         let mut fields = Fields::of(node, "config.plain")?;
         let http = HttpFields::take(&mut fields, true)?;

@@ -160,6 +160,8 @@ struct GroupFields {
 }
 
 impl Decode for GroupFields {
+    const GO: &'static str = "rulefmt.RuleGroup";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         let mut fields = Fields::of(node, "rulefmt.RuleGroup")?;
         let group = Self {
@@ -224,6 +226,8 @@ struct Wrong {
 }
 
 impl Decode for RuleFields {
+    const GO: &'static str = "rulefmt.Rule";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         if matches!(node.value, Value::Null) {
             return Ok(Self::default());

@@ -105,6 +105,8 @@ pub(crate) struct JobFields {
 }
 
 impl Decode for JobFields {
+    const GO: &'static str = "*config.ScrapeConfig";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         let mut fields = Fields::of(node, "config.ScrapeConfig")?;
         let name: String = fields.or_default("job_name")?;

@@ -37,6 +37,8 @@ impl fmt::Display for Secret {
 }
 
 impl Decode for Secret {
+    const GO: &'static str = "config.Secret";
+
     fn decode(node: &Node) -> Result<Self, Error> {
         String::decode(node).map(Self)
     }
