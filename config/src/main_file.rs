@@ -1,7 +1,7 @@
 //! The main configuration file, `prometheus.yml`.
 //!
 //! Source: `Config` in Prometheus, `config/config.go`.
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use crate::{
     Alerting, Discovery, Error, Global, Otlp, RemoteRead, RemoteWrite, RuleGroup, ScrapeJob,
@@ -80,17 +80,15 @@ impl Config {
         let names = global.names;
         let rule_files = pattern("rule", rule_files)?;
         let scrape_config_files = pattern("scrape config", scrape_config_files)?;
-        let jobs_of_file = jobs
-            .into_iter()
-            .map(|job| validated(job, &global, directory, &root));
-        let mut jobs: Vec<ScrapeJob> = Vec::new();
-        for job in jobs_of_file {
-            let job = job?;
-            if jobs.iter().any(|known| known.name == job.name) {
+        let mut names_of_jobs = BTreeSet::new();
+        let mut jobs_of_file = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let job = validated(job, &global, directory, &root)?;
+            if !names_of_jobs.insert(job.name.clone()) {
                 let what = format!("found multiple scrape configs with job name {:?}", job.name);
                 return Err(fields.invalid(what));
             }
-            jobs.push(job);
+            jobs_of_file.push(job);
         }
         let alerting = alerting.validate(names, directory)?;
         let remote_write = remote::writes(writes, names, directory, fields.line())?;
@@ -108,7 +106,7 @@ impl Config {
             global,
             rule_files,
             scrape_config_files,
-            jobs,
+            jobs: jobs_of_file,
             alerting,
             remote_write,
             remote_read,

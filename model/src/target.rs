@@ -63,8 +63,9 @@ impl Target {
             params,
             ..
         } = &self.settings;
-        let mut url = format!("{scheme}://{address}{metrics_path}");
-        let mut separator = if metrics_path.contains('?') { '&' } else { '?' };
+        let mut url = format!("{scheme}://{address}");
+        escape_path(&mut url, metrics_path);
+        let mut separator = '?';
         for (name, value) in params
             .iter()
             .flat_map(|(n, vs)| vs.iter().map(move |v| (n, v)))
@@ -76,6 +77,17 @@ impl Target {
             separator = '&';
         }
         url
+    }
+}
+
+/// Escapes a path as Go's `URL.EscapedPath` does: a question mark begins no query, parameters do.
+fn escape_path(url: &mut String, path: &str) {
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => url.push(byte as char),
+            _ if b"-_.~$&+,/:;=@".contains(&byte) => url.push(byte as char),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
     }
 }
 
@@ -121,6 +133,14 @@ mod tests {
         there.settings.address = "10.0.0.2:9100".to_owned();
         assert_eq!(here.key(), there.key());
         expect_test::expect!["726d22830530ae8c"].assert_eq(&here.key().to_string());
+    }
+
+    #[test]
+    fn a_path_holds_no_query() {
+        let mut target = target();
+        target.settings.params.clear();
+        target.settings.metrics_path = "/a b/c:d?e=é".to_owned();
+        assert_eq!(target.url(), "http://10.0.0.1:9100/a%20b/c:d%3Fe=%C3%A9");
     }
 
     #[test]

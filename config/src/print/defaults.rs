@@ -1,4 +1,6 @@
 //! What a configuration leaves unsaid, said.
+use std::collections::BTreeMap;
+
 use model::format_duration;
 
 use crate::{
@@ -42,12 +44,14 @@ pub(super) fn filled(mut root: Node, config: &Config) -> Node {
         ..
     }) = get(&mut root, "scrape_configs")
     {
+        let known = config.jobs.iter().map(|job| (job.name.as_str(), job));
+        let known: BTreeMap<&str, &ScrapeJob> = known.collect();
         for job in jobs {
             let name = match get(job, "job_name").map(|name| &name.value) {
                 Some(Value::Scalar { text, .. }) => text.clone(),
                 _ => continue,
             };
-            if let Some(known) = config.jobs.iter().find(|known| known.name == name) {
+            if let Some(known) = known.get(name.as_str()) {
                 fill_job(job, known);
             }
         }
