@@ -1,9 +1,16 @@
 //! The database: what is shared by appending, selecting and maintaining.
 mod append;
+mod blocks;
+mod cut;
 mod generations;
 mod labels;
 mod load;
 mod maintain;
+mod marks;
+mod merge;
+mod names;
+mod numbers;
+mod retention;
 mod select;
 mod stats;
 
@@ -15,14 +22,14 @@ use std::{
     },
 };
 
-use model::{GroupKey, Millis, Timestamp};
+use model::{GroupKey, Millis, TimeRange, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
     error::TsdbError,
     group::Group,
     index::ActiveIndex,
-    keys::{FORMAT_KEY, META},
+    keys::{Era, FORMAT_KEY, META},
     store::{Batch, Store},
 };
 
@@ -30,6 +37,8 @@ pub use append::{Appended, Defined, Pushed};
 use generations::Generations;
 pub use labels::SeriesOf;
 pub use maintain::Maintained;
+use maintain::Maintenance;
+use numbers::Numbers;
 pub use select::Select;
 use stats::Counters;
 pub use stats::Stats;
@@ -39,6 +48,8 @@ const FORMAT: u64 = 1;
 
 /// Rows further ahead of the clock than this are refused: one wrong clock must not move retention.
 pub(crate) const MAX_AHEAD: Millis = Millis::from_seconds(3600);
+/// A row's own time may differ from its slot by this much.
+pub(crate) const MAX_LATE: Millis = Millis::from_seconds(3600);
 /// Explicit times may lie this much before their row's slot …
 pub(crate) const EXPLICIT_BEFORE: Millis = Millis::from_seconds(3600);
 /// … and this much after, as in Prometheus' scrape loop (`maxAheadTime`).
@@ -79,6 +90,10 @@ struct Inner {
     groups: RwLock<HashMap<GroupKey, Arc<Mutex<Group>>>>,
     index: RwLock<ActiveIndex>,
     generations: Mutex<Generations>,
+    /// The numbers of dictionaries.
+    numbers: Mutex<Numbers>,
+    /// The groups that have rows enough for a segment.
+    due: Mutex<Vec<GroupKey>>,
     /// The families known to exist.
     families: Mutex<BTreeSet<String>>,
     /// The latest `now` that was told.
@@ -86,7 +101,11 @@ struct Inner {
     /// The earliest and latest instant of any stored row; `min > max` if there is none.
     min_time: AtomicI64,
     max_time: AtomicI64,
+    /// No row that is in memory or in segments has an earlier slot.
+    active_since: AtomicI64,
     counters: Counters,
+    /// Held by the one call that maintains.
+    maintenance: Mutex<Maintenance>,
 }
 
 impl Tsdb {
@@ -102,15 +121,19 @@ impl Tsdb {
         check_format(&*store)?;
         let inner = Inner {
             families: Mutex::new(store.families()?.into_iter().collect()),
+            numbers: Mutex::new(Numbers::load(&*store)?),
             store,
             options,
             groups: RwLock::default(),
             index: RwLock::default(),
             generations: Mutex::new(Generations::new(now)),
+            due: Mutex::default(),
             clock: AtomicI64::new(now.as_millis()),
             min_time: AtomicI64::new(i64::MAX),
             max_time: AtomicI64::new(i64::MIN),
+            active_since: AtomicI64::new(i64::MAX),
             counters: Counters::default(),
+            maintenance: Mutex::default(),
         };
         load::load(&inner)?;
         Ok(Self {
@@ -151,6 +174,28 @@ impl Inner {
         Ok(self.store.write(batch)?)
     }
 
+    /// Forgets `name` with all it holds.
+    fn drop_family(&self, name: &str) -> Result<(), TsdbError> {
+        let mut families = self.families.lock();
+        self.store.drop_family(name)?;
+        families.remove(name);
+        Ok(())
+    }
+
+    /// The spans of `era` that have a family, ascending.
+    fn spans(&self, era: Era) -> Vec<i64> {
+        era.numbers(self.families.lock().iter())
+    }
+
+    /// The spans of `era` whose rows may have samples in `range`.
+    fn spans_in(&self, era: Era, range: TimeRange) -> Vec<i64> {
+        let (first, last) = (range.start() - MAX_AHEAD, range.end() + EXPLICIT_BEFORE);
+        let (first, last) = (era.of(first), era.of(last));
+        let mut spans = self.spans(era);
+        spans.retain(|span| (first..=last).contains(span));
+        spans
+    }
+
     /// The group of `key`, if it is in memory.
     fn group(&self, key: GroupKey) -> Option<Arc<Mutex<Group>>> {
         self.groups.read().get(&key).cloned()
@@ -161,7 +206,14 @@ impl Inner {
         if let Some(group) = self.group(key) {
             return group;
         }
-        let new = || Arc::new(Mutex::new(Group::new(key, self.options.rows_per_segment)));
+        let new = || {
+            let number = self.numbers.lock().take();
+            Arc::new(Mutex::new(Group::new(
+                key,
+                number,
+                self.options.rows_per_segment,
+            )))
+        };
         self.groups.write().entry(key).or_insert_with(new).clone()
     }
 
@@ -169,6 +221,18 @@ impl Inner {
     fn saw(&self, at: Timestamp) {
         self.min_time.fetch_min(at.as_millis(), Ordering::Relaxed);
         self.max_time.fetch_max(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Notes that a row with this slot is in memory or in a segment.
+    fn is_active_at(&self, slot: Timestamp) {
+        self.active_since
+            .fetch_min(slot.as_millis(), Ordering::Relaxed);
+    }
+
+    /// True if what is not in blocks yet may have data in `range`.
+    fn is_active(&self, range: TimeRange) -> bool {
+        let since = self.active_since.load(Ordering::Relaxed);
+        since != i64::MAX && Timestamp::from_millis(since) - MAX_LATE <= range.end()
     }
 
     /// The earliest instant that retention keeps.

@@ -14,8 +14,6 @@ use crate::{
 };
 
 const VERSION: u8 = 1;
-/// Stands in the key in place of a first ordinal: the dictionary's rows have explicit times.
-pub(crate) const EXPLICIT_TIMES: u32 = u32::MAX;
 
 /// The label sets of a group, in the order of their first appearance.
 #[derive(Clone, Debug)]
@@ -26,16 +24,12 @@ pub(crate) struct Dictionary {
     order: Vec<u32>,
     /// The ids of the series in the index of what is active, one for each place.
     pub(crate) ids: Vec<u32>,
-    /// True if some row has samples with times of their own.
-    pub(crate) explicit_times: bool,
-    /// What the families of days hold of it.
-    stored: BTreeMap<i64, Stored>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Stored {
-    places: usize,
-    explicit_times: bool,
+    /// True if some of its names are lost.
+    pub(crate) damaged: bool,
+    /// The newest span of two hours that has segments by it.
+    pub(crate) last_period: Option<i64>,
+    /// How many places the families of days hold of it.
+    stored: BTreeMap<i64, usize>,
 }
 
 /// What [`Dictionary::store`] put into a batch; to be handed to [`Dictionary::mark_stored`] once that is written.
@@ -43,7 +37,7 @@ struct Stored {
 #[must_use]
 pub(crate) struct StoreMark {
     day: i64,
-    stored: Stored,
+    places: usize,
 }
 
 /// Series by metric name, then by labels.
@@ -58,7 +52,8 @@ impl Dictionary {
             labels: Vec::new(),
             order: Vec::new(),
             ids: Vec::new(),
-            explicit_times: false,
+            damaged: false,
+            last_period: None,
             stored: BTreeMap::new(),
         }
     }
@@ -101,30 +96,21 @@ impl Dictionary {
 
     /// Puts what the family of `day` does not hold yet into `batch`.
     pub(crate) fn store(&self, group: GroupKey, day: i64, batch: &mut Batch) -> StoreMark {
-        let known = self.stored.get(&day).copied().unwrap_or_default();
-        let (family, key) = (
-            Era::Series.family(day),
-            Key::of(group).dictionary(self.number),
-        );
-        if known.places < self.len() {
-            let chunk = encode(&self.labels[known.places..]);
-            batch.put(&family, key.clone().u32(known.places as u32).bytes(), chunk);
-        }
-        if self.explicit_times && !known.explicit_times {
-            batch.put(&family, key.u32(EXPLICIT_TIMES).bytes(), []);
+        let known = self.stored.get(&day).copied().unwrap_or(0);
+        if known < self.len() {
+            let key = Key::of(group).dictionary(self.number).u32(known as u32);
+            let chunk = encode(&self.labels[known..]);
+            batch.put(&Era::Series.family(day), key.bytes(), chunk);
         }
         StoreMark {
             day,
-            stored: Stored {
-                places: self.len(),
-                explicit_times: self.explicit_times,
-            },
+            places: self.len(),
         }
     }
 
     /// Notes that what the mark stands for is in the store.
     pub(crate) fn mark_stored(&mut self, mark: StoreMark) {
-        self.stored.insert(mark.day, mark.stored);
+        self.stored.insert(mark.day, mark.places);
         // Rows come in order but for replacements: older days are done with.
         while self.stored.len() > 3 {
             self.stored.pop_first();
@@ -133,29 +119,20 @@ impl Dictionary {
 
     /// True if the family of `day` lacks nothing.
     pub(crate) fn is_stored(&self, day: i64) -> bool {
-        self.stored.get(&day)
-            == Some(&Stored {
-                places: self.len(),
-                explicit_times: self.explicit_times,
-            })
+        self.stored.get(&day) == Some(&self.len())
     }
 
-    /// Takes in one entry of the family of `day`: the chunk that begins at `first`, or the mark of explicit times.
+    /// Takes in one entry of the family of `day`: the chunk that begins at `first`.
     /// Chunks of a day come in order; those of a later day may repeat and lengthen what is known.
     pub(crate) fn load(&mut self, day: i64, first: u32, value: &[u8]) -> Result<(), DecodeError> {
         let stored = self.stored.entry(day).or_default();
-        if first == EXPLICIT_TIMES {
-            stored.explicit_times = true;
-            self.explicit_times = true;
-            return Ok(());
-        }
         let labels = decode(value)?;
         let (first, end) = (first as usize, first as usize + labels.len());
-        if first != stored.places {
+        if first != *stored {
             let what = "dictionary chunk is out of order";
             return Err(DecodeError { offset: 0, what });
         }
-        stored.places = end;
+        *stored = end;
         if end > self.labels.len() {
             let known = self.labels.len() - first;
             self.labels.extend_from_slice(&labels[known..]);

@@ -29,8 +29,6 @@ pub(crate) struct Group {
     pub(crate) rows: Vec<HeldRow>,
     /// The newest slot that was ever appended, held or cut.
     pub(crate) last: Option<Timestamp>,
-    /// The newest slot that a segment holds.
-    pub(crate) cut: Option<Timestamp>,
     /// How many rows make the next segment.
     pub(crate) rows_to_cut: usize,
     /// How many series the newest row has.
@@ -53,15 +51,14 @@ pub(crate) enum Verdict {
 impl Group {
     /// A group without rows. The first segment is cut early, by a number from the key,
     /// so that groups that began together are not cut together.
-    pub(crate) fn new(key: GroupKey, rows_per_segment: usize) -> Self {
+    pub(crate) fn new(key: GroupKey, dictionary: DictionaryNo, rows_per_segment: usize) -> Self {
         let half = rows_per_segment / 2;
         let early = (key.0 % rows_per_segment.max(1) as u64) as usize / 2;
         Self {
             key,
-            dictionaries: vec![Dictionary::new(DictionaryNo(0))],
+            dictionaries: vec![Dictionary::new(dictionary)],
             rows: Vec::new(),
             last: None,
-            cut: None,
             rows_to_cut: (half + early).max(1),
             n_active: 0,
             evicted: false,
@@ -89,13 +86,16 @@ impl Group {
         self.dictionaries.iter_mut().find(|d| d.number == number)
     }
 
-    /// Gives `labels` places in the current dictionary, or begins a new one if too many places of the current are empty.
-    /// Returns the first place that is new and the labels from there on.
-    pub(crate) fn define(&mut self, labels: &[Labels]) -> (Vec<Ordinal>, Vec<Labels>) {
+    /// Gives `labels` places in the current dictionary, or, if too many places of that are empty, in a new one numbered `next`.
+    /// Returns the places and those of the labels that are new.
+    pub(crate) fn define(
+        &mut self,
+        labels: &[Labels],
+        next: impl FnOnce() -> DictionaryNo,
+    ) -> (Vec<Ordinal>, Vec<Labels>) {
         let fresh = labels.iter().any(|l| self.current().find(l).is_none());
         if fresh && self.is_mostly_empty() {
-            let next = DictionaryNo(self.current().number.0.wrapping_add(1));
-            self.dictionaries.push(Dictionary::new(next));
+            self.dictionaries.push(Dictionary::new(next()));
         }
         let dictionary = self.current_mut();
         let new = dictionary.extend(labels);

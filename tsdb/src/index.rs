@@ -1,5 +1,6 @@
 //! Which series have which labels: postings as sets, and matchers as algebra on them.
 mod active;
+mod day;
 
 use model::{MatchOp, Matcher};
 use roaring::RoaringBitmap;
@@ -7,6 +8,7 @@ use roaring::RoaringBitmap;
 use crate::error::TsdbError;
 
 pub(crate) use active::{ActiveIndex, Place};
+pub(crate) use day::DayIndex;
 
 /// Sets of series by label: of what is active, in memory, or of one day, in the store.
 pub(crate) trait Postings {

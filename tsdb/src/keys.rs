@@ -2,17 +2,18 @@
 //!
 //! ```text
 //! meta                "format"                                             -> version
-//! rows-<generation>   group 8 | slot 8                                     -> row record
+//! rows-<generation>   00 | group 8 | dictionary 4                          -> mark: newest slot cut
+//!                     01 | group 8 | slot 8                                -> row record
 //! series-<day>        group 8 | dictionary 4 | first ordinal 4             -> dictionary chunk
-//!                     group 8 | dictionary 4 | ffffffff                    -> "has explicit times"
-//! segments-<period>   00 | group 8 | dictionary 4                          -> member: newest slot cut
-//!                     01 | group 8 | last slot 8 | dictionary 4 | chunk 2  -> block of at most 32 rows
-//! blocks-<day>        01 | group 8 | last slot 8 | dictionary 4 | chunk 2  -> block of two hours
+//! segments-<period>   00 | group 8 | dictionary 4                               -> mark: newest slot cut
+//!                     01 | group 8 | 00 | latest time 8 | dictionary 4           -> head of a block of 32 rows
+//!                     01 | group 8 | 01 | latest time 8 | dictionary 4 | chunk 2 -> chunk of its columns
+//! blocks-<day>        01 as in segments-<period>, of two hours
 //! index-<day>         see index/day.rs
 //! ```
 //!
 //! Numbers are big-endian, times with their sign flipped, so that keys sort as numbers do.
-use model::{GroupKey, Timestamp};
+use model::{GroupKey, Millis, Timestamp};
 
 use crate::row::DictionaryNo;
 
@@ -22,6 +23,11 @@ pub(crate) const META: &str = "meta";
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 
 const MINUTE: i64 = 60_000;
+
+/// The tag of keys of rows, and of blocks.
+pub(crate) const DATA: u8 = 1;
+/// The tag of keys of marks, beside rows and blocks.
+pub(crate) const MARK: u8 = 0;
 
 /// A kind of family of which there is one for each span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +56,17 @@ impl Era {
     }
 
     /// The length of a span in milliseconds.
-    pub(crate) const fn span(self) -> i64 {
+    const fn span(self) -> i64 {
         match self {
             Self::Rows => 15 * MINUTE,
             Self::Segments => 120 * MINUTE,
             Self::Series | Self::Blocks | Self::Index => 1440 * MINUTE,
         }
+    }
+
+    /// The length of a span.
+    pub(crate) const fn length(self) -> Millis {
+        Millis::new(self.span())
     }
 
     /// The number of the span that `at` falls into.
@@ -74,9 +85,9 @@ impl Era {
     }
 
     /// The numbers of those of `families` that are of this kind, ascending.
-    pub(crate) fn numbers(self, families: &[String]) -> Vec<i64> {
+    pub(crate) fn numbers<'a>(self, families: impl IntoIterator<Item = &'a String>) -> Vec<i64> {
         let mut numbers: Vec<i64> = families
-            .iter()
+            .into_iter()
             .filter_map(|name| name.strip_prefix(self.name())?.parse().ok())
             .collect();
         numbers.sort_unstable();
@@ -110,6 +121,11 @@ impl Key {
 
     pub(crate) fn dictionary(self, dictionary: DictionaryNo) -> Self {
         self.u32(dictionary.0)
+    }
+
+    pub(crate) fn byte(mut self, byte: u8) -> Self {
+        self.0.push(byte);
+        self
     }
 
     pub(crate) fn u32(mut self, n: u32) -> Self {
@@ -157,10 +173,6 @@ impl KeyParts<'_> {
 
     pub(crate) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
-    }
-
-    pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
     }
 }
 

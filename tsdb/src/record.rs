@@ -13,7 +13,7 @@ const FULL: u8 = 1;
 const TIMES: u8 = 2;
 
 /// More places than any page can have, so that a broken count cannot ask for all memory.
-pub(crate) const MAX_PLACES: usize = 1 << 26;
+pub(crate) const MAX_PLACES: usize = 1 << 22;
 
 /// The record of a row; its slot stands in the key.
 pub(crate) fn encode(head: &RowHead, values: &RowValues) -> Vec<u8> {

@@ -79,15 +79,6 @@ impl Table {
             columns,
         }
     }
-
-    /// The earliest and latest instant of any row or sample.
-    pub(crate) fn bounds(&self) -> Option<TimeRange> {
-        let rows = self.rows.iter().map(|row| row.at);
-        let times = self.columns.iter().flat_map(|column| &column.times);
-        let times = times.filter(|t| **t != OWN_TIME);
-        let all = rows.chain(times.map(|t| Timestamp::from_millis(*t)));
-        all.map(TimeRange::at).reduce(TimeRange::hull)
-    }
 }
 
 /// Which rows of several tables hold for their slots: the best of each slot wins whole.
@@ -102,13 +93,16 @@ fn winners(tables: &[Table]) -> Winners {
     for (t, table) in tables.iter().enumerate() {
         all.extend(table.rows.iter().enumerate().map(|(r, head)| (*head, t, r)));
     }
-    // Stable: of equal rows of one slot, held twice since a cut left its rows behind, the first table's is kept.
     all.sort_by_key(|(head, ..)| head.slot);
     let mut places: Vec<_> = tables.iter().map(|t| vec![None; t.rows.len()]).collect();
     let mut rows = Vec::with_capacity(all.len());
     for same_slot in all.chunk_by(|a, b| a.0.slot == b.0.slot) {
         let best = same_slot.iter().reduce(|best, row| {
-            if row.0.stamp.wins_over(&best.0.stamp) {
+            let (a, b) = (&best.0.stamp, &row.0.stamp);
+            // A row comes twice while it is on its way to a segment, or when it is sent again after its group was
+            // forgotten: then the first that came has the lower number.
+            let earlier = || tables[row.1].dictionary < tables[best.1].dictionary;
+            if b.wins_over(a) || (!a.wins_over(b) && earlier()) {
                 row
             } else {
                 best

@@ -66,11 +66,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many bytes have been read.
-    pub(crate) fn offset(&self) -> usize {
-        self.at
-    }
-
     /// The bytes not read yet.
     pub(crate) fn rest(&self) -> &'a [u8] {
         &self.src[self.at..]

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
 use model::{GroupKey, Labels, RowHead, Stamp, Timestamp};
 use parking_lot::MutexGuard;
 
-use super::{EXPLICIT_AFTER, EXPLICIT_BEFORE, Inner, MAX_AHEAD, Tsdb};
+use super::{EXPLICIT_AFTER, EXPLICIT_BEFORE, Inner, MAX_AHEAD, MAX_LATE, Tsdb};
 use crate::{
     dictionary::StoreMark,
     error::TsdbError,
     group::{Group, HeldRow, Verdict},
     index::Place,
-    keys::{Era, Key},
+    keys::{DATA, Era, Key},
     record,
     row::{DictionaryNo, Ordinal, RowValues},
     store::Batch,
@@ -140,7 +140,7 @@ type Outcome = (usize, Result<Appended, TsdbError>);
 
 impl Inner {
     fn define(&self, group: &mut Group, labels: &[Labels]) -> Defined {
-        let (ordinals, new) = group.define(labels);
+        let (ordinals, new) = group.define(labels, || self.numbers.lock().take());
         let (key, dictionary) = (group.key, group.current_mut());
         if !new.is_empty() {
             let first = dictionary.len() - new.len();
@@ -195,7 +195,7 @@ impl Inner {
                 match self.accept(group, &head, values, newest) {
                     Ok((Verdict::Loses, _)) => outcomes.push((i, Ok(Appended::Ignored))),
                     Ok((verdict, values)) => {
-                        let key = Key::of(group.key).time(head.slot).bytes();
+                        let key = Key::tag(DATA).group(group.key).time(head.slot).bytes();
                         batch.put(&family, key, record::encode(&head, &values));
                         let row = HeldRow {
                             head,
@@ -213,12 +213,11 @@ impl Inner {
             for (_, _, row) in &accepted {
                 let (number, day) = (row.values.dictionary(), Era::Series.of(row.head.slot));
                 let key = group.key;
-                if let Some(dictionary) = group.dictionary_mut(number) {
-                    dictionary.explicit_times |= row.values.has_times();
-                    if !dictionary.is_stored(day) {
-                        let mark = dictionary.store(key, day, &mut batch);
-                        marks.push((g, number, mark));
-                    }
+                if let Some(dictionary) = group.dictionary(number)
+                    && !dictionary.is_stored(day)
+                {
+                    let mark = dictionary.store(key, day, &mut batch);
+                    marks.push((g, number, mark));
                 }
             }
             ready.push(accepted);
@@ -264,7 +263,8 @@ impl Inner {
             });
         }
         let (oldest, latest) = (self.oldest_kept(), self.now() + MAX_AHEAD);
-        if head.slot < oldest || head.slot > latest || head.at < oldest || head.at > latest {
+        let late = (head.at - head.slot).as_millis().saturating_abs();
+        if head.slot < oldest || head.slot > latest || late > MAX_LATE.as_millis() {
             return Err(TsdbError::OutOfBounds {
                 group: group.key,
                 slot: head.slot,
@@ -312,10 +312,15 @@ impl Inner {
         row.values.shrink();
         let generation = row.generation;
         self.saw(row.head.at);
+        self.is_active_at(row.head.slot);
         self.counters.rows.fetch_add(1, Relaxed);
         let n_samples = row.values.len() as u64;
         self.counters.samples.fetch_add(n_samples, Relaxed);
-        match group.take(verdict, row) {
+        let taken = group.take(verdict, row);
+        if verdict == Verdict::Newest && group.rows.len() == group.rows_to_cut {
+            self.due.lock().push(group.key);
+        }
+        match taken {
             Some(replaced) if replaced.generation == generation => 0,
             Some(replaced) => {
                 self.generations.lock().leave(replaced.generation, 1);

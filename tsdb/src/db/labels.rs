@@ -1,11 +1,16 @@
 //! Label names, label values and series.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Labels, Matcher, TimeRange};
+use model::{GroupKey, Labels, Matcher, TimeRange};
 use roaring::RoaringBitmap;
 
-use super::Tsdb;
-use crate::{error::TsdbError, index::matching};
+use super::{Inner, Tsdb, names::Names, select::Wanted};
+use crate::{
+    error::TsdbError,
+    index::{DayIndex, Postings, matching},
+    keys::Era,
+    row::Ordinal,
+};
 
 /// Which series a question about labels is about.
 #[derive(Clone, Copy, Debug)]
@@ -28,57 +33,105 @@ impl Tsdb {
     /// The names of labels, sorted.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store says, or that the index is damaged.
     pub fn label_names(&self, of: SeriesOf<'_>) -> Result<Vec<String>, TsdbError> {
-        let index = self.inner.index.read();
-        let ids = selected(&*index, of.matchers)?;
-        let names = index.names(ids.as_ref()).take(of.limit());
-        Ok(names.map(str::to_owned).collect())
+        let mut names = BTreeSet::new();
+        if self.inner.is_active(of.range) {
+            let index = self.inner.index.read();
+            let ids = selected(&*index, of.matchers)?;
+            names.extend(index.names(ids.as_ref()).map(str::to_owned));
+        }
+        for index in self.inner.days(of.range) {
+            let ids = selected(&index, of.matchers)?;
+            index.names(ids.as_ref(), &mut names)?;
+        }
+        Ok(names.into_iter().take(of.limit()).collect())
     }
 
     /// The values of the label `name`, sorted.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store says, or that the index is damaged.
     pub fn label_values(&self, name: &str, of: SeriesOf<'_>) -> Result<Vec<String>, TsdbError> {
-        let index = self.inner.index.read();
-        let ids = selected(&*index, of.matchers)?;
-        let values = index.values(name, ids.as_ref()).take(of.limit());
-        Ok(values.map(str::to_owned).collect())
+        // The first values of the union are among the first of each part.
+        let mut values = BTreeSet::new();
+        if self.inner.is_active(of.range) {
+            let index = self.inner.index.read();
+            let ids = selected(&*index, of.matchers)?;
+            let first = index.values(name, ids.as_ref()).take(of.limit());
+            values.extend(first.map(str::to_owned));
+        }
+        for index in self.inner.days(of.range) {
+            let ids = selected(&index, of.matchers)?;
+            index.values(name, ids.as_ref(), of.limit(), &mut values)?;
+        }
+        Ok(values.into_iter().take(of.limit()).collect())
     }
 
     /// The label sets of series, sorted, each once.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store says, or that the index is damaged.
     pub fn series(&self, of: SeriesOf<'_>) -> Result<Vec<Labels>, TsdbError> {
-        let mut places: Vec<_> = {
-            let index = self.inner.index.read();
-            let ids = match selected(&*index, of.matchers)? {
-                Some(ids) => ids,
-                None => matching(&*index, &[])?,
-            };
-            index.places(&ids).collect()
-        };
-        places.sort_unstable();
-        let mut series = BTreeSet::new();
-        for same_group in places.chunk_by(|a, b| a.group == b.group) {
-            let Some(group) = self.inner.group(same_group[0].group) else {
-                continue;
-            };
-            let group = group.lock();
-            series.extend(same_group.iter().filter_map(|place| {
-                let dictionary = group.dictionary(place.dictionary)?;
-                dictionary.labels().get(place.ordinal.0 as usize).cloned()
-            }));
+        let (mut groups, mut series) = (BTreeMap::new(), BTreeSet::new());
+        let active = self.inner.is_active(of.range);
+        match of.matchers {
+            [] => self.inner.places(&[], of.range, active, &mut groups)?,
+            sets => sets
+                .iter()
+                .try_for_each(|m| self.inner.places(m, of.range, active, &mut groups))?,
         }
-        Ok(series.into_iter().take(of.limit()).collect())
+        for (group, wanted) in groups {
+            let names = self.inner.names(group, &wanted, of.range)?;
+            for (number, ordinals) in wanted {
+                let labels = ordinals.iter().map(|o| names.get(number, Ordinal(o)));
+                series.extend(labels.flatten().cloned());
+            }
+            // Only the first in their order are kept, so that the set never grows far beyond the limit.
+            while series.len() > of.limit() {
+                series.pop_last();
+            }
+        }
+        Ok(series.into_iter().collect())
+    }
+}
+
+impl Inner {
+    /// The indexes of the days of `range`.
+    fn days(&self, range: TimeRange) -> impl Iterator<Item = DayIndex<'_>> {
+        let days = self.spans_in(Era::Index, range).into_iter();
+        days.map(|day| DayIndex::new(&*self.store, Era::Index.family(day)))
+    }
+
+    /// The names of what is wanted of `group`.
+    fn names(
+        &self,
+        group: GroupKey,
+        wanted: &Wanted,
+        range: TimeRange,
+    ) -> Result<Names, TsdbError> {
+        let mut names = Names::default();
+        if let Some(group) = self.group(group) {
+            let group = group.lock();
+            for (number, ordinals) in wanted {
+                if let Some(dictionary) = group.dictionary(*number) {
+                    names.insert(dictionary, ordinals);
+                }
+            }
+        }
+        for (number, ordinals) in wanted {
+            if !names.has(*number) {
+                let wanted = (*number, ordinals);
+                self.read_names(group, wanted, range, &mut names, &mut |e| self.damage(e))?;
+            }
+        }
+        Ok(names)
     }
 }
 
 /// The series of any of the sets of matchers; none if there are no sets.
 fn selected(
-    postings: &impl crate::index::Postings,
+    postings: &impl Postings,
     sets: &[Vec<Matcher>],
 ) -> Result<Option<RoaringBitmap>, TsdbError> {
     if sets.is_empty() {

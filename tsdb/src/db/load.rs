@@ -3,87 +3,48 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{GroupKey, Timestamp};
 
-use super::Inner;
+use super::{Inner, marks::TRUNCATED};
 use crate::{
-    codec::{DecodeError, Reader, open, put_varint, seal},
     dictionary::Dictionary,
     error::TsdbError,
     group::{Group, HeldRow, Verdict},
     index::Place,
-    keys::{Era, Key, KeyParts},
+    keys::{DATA, Era, KeyParts},
     record,
     row::{DictionaryNo, Ordinal, RowValues},
     store::KeyRange,
 };
 
-/// The tag of member records in a family of segments.
-const MEMBER: u8 = 0;
-const MEMBER_VERSION: u8 = 1;
-
-/// The key of the record that says how far `dictionary` of `group` is cut within a span of segments.
-pub(crate) fn member_key(group: GroupKey, dictionary: DictionaryNo) -> Vec<u8> {
-    Key::tag(MEMBER).group(group).dictionary(dictionary).bytes()
-}
-
-/// The value of a member record.
-pub(crate) fn member_value(cut: Timestamp) -> Vec<u8> {
-    let mut body = vec![MEMBER_VERSION];
-    put_varint(&mut body, cut.as_millis());
-    seal(body)
-}
-
-/// All member records of a family of segments: who has segments there, and up to which slot.
-pub(crate) fn members(
-    inner: &Inner,
-    family: &str,
-) -> Result<Vec<(GroupKey, DictionaryNo, Timestamp)>, TsdbError> {
-    let mut members = Vec::new();
-    for entry in inner.store.scan(family, KeyRange::prefix(&[MEMBER]))? {
-        let (key, value) = entry?;
-        let mut parts = KeyParts(&key);
-        let _ = parts.tag();
-        let (Some(group), Some(dictionary)) = (parts.group(), parts.dictionary()) else {
-            inner.damage(TsdbError::corrupt(family, "a member's key", TRUNCATED_KEY));
-            continue;
-        };
-        let cut = open(&value, MEMBER_VERSION).and_then(|body| Reader::new(body).varint());
-        match cut {
-            Ok(cut) => members.push((group, dictionary, Timestamp::from_millis(cut))),
-            Err(source) => {
-                let what = format!("the member record of group {group}");
-                inner.damage(TsdbError::corrupt(family, what, source));
-                // Its segments are there all the same; rows that are loaded twice do no harm.
-                members.push((group, dictionary, Timestamp::MIN));
-            }
-        }
-    }
-    Ok(members)
-}
-
-const TRUNCATED_KEY: DecodeError = DecodeError {
-    offset: 0,
-    what: "key is too short",
-};
-
 /// What must come back of a group.
 #[derive(Default)]
 struct Found {
-    cut: Option<Timestamp>,
+    /// Up to which slot rows by each dictionary are in segments or blocks.
+    cuts: BTreeMap<DictionaryNo, Timestamp>,
     rows: BTreeMap<Timestamp, HeldRow>,
     dictionaries: BTreeMap<DictionaryNo, Dictionary>,
 }
 
 pub(super) fn load(inner: &Inner) -> Result<(), TsdbError> {
+    inner.load_time_range()?;
     let families = inner.store.families()?;
     let mut found: HashMap<GroupKey, Found> = HashMap::new();
     let mut days: BTreeSet<i64> = BTreeSet::new();
     for period in Era::Segments.numbers(&families) {
-        days.insert(Era::Series.of(Era::Segments.start(period)));
-        for (group, number, cut) in members(inner, &Era::Segments.family(period))? {
+        let start = Era::Segments.start(period);
+        inner.is_active_at(start);
+        days.insert(Era::Series.of(start));
+        for (group, number, cut) in inner.marks(&Era::Segments.family(period))? {
             let group = found.entry(group).or_default();
-            group.cut = group.cut.max(Some(cut));
+            group.cut(inner, number, cut);
             let new = || Dictionary::new(number);
-            group.dictionaries.entry(number).or_insert_with(new);
+            let dictionary = group.dictionaries.entry(number).or_insert_with(new);
+            dictionary.last_period = Some(period);
+        }
+    }
+    for generation in Era::Rows.numbers(&families) {
+        inner.generations.lock().load(generation, 0);
+        for (group, number, cut) in inner.marks(&Era::Rows.family(generation))? {
+            found.entry(group).or_default().cut(inner, number, cut);
         }
     }
     for generation in Era::Rows.numbers(&families) {
@@ -107,18 +68,13 @@ fn load_rows(
     days: &mut BTreeSet<i64>,
 ) -> Result<(), TsdbError> {
     let family = Era::Rows.family(generation);
-    inner.generations.lock().load(generation, 0);
-    for entry in inner.store.scan(&family, KeyRange::ALL)? {
+    for entry in inner.store.scan(&family, KeyRange::prefix(&[DATA]))? {
         let (key, value) = entry?;
         let mut parts = KeyParts(&key);
-        let (Some(group), Some(slot)) = (parts.group(), parts.time()) else {
-            inner.damage(TsdbError::corrupt(&family, "a row's key", TRUNCATED_KEY));
+        let (Some(_), Some(group), Some(slot)) = (parts.tag(), parts.group(), parts.time()) else {
+            inner.damage(TsdbError::corrupt(&family, "a row's key", TRUNCATED));
             continue;
         };
-        let held = found.entry(group).or_default();
-        if held.cut.is_some_and(|cut| slot <= cut) {
-            continue;
-        }
         let (head, values) = match record::decode(slot, &value) {
             Ok(row) => row,
             Err(source) => {
@@ -127,8 +83,11 @@ fn load_rows(
                 continue;
             }
         };
+        let (held, number) = (found.entry(group).or_default(), values.dictionary());
+        if held.cuts.get(&number).is_some_and(|cut| slot <= *cut) {
+            continue;
+        }
         days.insert(Era::Series.of(slot));
-        let number = values.dictionary();
         let new = || Dictionary::new(number);
         held.dictionaries.entry(number).or_insert_with(new);
         let row = HeldRow {
@@ -139,6 +98,7 @@ fn load_rows(
         let worse = |old: &HeldRow| !row.head.stamp.wins_over(&old.head.stamp);
         if !held.rows.get(&slot).is_some_and(worse) {
             inner.saw(head.at);
+            inner.is_active_at(slot);
             held.rows.insert(slot, row);
         }
     }
@@ -158,7 +118,7 @@ fn load_dictionaries(
             (parts.group(), parts.dictionary(), parts.u32())
         else {
             let what = "a dictionary's key";
-            inner.damage(TsdbError::corrupt(&family, what, TRUNCATED_KEY));
+            inner.damage(TsdbError::corrupt(&family, what, TRUNCATED));
             continue;
         };
         let wanted = found.get_mut(&group);
@@ -166,6 +126,7 @@ fn load_dictionaries(
             continue;
         };
         if let Err(source) = dictionary.load(day, first, &value) {
+            dictionary.damaged = true;
             let what = format!("dictionary {} of group {group} from {first}", number.0);
             inner.damage(TsdbError::corrupt(&family, what, source));
         }
@@ -174,11 +135,31 @@ fn load_dictionaries(
 }
 
 impl Found {
-    fn into_group(self, inner: &Inner, key: GroupKey) -> Group {
-        let mut group = Group::new(key, inner.options.rows_per_segment);
-        if !self.dictionaries.is_empty() {
-            group.dictionaries = self.dictionaries.into_values().collect();
+    fn cut(&mut self, inner: &Inner, number: DictionaryNo, cut: Timestamp) {
+        if cut != Timestamp::MIN {
+            inner.saw(cut);
+            let known = self.cuts.entry(number).or_insert(cut);
+            *known = cut.max(*known);
         }
+    }
+
+    fn into_group(self, inner: &Inner, key: GroupKey) -> Group {
+        let number = inner.numbers.lock().take();
+        let mut group = Group::new(key, number, inner.options.rows_per_segment);
+        let places = self.rows.values().map(|row| &row.values);
+        let places = places.filter(|values| !values.is_empty());
+        let lost = places.clone().any(|values| {
+            let known = self.dictionaries.get(&values.dictionary());
+            known.is_none_or(|dictionary| dictionary.len() < values.n_places())
+        });
+        let current = self.dictionaries.last_key_value();
+        let whole = current.is_some_and(|(_, dictionary)| !dictionary.damaged);
+        if whole && !lost {
+            group.dictionaries.clear();
+        }
+        // Of a damaged dictionary no place may be given again: rows go on by the new one.
+        let known = self.dictionaries.into_values();
+        group.dictionaries.splice(..0, known);
         let mut index = inner.index.write();
         for dictionary in &mut group.dictionaries {
             dictionary.finish_loading();
@@ -192,9 +173,8 @@ impl Found {
             dictionary.ids = ids.map(|(l, i)| index.insert(l, place(i))).collect();
         }
         drop(index);
-        group.cut = self.cut;
-        group.last = self.cut;
-        for (slot, mut row) in self.rows {
+        group.last = self.cuts.into_values().max();
+        for mut row in self.rows.into_values() {
             let number = row.values.dictionary();
             let known = group.dictionary(number).map_or(0, Dictionary::len);
             if row.values.n_places() > known {
@@ -209,11 +189,10 @@ impl Found {
             }
             inner.generations.lock().load(row.generation, 1);
             row.values.shrink();
-            debug_assert!(group.last.is_none_or(|last| last < slot));
             group.take(Verdict::Newest, row);
         }
-        if group.rows.is_empty() {
-            group.n_active = 0;
+        if group.rows.len() >= group.rows_to_cut {
+            inner.due.lock().push(key);
         }
         group
     }

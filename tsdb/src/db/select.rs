@@ -1,25 +1,23 @@
 //! Selecting: group by group, the head, segments and blocks seen as one.
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, btree_map},
     sync::Arc,
 };
 
-use model::{GroupKey, GroupSlice, Labels, Matcher, RowHead, TimeRange};
+use model::{GroupKey, GroupSlice, Matcher, RowHead, TimeRange};
 use roaring::RoaringBitmap;
 
-use super::{Inner, Tsdb};
+use super::{Inner, Tsdb, names::Names};
 use crate::{
     error::TsdbError,
-    index::matching,
-    row::{DictionaryNo, Ordinal, RowValues},
+    index::{DayIndex, Place, matching},
+    keys::Era,
+    row::{DictionaryNo, RowValues},
     table::{Table, slice},
 };
 
 /// The series wanted of each dictionary of a group.
 pub(super) type Wanted = BTreeMap<DictionaryNo, RoaringBitmap>;
-
-/// The names of the series of a group's dictionaries, as far as they are wanted.
-pub(super) type Names = HashMap<(DictionaryNo, Ordinal), Labels>;
 
 impl Tsdb {
     /// The groups with series on which all of `matchers` pass, in the order of their keys, as far as they lie in `range`.
@@ -28,20 +26,13 @@ impl Tsdb {
     /// absence after presence shows; a row is in range if its own time is or that of a selected sample it carries.
     /// Groups whose selected series have no row in range are left out. Memory holds one group at a time.
     /// A row that is appended while the iteration runs may or may not be seen. After an error, which names what is
-    /// damaged, the iteration goes on with the rest.
+    /// damaged, the iteration goes on with the rest; what is whole of the damaged group comes before the error.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store says, or that the index is damaged.
     pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Select, TsdbError> {
-        let mut groups: BTreeMap<GroupKey, Wanted> = BTreeMap::new();
-        {
-            let index = self.inner.index.read();
-            for place in index.places(&matching(&*index, matchers)?) {
-                let wanted = groups.entry(place.group).or_default();
-                let ordinals = wanted.entry(place.dictionary).or_default();
-                ordinals.insert(place.ordinal.0);
-            }
-        }
+        let mut groups = BTreeMap::new();
+        self.inner.places(matchers, range, true, &mut groups)?;
         Ok(Select {
             inner: self.inner.clone(),
             groups: groups.into_iter(),
@@ -55,7 +46,7 @@ impl Tsdb {
 #[derive(Debug)]
 pub struct Select {
     inner: Arc<Inner>,
-    groups: std::collections::btree_map::IntoIter<GroupKey, Wanted>,
+    groups: btree_map::IntoIter<GroupKey, Wanted>,
     range: TimeRange,
     errors: Vec<TsdbError>,
 }
@@ -69,26 +60,79 @@ impl Iterator for Select {
                 return Some(Err(error));
             }
             let (group, wanted) = self.groups.next()?;
-            if let Some(slice) = self.group(group, &wanted) {
-                return Some(Ok(slice));
+            let errors = &mut self.errors;
+            let read = self.inner.read(group, &wanted, self.range, errors);
+            match read {
+                Ok(Some(slice)) => return Some(Ok(slice)),
+                Ok(None) => {}
+                Err(error) => return Some(Err(error)),
             }
         }
     }
 }
 
-impl Select {
-    fn group(&mut self, group: GroupKey, wanted: &Wanted) -> Option<GroupSlice> {
-        let mut tables = Vec::new();
-        let mut names = Names::new();
-        self.inner.read_head(group, wanted, &mut tables, &mut names);
-        slice(group, tables, self.range, |number, ordinal| {
-            names.get(&(number, ordinal))
-        })
-    }
-}
-
 impl Inner {
-    /// Adds what the head has of `group`, and the names of what is wanted by dictionaries in memory.
+    /// Adds where the series on which all of `matchers` pass stand: of what is active, if that is asked for, and of what
+    /// blocks have about `range`.
+    ///
+    /// What is active first, then what is in blocks: series go that way, so none is missed on its way.
+    pub(super) fn places(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        active: bool,
+        groups: &mut BTreeMap<GroupKey, Wanted>,
+    ) -> Result<(), TsdbError> {
+        let mut take = |place: Place| {
+            let wanted = groups.entry(place.group).or_default();
+            let ordinals = wanted.entry(place.dictionary).or_default();
+            ordinals.insert(place.ordinal.0);
+        };
+        if active {
+            let index = self.index.read();
+            index
+                .places(&matching(&*index, matchers)?)
+                .for_each(&mut take);
+        }
+        for day in self.spans_in(Era::Index, range) {
+            let index = DayIndex::new(&*self.store, Era::Index.family(day));
+            let places = index.places(&matching(&index, matchers)?)?;
+            places.into_iter().for_each(&mut take);
+        }
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        group: GroupKey,
+        wanted: &Wanted,
+        range: TimeRange,
+        errors: &mut Vec<TsdbError>,
+    ) -> Result<Option<GroupSlice>, TsdbError> {
+        let (mut tables, mut names) = (Vec::new(), Names::default());
+        let mut broken = |error: TsdbError| {
+            self.counters.found_damaged();
+            errors.push(error);
+        };
+        self.read_head(group, wanted, &mut tables, &mut names);
+        for (number, ordinals) in wanted {
+            if !names.has(*number) {
+                let wanted = (*number, ordinals);
+                self.read_names(group, wanted, range, &mut names, &mut broken)?;
+            }
+        }
+        for era in [Era::Segments, Era::Blocks] {
+            for span in self.spans_in(era, range) {
+                let family = era.family(span);
+                self.read_blocks(&family, group, wanted, range, &mut tables, &mut broken)?;
+            }
+        }
+        Ok(slice(group, tables, range, |number, ordinal| {
+            names.get(number, ordinal)
+        }))
+    }
+
+    /// Adds what the head has of `group`, and its dictionaries in memory.
     fn read_head(
         &self,
         group: GroupKey,
@@ -102,10 +146,8 @@ impl Inner {
         let group = group.lock();
         for dictionary in &group.dictionaries {
             let ordinals = wanted.get(&dictionary.number);
-            for ordinal in ordinals.into_iter().flatten() {
-                if let Some(labels) = dictionary.labels().get(ordinal as usize) {
-                    names.insert((dictionary.number, Ordinal(ordinal)), labels.clone());
-                }
+            if let Some(ordinals) = ordinals {
+                names.insert(dictionary, ordinals);
             }
             let rows: Vec<(RowHead, &RowValues)> = group
                 .rows

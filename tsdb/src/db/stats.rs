@@ -93,10 +93,16 @@ impl Tsdb {
     }
 }
 
+impl Counters {
+    pub(super) fn found_damaged(&self) {
+        self.damaged.fetch_add(1, Relaxed);
+    }
+}
+
 impl Inner {
     /// Remembers that an entry is broken; everything else is served.
     pub(super) fn damage(&self, error: TsdbError) {
-        self.counters.damaged.fetch_add(1, Relaxed);
+        self.counters.found_damaged();
         let mut damage = self.counters.damage.lock();
         if damage.len() < MAX_DAMAGE {
             damage.push(error);

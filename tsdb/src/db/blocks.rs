@@ -1,0 +1,160 @@
+//! Segments and blocks in their families: how they are written and found.
+use model::{GroupKey, TimeRange, Timestamp};
+use roaring::RoaringBitmap;
+
+use super::{EXPLICIT_BEFORE, Inner, select::Wanted};
+use crate::{
+    block::{Encoded, Layout},
+    codec::DecodeError,
+    error::TsdbError,
+    keys::{DATA, Era, Key, KeyParts},
+    row::DictionaryNo,
+    store::{Entry, KeyRange},
+    table::Table,
+};
+
+const HEAD: u8 = 0;
+const CHUNK: u8 = 1;
+
+/// Which block of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BlockId {
+    pub(super) group: GroupKey,
+    /// The latest time of any row or sample.
+    pub(super) end: Timestamp,
+    pub(super) dictionary: DictionaryNo,
+}
+
+impl BlockId {
+    fn key(self, part: u8) -> Key {
+        Key::tag(DATA)
+            .group(self.group)
+            .byte(part)
+            .time(self.end)
+            .dictionary(self.dictionary)
+    }
+
+    fn of_head(key: &[u8]) -> Option<Self> {
+        let mut parts = KeyParts(key);
+        parts.tag()?;
+        let group = parts.group()?;
+        parts.tag()?;
+        Some(Self {
+            group,
+            end: parts.time()?,
+            dictionary: parts.dictionary()?,
+        })
+    }
+
+    /// The entries of the block, the head first.
+    pub(super) fn entries(self, block: Encoded) -> impl Iterator<Item = Entry> {
+        let chunks = block.chunks.into_iter().zip(0u16..);
+        let chunks = chunks.map(move |(chunk, i)| (self.key(CHUNK).u16(i).bytes(), chunk));
+        std::iter::once((self.key(HEAD).bytes(), block.head)).chain(chunks)
+    }
+
+    fn shown(self) -> String {
+        let Self {
+            group,
+            end,
+            dictionary,
+        } = self;
+        format!(
+            "the block of group {group} up to {end} by dictionary {}",
+            dictionary.0
+        )
+    }
+}
+
+impl Inner {
+    /// The heads of the blocks of `group` in `family` that may have something in `range`, by their ends.
+    /// What is broken is remembered and handed to `broken`.
+    pub(super) fn heads(
+        &self,
+        family: &str,
+        group: GroupKey,
+        range: TimeRange,
+        broken: &mut dyn FnMut(TsdbError),
+    ) -> Result<Vec<(BlockId, Layout)>, TsdbError> {
+        let key = |part| Key::tag(DATA).group(group).byte(part);
+        let from = key(HEAD).time(range.start()).bytes();
+        let range_of_keys = KeyRange::between(from, key(CHUNK).bytes());
+        let mut heads = Vec::new();
+        for entry in self.store.scan(family, range_of_keys)? {
+            let (key, value) = entry?;
+            let Some(id) = BlockId::of_head(&key) else {
+                let (offset, what) = (0, "key is too short");
+                let source = DecodeError { offset, what };
+                broken(TsdbError::corrupt(family, "a block's key", source));
+                continue;
+            };
+            let layout = match Layout::decode(&value) {
+                Ok(layout) => layout,
+                Err(source) => {
+                    broken(TsdbError::corrupt(family, id.shown(), source));
+                    continue;
+                }
+            };
+            // No block is longer than a span of segments: beyond that and the slack, none reaches back into the range.
+            if layout.rows[0].slot > range.end() + EXPLICIT_BEFORE + Era::Segments.length() {
+                break;
+            }
+            heads.push((id, layout));
+        }
+        Ok(heads)
+    }
+
+    /// The rows of a block, with the columns of `wanted`. What is broken is left out and handed to `broken`.
+    pub(super) fn table(
+        &self,
+        family: &str,
+        id: BlockId,
+        layout: &Layout,
+        wanted: &RoaringBitmap,
+        broken: &mut dyn FnMut(TsdbError),
+    ) -> Result<Table, TsdbError> {
+        let mut columns = Vec::new();
+        if layout.is_inline() {
+            if let Err(source) = layout.inline_columns(wanted, &mut columns) {
+                broken(TsdbError::corrupt(family, id.shown(), source));
+            }
+        } else {
+            for number in layout.chunks_of(wanted) {
+                let chunk = self.store.get(family, &id.key(CHUNK).u16(number).bytes())?;
+                let (offset, what) = (0, "chunk is missing");
+                let read = chunk
+                    .ok_or(DecodeError { offset, what })
+                    .and_then(|chunk| layout.chunk_columns(number, &chunk, wanted, &mut columns));
+                if let Err(source) = read {
+                    let what = format!("chunk {number} of {}", id.shown());
+                    broken(TsdbError::corrupt(family, what, source));
+                }
+            }
+        }
+        Ok(Table {
+            dictionary: id.dictionary,
+            rows: layout.rows.clone(),
+            columns,
+        })
+    }
+
+    /// Adds what the blocks of `group` in `family` have of `wanted` in `range`: all rows, and the wanted columns.
+    pub(super) fn read_blocks(
+        &self,
+        family: &str,
+        group: GroupKey,
+        wanted: &Wanted,
+        range: TimeRange,
+        tables: &mut Vec<Table>,
+        broken: &mut dyn FnMut(TsdbError),
+    ) -> Result<(), TsdbError> {
+        let none = RoaringBitmap::new();
+        for (id, layout) in self.heads(family, group, range, broken)? {
+            if layout.bounds.overlaps(range) {
+                let wanted = wanted.get(&id.dictionary).unwrap_or(&none);
+                tables.push(self.table(family, id, &layout, wanted, broken)?);
+            }
+        }
+        Ok(())
+    }
+}

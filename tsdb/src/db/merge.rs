@@ -1,0 +1,262 @@
+//! Merging: the segments of two hours become blocks, and their series part of the day's index.
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::atomic::Ordering::Relaxed,
+};
+
+use model::{GroupKey, TimeRange};
+use roaring::RoaringBitmap;
+
+use super::{Inner, blocks::BlockId, names::Names};
+use crate::{
+    block::{Builder, Layout},
+    error::TsdbError,
+    index::DayIndex,
+    keys::Era,
+    row::{DictionaryNo, Ordinal},
+    store::{Entry, StoreError, StoreErrorKind},
+    table::{self, Table},
+};
+
+/// A block has at most so many rows, two hours at one a second; what is denser becomes several.
+const MAX_ROWS: usize = 8192;
+/// How many columns are in memory at once.
+const COLUMNS_AT_ONCE: usize = 960;
+
+impl Inner {
+    /// Writes the segments of `period` as blocks, then their series into the day's index, then forgets what memory held
+    /// for them, then drops them: whatever is interrupted can be done again. All rows of the period must be cut and synced.
+    pub(super) fn merge(&self, period: i64) -> Result<usize, TsdbError> {
+        let family = Era::Segments.family(period);
+        let day = Era::Blocks.of(Era::Segments.start(period));
+        let members = self.marks(&family)?;
+        let groups: BTreeSet<GroupKey> = members.iter().map(|(group, ..)| *group).collect();
+        let mut merged = Merged {
+            inner: self,
+            family: &family,
+            groups: groups.iter().copied().collect(),
+            entries: VecDeque::new(),
+            present: BTreeMap::new(),
+            n_blocks: 0,
+            failed: None,
+        };
+        let blocks = Era::Blocks.family(day);
+        self.ensure_family(&blocks)?;
+        let ingested = self.store.ingest(&blocks, &mut merged);
+        if let Some(error) = merged.failed {
+            return Err(error);
+        }
+        ingested?;
+        self.add_to_index(period, &merged.present)?;
+        let n_blocks = merged.n_blocks;
+        groups
+            .into_iter()
+            .for_each(|group| self.forget(group, period));
+        self.drop_family(&family)?;
+        self.counters.blocks.fetch_add(n_blocks as u64, Relaxed);
+        Ok(n_blocks)
+    }
+
+    fn add_to_index(
+        &self,
+        period: i64,
+        present: &BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
+    ) -> Result<(), TsdbError> {
+        let start = Era::Segments.start(period);
+        let family = Era::Index.family(Era::Index.of(start));
+        self.ensure_family(&family)?;
+        let index = DayIndex::new(&*self.store, family.clone());
+        let mut labels = |group, number, ordinals: &RoaringBitmap| {
+            let mut names = Names::default();
+            if let Some(group) = self.group(group)
+                && let Some(dictionary) = group.lock().dictionary(number)
+            {
+                names.insert(dictionary, ordinals);
+            }
+            if !names.has(number) {
+                let (wanted, at) = ((number, ordinals), TimeRange::at(start));
+                self.read_names(group, wanted, at, &mut names, &mut |e| self.damage(e))?;
+            }
+            let names = ordinals.iter().filter_map(|ordinal| {
+                let labels = names.get(number, Ordinal(ordinal))?;
+                Some((ordinal, labels.clone()))
+            });
+            Ok(names.collect())
+        };
+        let entries = index.additions(present, &mut labels)?;
+        self.store
+            .ingest(&family, &mut entries.into_iter().map(Ok))?;
+        Ok(())
+    }
+
+    /// Lets go of the dictionaries of `group` that have data in blocks alone, and of the group if none is left.
+    fn forget(&self, key: GroupKey, period: i64) {
+        let mut groups = self.groups.write();
+        let Some(held) = groups.get(&key).cloned() else {
+            return;
+        };
+        let mut group = held.lock();
+        let group = &mut *group;
+        let rows = &group.rows;
+        let idle = |number, last: Option<i64>| {
+            let held = rows.iter().any(|row| row.values.dictionary() == number);
+            !held && last.is_none_or(|last| last <= period)
+        };
+        let current = group.current().number;
+        let all = group
+            .dictionaries
+            .iter()
+            .all(|d| idle(d.number, d.last_period));
+        let mut index = self.index.write();
+        group.dictionaries.retain(|dictionary| {
+            let keep = !idle(dictionary.number, dictionary.last_period)
+                || (dictionary.number == current && !all);
+            if !keep {
+                for (labels, id) in dictionary.labels().iter().zip(&dictionary.ids) {
+                    index.remove(labels, *id);
+                }
+            }
+            keep
+        });
+        if group.dictionaries.is_empty() {
+            group.evicted = true;
+            groups.remove(&key);
+        }
+    }
+
+    /// The blocks of all segments of `group` in `family`, and what series they have.
+    fn merge_group(
+        &self,
+        family: &str,
+        group: GroupKey,
+        present: &mut BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
+    ) -> Result<Vec<(BlockId, crate::block::Encoded)>, TsdbError> {
+        let mut broken = |error| self.damage(error);
+        let heads = self.heads(family, group, TimeRange::ALL, &mut broken)?;
+        let mut by_dictionary: BTreeMap<DictionaryNo, Vec<(BlockId, Layout)>> = BTreeMap::new();
+        for (id, layout) in heads {
+            by_dictionary
+                .entry(id.dictionary)
+                .or_default()
+                .push((id, layout));
+        }
+        let mut blocks = Vec::new();
+        for (number, segments) in by_dictionary {
+            let ordinals: RoaringBitmap = segments.iter().flat_map(|(_, l)| &l.ordinals).collect();
+            let order = self.order(group, number, &ordinals, &segments);
+            *present.entry((group, number)).or_default() |= ordinals;
+            let mut n_rows = 0;
+            let mut parts: Vec<Vec<(BlockId, Layout)>> = vec![Vec::new()];
+            for segment in segments {
+                if n_rows + segment.1.rows.len() > MAX_ROWS && n_rows > 0 {
+                    parts.push(Vec::new());
+                    n_rows = 0;
+                }
+                n_rows += segment.1.rows.len();
+                parts
+                    .last_mut()
+                    .expect("there is always a part")
+                    .push(segment);
+            }
+            for part in parts {
+                let (end, block) = self.merge_segments(family, &part, &order, &mut broken)?;
+                let id = BlockId {
+                    group,
+                    end,
+                    dictionary: number,
+                };
+                blocks.push((id, block));
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// The ordinals of `present` in the order of their series.
+    fn order(
+        &self,
+        group: GroupKey,
+        number: DictionaryNo,
+        present: &RoaringBitmap,
+        segments: &[(BlockId, Layout)],
+    ) -> Vec<u32> {
+        if let Some(group) = self.group(group)
+            && let Some(dictionary) = group.lock().dictionary(number)
+        {
+            let order = dictionary.order().iter().copied();
+            return order.filter(|ordinal| present.contains(*ordinal)).collect();
+        }
+        // Without the dictionary, as it was when the segments were cut.
+        let mut seen = RoaringBitmap::new();
+        let ordinals = segments.iter().flat_map(|(_, layout)| &layout.ordinals);
+        ordinals.copied().filter(|o| seen.insert(*o)).collect()
+    }
+
+    fn merge_segments(
+        &self,
+        family: &str,
+        segments: &[(BlockId, Layout)],
+        order: &[u32],
+        broken: &mut dyn FnMut(TsdbError),
+    ) -> Result<(model::Timestamp, crate::block::Encoded), TsdbError> {
+        let tables = |wanted: &RoaringBitmap, broken: &mut dyn FnMut(TsdbError)| {
+            let tables = segments
+                .iter()
+                .map(|(id, layout)| self.table(family, *id, layout, wanted, broken));
+            tables.collect::<Result<Vec<Table>, TsdbError>>()
+        };
+        let rows = table::concat(tables(&RoaringBitmap::new(), broken)?).rows;
+        let mut builder = Builder::new(rows);
+        for ordinals in order.chunks(COLUMNS_AT_ONCE) {
+            let wanted: RoaringBitmap = ordinals.iter().copied().collect();
+            let columns = table::concat(tables(&wanted, broken)?).columns;
+            let mut columns: BTreeMap<u32, _> =
+                columns.into_iter().map(|c| (c.ordinal.0, c)).collect();
+            let in_order = ordinals.iter().filter_map(|o| columns.remove(o));
+            in_order.for_each(|column| builder.push(column));
+        }
+        Ok(builder.finish())
+    }
+}
+
+/// The entries of all blocks of a family of segments, group by group.
+struct Merged<'a> {
+    inner: &'a Inner,
+    family: &'a str,
+    groups: VecDeque<GroupKey>,
+    entries: VecDeque<Entry>,
+    present: BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
+    n_blocks: usize,
+    failed: Option<TsdbError>,
+}
+
+impl Iterator for Merged<'_> {
+    type Item = Result<Entry, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.entries.pop_front() {
+                return Some(Ok(entry));
+            }
+            let group = self.groups.pop_front()?;
+            match self
+                .inner
+                .merge_group(self.family, group, &mut self.present)
+            {
+                Ok(blocks) => {
+                    self.n_blocks += blocks.len();
+                    let blocks = blocks.into_iter().flat_map(|(id, b)| id.entries(b));
+                    let mut entries: Vec<Entry> = blocks.collect();
+                    entries.sort();
+                    entries.dedup_by(|a, b| a.0 == b.0);
+                    self.entries = entries.into();
+                }
+                Err(error) => {
+                    // The store is told to give up; the reason is kept for the caller.
+                    self.failed = Some(error);
+                    let attempt = format!("merge the family {}", self.family);
+                    return Some(Err(StoreError::new(StoreErrorKind::Unavailable, attempt)));
+                }
+            }
+        }
+    }
+}
