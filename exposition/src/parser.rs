@@ -158,3 +158,18 @@ impl<'a> Parser<'a> {
         }
     }
 }
+
+impl<'a> Iterator for Parser<'a> {
+    type Item = Result<Entry<'a>, SyntaxError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let entry = match self.lexer.format {
+            Format::Text => self.text_entry(),
+            Format::OpenMetrics => self.open_metrics_entry(),
+        };
+        self.given(entry)
+    }
+}

@@ -95,18 +95,3 @@ fn is_whole(text: &[u8], behind: &[u8]) -> bool {
         |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
     text.ends_with(b"}") || matches!(behind, [b' ', byte, ..] if begins_value(byte))
 }
-
-impl<'a> Iterator for Parser<'a> {
-    type Item = Result<Entry<'a>, SyntaxError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let entry = match self.lexer.format {
-            Format::Text => self.text_entry(),
-            Format::OpenMetrics => self.open_metrics_entry(),
-        };
-        self.given(entry)
-    }
-}
