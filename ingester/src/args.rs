@@ -3,43 +3,17 @@ use std::{path::PathBuf, time::Duration};
 
 use config::parse_bytes;
 use model::{Millis, parse_duration};
+use proto::v1::Role;
+use runtime::MemberArgs;
 
 use crate::Settings;
 
 /// Flags of the role `ingester`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The name of this ingester, unique and the same after a restart, as ingester-0.
-    #[arg(long = "id", env = "PLEIADES_ID")]
-    pub id: String,
-    /// Addresses (host:port) of the discoverers' gRPC listeners, separated by commas.
-    #[arg(
-        long = "discoverers",
-        env = "PLEIADES_DISCOVERERS",
-        value_delimiter = ',',
-        required = true
-    )]
-    pub discoverers: Vec<String>,
-    /// Where HTTP is served: metrics, health, state.
-    #[arg(
-        long = "web.listen-address",
-        env = "PLEIADES_WEB_LISTEN_ADDRESS",
-        default_value = "0.0.0.0:9091"
-    )]
-    pub web_listen_address: String,
-    /// Where gRPC is served.
-    #[arg(
-        long = "grpc.listen-address",
-        env = "PLEIADES_GRPC_LISTEN_ADDRESS",
-        default_value = "0.0.0.0:9096"
-    )]
-    pub grpc_listen_address: String,
-    /// The host name or address under which others reach this ingester; by default the one that is listened on.
-    #[arg(long = "advertise.host", env = "PLEIADES_ADVERTISE_HOST")]
-    pub advertise_host: Option<String>,
-    /// The topology zone; replicas of a shard go to different zones.
-    #[arg(long = "zone", env = "PLEIADES_ZONE", default_value = "")]
-    pub zone: String,
+    /// Who it is, where it listens, and whom it follows.
+    #[command(flatten)]
+    pub member: MemberArgs,
     /// Where data is kept.
     #[arg(long = "data-dir", env = "PLEIADES_DATA_DIR", default_value = "data")]
     pub data_dir: PathBuf,
@@ -49,7 +23,7 @@ pub struct Args {
     /// How many bytes samples may take, as 512MB; 0 sets no limit.
     #[arg(long = "storage.tsdb.retention.size", env = "PLEIADES_STORAGE_TSDB_RETENTION_SIZE", default_value = "0", value_parser = size)]
     pub retention_size: u64,
-    /// How often scraped samples are made to survive a crash of the machine; those of a push are at once.
+    /// How often scraped samples are made to survive a crash of the machine; 0s: each row at once, as pushed samples always are.
     #[arg(long = "storage.sync-interval", env = "PLEIADES_STORAGE_SYNC_INTERVAL", default_value = "1s", value_parser = duration)]
     pub sync_interval: Millis,
     /// Pages of this size or more are refused, also where a job sets no body_size_limit or a higher one.
@@ -69,12 +43,10 @@ fn size(text: &str) -> Result<u64, String> {
 impl From<Args> for Settings {
     fn from(args: Args) -> Self {
         Self {
-            id: args.id,
-            discoverers: args.discoverers,
-            web_listen_address: args.web_listen_address,
-            grpc_listen_address: args.grpc_listen_address,
-            advertise_host: args.advertise_host,
-            zone: args.zone,
+            identity: args.member.identity(Role::Ingester),
+            discoverers: args.member.discoverers,
+            web_listen_address: args.member.web_listen_address,
+            grpc_listen_address: args.member.grpc_listen_address,
             retention: Some(args.retention_time).filter(|time| *time > Millis::ZERO),
             retention_bytes: Some(args.retention_size).filter(|size| *size > 0),
             sync_interval: args.sync_interval.to_std(),
@@ -103,6 +75,7 @@ mod tests {
         let line = "ingester --id ingester-0 --discoverers a:1,b:1 --storage.tsdb.retention.size 1GB --storage.tsdb.retention.time 0s";
         let settings = Settings::from(Cli::parse_from(line.split(' ')).args);
         assert_eq!(settings.discoverers, ["a:1", "b:1"]);
+        assert_eq!(settings.identity.grpc, "0.0.0.0:9095");
         assert_eq!(settings.retention, None);
         assert_eq!(settings.retention_bytes, Some(1 << 30));
         assert_eq!(settings.sync_interval, Duration::from_secs(1));

@@ -36,7 +36,14 @@ impl Assignment {
     }
 
     /// What `delta` changes; what it only repeats is left out.
-    pub(crate) fn changes(&mut self, delta: &v1::AssignmentDelta) -> Vec<Change> {
+    ///
+    /// `is_own` tells whether a group falls to this ingester now: a full set does not say why a target is not in it,
+    /// but one that would be here if there were one is no more.
+    pub(crate) fn changes(
+        &mut self,
+        delta: &v1::AssignmentDelta,
+        is_own: impl Fn(GroupKey) -> bool,
+    ) -> Vec<Change> {
         let mut changes = Vec::new();
         // Of targets with equal keys, which share a group, the last is the one.
         let named: BTreeMap<_, _> = delta.upserts.iter().map(|a| (GroupKey(a.key), a)).collect();
@@ -58,11 +65,13 @@ impl Assignment {
             });
         }
         if delta.full {
-            // Why a target is not in a full set is not told: another may have it.
             let told: BTreeSet<_> = delta.removes.iter().map(|r| GroupKey(r.key)).collect();
             let gone = self.targets.keys();
             let gone = gone.filter(|key| !named.contains_key(key) && !told.contains(key));
-            changes.extend(gone.map(|key| Change::Moved(*key)));
+            changes.extend(gone.map(|key| match is_own(*key) {
+                true => Change::Removed(*key),
+                false => Change::Moved(*key),
+            }));
         }
         self.take(&changes);
         changes
@@ -138,7 +147,7 @@ async fn stream(
             Ok(None) => return Status::unavailable("the stream ended"),
             Err(status) => return status,
         };
-        let changes = assignment.changes(&delta);
+        let changes = assignment.changes(&delta, |key| shared.is_own(key, delta.epoch));
         if changes.is_empty() {
             continue;
         }
@@ -206,19 +215,21 @@ mod tests {
             upserts: upserts.iter().map(|a| (*a).clone()).collect(),
             ..Default::default()
         };
-        assert_eq!(assignment.changes(&full(&[&a, &b, &c])).len(), 3);
+        assert_eq!(assignment.changes(&full(&[&a, &b, &c]), |_| false).len(), 3);
         assert_eq!(
-            assignment.changes(&full(&[&a, &c])),
+            assignment.changes(&full(&[&a, &c]), |_| false),
             [Change::Moved(GroupKey(b.key))]
         );
-        assert_eq!(assignment.changes(&full(&[&a, &c])), []);
+        assert_eq!(assignment.changes(&full(&[&a, &c]), |_| true), []);
         let delta = v1::AssignmentDelta {
             upserts: vec![sent("c", 0)],
             removes: vec![removed(&a, Reason::Removed)],
             ..Default::default()
         };
-        let changes = assignment.changes(&delta);
+        let changes = assignment.changes(&delta, |_| false);
         assert!(matches!(changes[0], Change::Upsert { rank: 0, .. }));
         assert_eq!(changes[1..], [Change::Removed(GroupKey(a.key))]);
+        let own_and_gone = assignment.changes(&full(&[]), |_| true);
+        assert_eq!(own_and_gone, [Change::Removed(GroupKey(c.key))]);
     }
 }

@@ -25,13 +25,10 @@ mod storage;
 
 use std::{convert::Infallible, sync::Arc};
 
-use proto::{
-    MAX_MESSAGE_BYTES,
-    v1::{Role, ingester_server::IngesterServer},
-};
+use proto::{MAX_MESSAGE_BYTES, v1::ingester_server::IngesterServer};
 use runtime::{
-    Components, Discoverers, Identity, Listener, Membership, Readiness, Tasks, base_router,
-    serve_grpc, serve_http,
+    Components, Discoverers, Listener, Membership, Readiness, Tasks, base_router, serve_grpc,
+    serve_http,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -95,13 +92,7 @@ pub async fn run(
         settings.discoverers.iter().cloned(),
         components.channels.clone(),
     );
-    let identity = Identity {
-        id: settings.id.clone(),
-        role: Role::Ingester,
-        http: settings.advertised(&settings.web_listen_address, web_port),
-        grpc: settings.advertised(&settings.grpc_listen_address, grpc.local_addr().port()),
-        zone: settings.zone.clone(),
-    };
+    let identity = settings.joining(web_port, grpc.local_addr().port());
     info!(
         id = identity.id,
         http = identity.http,
@@ -118,8 +109,8 @@ pub async fn run(
         db.clone(),
         metrics,
         membership.cluster(),
-        former.node,
-        former.epoch,
+        &former,
+        settings.sync_interval.is_zero(),
     ));
 
     let known_jobs = former.config.as_ref().map(|config| {
@@ -164,10 +155,12 @@ pub async fn run(
     tasks.spawn("assignment", |stop| endless(until(stop, follow)));
     let follow = jobs::follow(Arc::clone(&shared), saved, settings.max_body_size, jobs_to);
     tasks.spawn("configuration", |stop| endless(until(stop, follow)));
-    let (of_sync, every) = (Arc::clone(&shared), settings.sync_interval);
-    tasks.spawn("sync", move |stop| {
-        endless(storage::sync(of_sync, every, stop))
-    });
+    if !shared.sync_each {
+        let (of_sync, every) = (Arc::clone(&shared), settings.sync_interval);
+        tasks.spawn("sync", move |stop| {
+            endless(storage::sync(of_sync, every, stop))
+        });
+    }
     let of_maintain = Arc::clone(&shared);
     tasks.spawn("maintain", |stop| {
         endless(storage::maintain(of_maintain, stop))

@@ -2,27 +2,24 @@
 use std::time::Duration;
 
 use model::Millis;
+use runtime::Identity;
 
 /// The settings of one ingester.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// Its name, unique among ingesters and the same after a restart.
-    pub id: String,
+    /// Its name, and where others reach it; a port 0 stands for the one that is listened on.
+    pub identity: Identity,
     /// `host:port` of the discoverers' gRPC listeners.
     pub discoverers: Vec<String>,
     /// Where HTTP is served.
     pub web_listen_address: String,
     /// Where gRPC is served.
     pub grpc_listen_address: String,
-    /// The host under which others reach it; none: the one that is listened on.
-    pub advertise_host: Option<String>,
-    /// Topology zone, or empty.
-    pub zone: String,
     /// How long samples are kept; none: for ever.
     pub retention: Option<Millis>,
     /// How many bytes samples may take; none: any number.
     pub retention_bytes: Option<u64>,
-    /// How often rows are made durable.
+    /// How often rows are made durable; zero: each at once.
     pub sync_interval: Duration,
     /// Pages of so many bytes or more are refused whatever their job says.
     pub max_body_size: u64,
@@ -31,18 +28,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The `host:port` under which others reach what listens on `listen`, whose port turned out to be `port`.
-    pub(crate) fn advertised(&self, listen: &str, port: u16) -> String {
-        let (host, named) = listen.rsplit_once(':').unwrap_or((listen, "0"));
-        let host = match (&self.advertise_host, host) {
-            (Some(host), _) => host,
-            (None, "" | "0.0.0.0" | "[::]") => "127.0.0.1",
-            (None, host) => host,
+    /// Who joins, now that the ports are known.
+    pub(crate) fn joining(&self, web_port: u16, grpc_port: u16) -> Identity {
+        let known = |address: &str, port: u16| match address.strip_suffix(":0") {
+            Some(host) => format!("{host}:{port}"),
+            None => address.to_owned(),
         };
-        match port {
-            // A network without ports of its own.
-            0 => format!("{host}:{named}"),
-            port => format!("{host}:{port}"),
+        Identity {
+            http: known(&self.identity.http, web_port),
+            grpc: known(&self.identity.grpc, grpc_port),
+            ..self.identity.clone()
         }
     }
 }

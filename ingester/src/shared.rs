@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error, info};
 use tsdb::{Kind, Tsdb, TsdbError};
 
-use crate::{metrics::Metrics, scrape::Targets};
+use crate::{metrics::Metrics, saved::Former, scrape::Targets};
 
 /// The database, the cluster as it is known, and the rest that scraping and answering need alike.
 pub(crate) struct Shared {
@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     /// Pages are read by as many threads as there are cores: more would only hold more pages in memory.
     pub(crate) cores: Semaphore,
     pub(crate) cluster: watch::Receiver<Arc<Cluster>>,
+    /// Each row is made durable at once.
+    pub(crate) sync_each: bool,
     /// The own number; 0 before the first join.
     node: AtomicU32,
     /// The last epoch that a former process knew.
@@ -36,8 +38,8 @@ impl Shared {
         db: Tsdb,
         metrics: Metrics,
         cluster: watch::Receiver<Arc<Cluster>>,
-        node: NodeId,
-        former_epoch: u64,
+        former: &Former,
+        sync_each: bool,
     ) -> Self {
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -47,8 +49,9 @@ impl Shared {
             targets: Targets::default(),
             cores: Semaphore::new(n_cores),
             cluster,
-            node: AtomicU32::new(node.0),
-            former_epoch,
+            sync_each,
+            node: AtomicU32::new(former.node.0),
+            former_epoch: former.epoch,
             store_fails: AtomicBool::new(false),
         }
     }
@@ -111,6 +114,13 @@ impl Shared {
             .map()
             .and_then(|map| map.rank(key.shard(), self.node()));
         rank.unwrap_or(0)
+    }
+
+    /// True if the map of `epoch` is known and gives the group to this ingester.
+    pub(crate) fn is_own(&self, key: GroupKey, epoch: u64) -> bool {
+        let cluster = self.cluster.borrow();
+        let map = cluster.map().filter(|_| cluster.epoch == epoch);
+        map.is_some_and(|map| map.rank(key.shard(), self.node()).is_some())
     }
 
     /// True if this ingester, which has `rank` for the group, is the one to write its end: no live replica comes before it.

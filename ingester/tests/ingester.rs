@@ -353,3 +353,85 @@ async fn metadata_is_what_pages_tell() {
         ("m", "counter", "What it means.")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn tls_is_spoken_as_the_job_says() {
+    let signed = rcgen::generate_simple_self_signed(["exporter.inside".to_owned()]).unwrap();
+    let (cert, key) = (signed.cert.pem(), signed.signing_key.serialize_pem());
+    let indented = cert.replace('\n', "\n      ");
+    let config = format!(
+        "
+scrape_configs:
+- job_name: trusting
+  tls_config:
+    ca: |
+      {indented}
+- job_name: careless
+  enable_http2: false
+  tls_config: {{insecure_skip_verify: true, server_name: another.name}}
+- job_name: wary
+"
+    );
+    let over_tls = |job: &str| {
+        let mut target = target(job, "/metrics");
+        target.settings.scheme = "https".to_owned();
+        target.settings.address = "exporter.inside:443".to_owned();
+        target
+    };
+    let targets = ["trusting", "careless", "wary"].map(over_tls);
+    let world = World::running(&config, targets.to_vec()).await;
+    world.serve_tls("exporter.inside:443", &cert, &key).await;
+    world.exporter.page("/metrics", "m 1\n");
+    seconds(15).await;
+    for status in world.targets().await {
+        let job = status.target.unwrap().job;
+        let error = status.last_error;
+        match job.as_str() {
+            "wary" => assert!(
+                error.ends_with("x509: certificate signed by unknown authority"),
+                "{error}"
+            ),
+            _ => assert_eq!(error, "", "{job}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn compressed_pages_are_read() {
+    // The exporter's server compresses what may be compressed.
+    let config = "scrape_configs: [{job_name: a, body_size_limit: 100KB}]";
+    let world = World::running(config, vec![target("a", "/metrics")]).await;
+    let page: String = (0..2000).map(|i| format!("m{{i=\"{i}\"}} {i}\n")).collect();
+    world.exporter.page("/metrics", page);
+    assert_eq!(world.error_after(15).await, "");
+    assert_eq!(world.values("scrape_samples_scraped").await[0], 2000.0);
+    let page: String = (0..20_000)
+        .map(|i| format!("m{{i=\"{i}\"}} {i}\n"))
+        .collect();
+    world.exporter.page("/metrics", page);
+    assert_eq!(world.error_after(10).await, "body size limit exceeded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_tell_of_health_figures_and_targets() {
+    let world = World::running(CONFIG, vec![target("a", "/metrics")]).await;
+    world.exporter.page("/metrics", "m 1\n");
+    seconds(15).await;
+    assert!(world.page("/-/ready").await.contains("Pleiades is Ready."));
+    let metrics = world.page("/metrics").await;
+    for line in [
+        "pleiades_ingester_targets 1",
+        "pleiades_ingester_scrape_duration_seconds_count",
+        "pleiades_ingester_scraped_bytes_total",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    let targets: serde_json::Value = serde_json::from_str(&world.page("/targets").await).unwrap();
+    assert_eq!(targets[0]["health"], "up");
+    assert_eq!(
+        targets[0]["scrapeUrl"],
+        "http://exporter.inside:9100/metrics"
+    );
+    let state: serde_json::Value = serde_json::from_str(&world.page("/status").await).unwrap();
+    assert_eq!((&state["node"], &state["nTargets"]), (&7.into(), &1.into()));
+}

@@ -5,7 +5,7 @@ use config::{TlsConfig, TlsVersion};
 use parking_lot::Mutex;
 use runtime::Offload;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{
@@ -32,8 +32,27 @@ pub(crate) enum TlsError {
     Config(#[from] rustls::Error),
     #[error("{0:?} is no server name")]
     Name(String),
-    #[error("{0}")]
+    #[error("{}", go_text(.0))]
     Handshake(io::Error),
+}
+
+/// Go's words for why a handshake failed.
+fn go_text(error: &io::Error) -> String {
+    let inner = error.get_ref().and_then(|e| e.downcast_ref());
+    let Some(rustls::Error::InvalidCertificate(why)) = inner else {
+        return error.to_string();
+    };
+    let why = match why {
+        CertificateError::UnknownIssuer => "certificate signed by unknown authority".to_owned(),
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => {
+            format!("certificate has expired or is not yet valid: {why}")
+        }
+        _ => why.to_string(),
+    };
+    format!("failed to verify certificate: x509: {why}")
 }
 
 /// What a configuration is made of: when it is the same as before, so is the configuration.

@@ -177,7 +177,7 @@ impl Known {
             table: None,
             hasher: RandomState::default(),
             page: &page,
-            lines: Vec::with_capacity(before.lines.len() + 8),
+            lines: Vec::with_capacity(before.lines.len()),
             new: Vec::new(),
             new_samples: Vec::new(),
             n_samples: 0,
@@ -239,7 +239,9 @@ impl Read {
                 line.place = Place(ordinals[(line.place.0 & !Place::NEW) as usize].0);
             }
         }
-        self.known.lines.shrink_to_fit();
+        if self.known.lines.capacity() > self.known.lines.len() / 8 * 9 {
+            self.known.lines.shrink_to_fit();
+        }
         // What a body that grew as it came has in reserve.
         if self.known.page.capacity() > self.known.page.len() / 8 * 9 {
             self.known.page.shrink_to_fit();

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 use model::{GroupKey, Millis, Outcome, RowHead, Timestamp};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{Instrument as _, debug, info_span};
 use tsdb::{Tsdb, TsdbError};
 
 use super::{
@@ -50,11 +50,12 @@ pub(crate) async fn scrape_slots(
         if row_time(slot, shared.now(), interval) < slot {
             continue;
         }
+        let span = info_span!("scrape", group = %key, job = current.state.target.job);
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
             // Boxed, so that a target that waits holds no room for a request.
-            () = Box::pin(scrape_slot(&shared, key, slot, &current, &mut cycle)) => {}
+            () = Box::pin(scrape_slot(&shared, key, slot, &current, &mut cycle).instrument(span)) => {}
         }
         last = Some(slot);
     }
@@ -97,9 +98,10 @@ async fn scrape_slot(
         stamp: shared.stamp(Outcome::Failed, state.rank),
     };
     let permit = shared.cores.acquire().await;
-    let db = shared.db.clone();
+    let (db, sync) = (shared.db.clone(), shared.sync_each);
     let work = shared.offload().run(move || {
         let (observed, appended) = store(&db, key, row, &mut known, scraped, took);
+        let appended = appended.and_then(|()| if sync { db.sync() } else { Ok(()) });
         (known, observed, appended)
     });
     let (known, observed, appended) = work.await;

@@ -14,7 +14,9 @@ use ingester::Settings;
 use model::{GroupSlice, Labels, Matcher, Millis, Target, TargetSettings, TimeRange, Timestamp};
 use parking_lot::Mutex;
 use proto::v1::{self, cluster_server::Cluster, ingester_client::IngesterClient};
-use runtime::{Components, InProcess, Offload, TokioClock, TracedChannel, serve_grpc, serve_http};
+use runtime::{
+    Components, Identity, InProcess, Offload, TokioClock, TracedChannel, serve_grpc, serve_http,
+};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
@@ -67,6 +69,64 @@ impl World {
         world
     }
 
+    /// Serves the exporter's pages over TLS too, at `address`, by the certificate and key given.
+    pub(crate) async fn serve_tls(&self, address: &str, cert: &str, key: &str) {
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+        let chain = vec![CertificateDer::from_pem_slice(cert.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let mut listener = self
+            .components
+            .network
+            .listen(address.to_owned())
+            .await
+            .unwrap();
+        let exporter = self.exporter.clone();
+        tokio::spawn(async move {
+            loop {
+                let connection = listener.accept().await;
+                let Ok(stream) = acceptor.accept(connection).await else {
+                    continue;
+                };
+                let pages = Router::new()
+                    .fallback(get(Exporter::answer))
+                    .with_state(exporter.clone());
+                let service = hyper_util::service::TowerToHyperService::new(pages);
+                tokio::spawn(async move {
+                    let executor = hyper_util::rt::TokioExecutor::new();
+                    let server = hyper_util::server::conn::auto::Builder::new(executor);
+                    let io = hyper_util::rt::TokioIo::new(stream);
+                    let _ = server.serve_connection(io, service).await;
+                });
+            }
+        });
+    }
+
+    /// The body of the ingester's HTTP page at `path`.
+    pub(crate) async fn page(&self, path: &str) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let connection = self
+            .components
+            .network
+            .connect("ingester.inside:1".to_owned());
+        let mut connection = connection.await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: i\r\nConnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        body.to_owned()
+    }
+
     pub(crate) async fn start_discoverer(&self) {
         let listener = self
             .components
@@ -85,12 +145,16 @@ impl World {
 
     pub(crate) fn start_ingester(&mut self) {
         let settings = Settings {
-            id: "ingester-0".to_owned(),
+            identity: Identity {
+                id: "ingester-0".to_owned(),
+                role: v1::Role::Ingester,
+                http: "ingester.inside:1".to_owned(),
+                grpc: INGESTER.to_owned(),
+                zone: String::new(),
+            },
             discoverers: vec![DISCOVERER.to_owned()],
             web_listen_address: "ingester.inside:1".to_owned(),
             grpc_listen_address: INGESTER.to_owned(),
-            advertise_host: None,
-            zone: String::new(),
             retention: None,
             retention_bytes: None,
             sync_interval: Duration::from_secs(1),

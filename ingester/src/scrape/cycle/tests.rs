@@ -338,14 +338,20 @@ proptest! {
     fn the_page_before_changes_nothing(pages in prop::collection::vec(
         prop::collection::vec((0..12_u8, 0..3_u8), 0..12), 1..5,
     )) {
-        let text = |page: &[(u8, u8)]| -> String {
-            page.iter().map(|(name, value)| format!("m{{n=\"{name}\"}} {value}\n")).collect()
+        let line = |(name, value): &(u8, u8)| match name {
+            0..2 => format!("# HELP m about {value}\n"),
+            2..4 => format!("# TYPE m {}\n", ["counter", "gauge", "untyped"][*value as usize]),
+            _ => format!("m{{n=\"{name}\"}} {value}\n"),
         };
+        let text = |page: &[(u8, u8)]| -> String { page.iter().map(line).collect() };
+        let mut told = None;
         let mut bench = Bench::new(rules());
         for page in pages {
             let mut alone = Bench::new(rules());
             let (mine, fresh) = (bench.page(&text(&page)), alone.page(&text(&page)));
             prop_assert_eq!(mine.counts.scraped, fresh.counts.scraped);
+            told = mine.metadata.or(told);
+            prop_assert_eq!(told.clone().unwrap_or_default(), fresh.metadata.unwrap_or_default());
             prop_assert_eq!(mine.counts.duplicates, fresh.counts.duplicates);
             let sorted = |bench: &Bench| {
                 let mut row = bench.row();
