@@ -2,7 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use hashring::{Problem, place};
-use model::{Millis, Timestamp};
+use model::{Millis, ReplicationFactor, Timestamp};
 
 use crate::{
     lease::{Leases, Verdict},
@@ -40,6 +40,10 @@ fn patience(member: &Member) -> Millis {
     }
 }
 
+/// How long the first map waits for as many ingesters as there are copies: rows that one alone took in the first
+/// moments of a cluster would have no second copy.
+const FIRST_MAP_WAIT: Duration = Duration::from_secs(10);
+
 /// What there is to place at `at`; none while a member is unknown, or if nobody could hold a shard.
 ///
 /// An ingester that was not heard of since the leadership began holds the placement up until its lease is judged.
@@ -50,7 +54,9 @@ pub fn placeable(state: &State, leases: &Leases, at: Timestamp, now: Duration) -
             && leases.verdict(*node, now) == Verdict::Unknown
     });
     let problem = state.problem(at)?;
-    (!unknown && !problem.members().is_empty()).then_some(problem)
+    let copies = state.replication.map_or(1, ReplicationFactor::get);
+    let early = state.epoch() == 0 && problem.members().len() < copies && now < FIRST_MAP_WAIT;
+    (!unknown && !early && !problem.members().is_empty()).then_some(problem)
 }
 
 /// The command for the map that `problem` asks for, if that is another than the state's.
@@ -67,7 +73,7 @@ pub fn map_due(state: &State, problem: &Problem, at: Timestamp) -> Option<Comman
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
-    use model::{NodeId, ReplicationFactor};
+    use model::NodeId;
 
     use super::*;
     use crate::lease::Load;

@@ -10,6 +10,7 @@
 //! told ([`assignment`]). Around them: the Raft group ([`raft`]), which alone names openraft, the leader's loop, discovery,
 //! and the gRPC service. Every discoverer answers watchers; all else the leader does alone.
 
+mod args;
 pub mod assignment;
 mod configuration;
 mod discovery;
@@ -22,6 +23,8 @@ mod service;
 pub mod state;
 pub mod targets;
 mod watching;
+
+pub use args::Args;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

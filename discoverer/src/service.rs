@@ -229,8 +229,11 @@ impl cluster_server::Cluster for Service {
 
     async fn watch(
         &self,
-        _: Request<v1::WatchRequest>,
+        request: Request<v1::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
+        if request.into_inner().leader_only {
+            self.lead()?;
+        }
         let states = futures::stream::unfold(self.watching(), Watching::next);
         Ok(Response::new(Box::pin(states)))
     }

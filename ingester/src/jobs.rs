@@ -1,9 +1,8 @@
 //! The scrape jobs that the committed configuration describes.
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use config::{Bundle, Config, Outside};
 use proto::v1;
-use runtime::Components;
+use runtime::{Components, bundle_of, read_config};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -23,18 +22,7 @@ pub(crate) fn jobs(
     max_body_size: u64,
     components: &Components,
 ) -> Result<Jobs, config::LoadError> {
-    let bundle = Bundle {
-        path: PathBuf::from(&config.path),
-        main: config.main.clone(),
-        files: config.files.clone().into_iter().collect(),
-    };
-    // Whether rules may use what is experimental is for those who evaluate them.
-    let promql = promql::Options::ALL;
-    let outside = Outside {
-        promql,
-        ..Outside::default()
-    };
-    let jobs = Config::from_bundle(&bundle, &outside)?.jobs.into_iter();
+    let jobs = read_config(&bundle_of(config))?.jobs.into_iter();
     Ok(jobs
         .map(|settings| {
             let kept = before.get(&settings.name);

@@ -12,7 +12,6 @@
 mod args;
 mod assignment;
 mod error;
-mod http;
 mod jobs;
 mod metrics;
 mod saved;

@@ -63,10 +63,10 @@ pub(crate) struct Scale {
     cluster: DataDir,
 }
 
-/// Runs one command.
-pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+/// Runs one command; members of a cluster log at `log_level`.
+pub(crate) async fn run(command: Command, log_level: &str) -> anyhow::Result<()> {
     let (cluster, request) = match command {
-        Command::Up(up) => return supervisor::run(up).await,
+        Command::Up(up) => return supervisor::run(up, log_level).await,
         Command::Status(cluster) => return status(&cluster),
         Command::Kill(member) => (member.cluster, Request::Kill { id: member.id }),
         Command::Stop(member) => (member.cluster, Request::Stop { id: member.id }),

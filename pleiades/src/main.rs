@@ -3,15 +3,19 @@
 //! One binary, a subcommand for each role, the whole cluster in one process (`all`) or as processes on this
 //! machine (`local`), and the tools that users know from promtool.
 
+mod all;
+mod check;
 mod client;
 mod local;
 mod query;
 mod ring;
+mod roles;
 mod shutdown;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use runtime::{Chain, Telemetry, TelemetryArgs};
 
 /// Prometheus-compatible monitoring that grows by adding ingesters.
 #[derive(Debug, Parser)]
@@ -19,10 +23,25 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Every role in one process, under Prometheus' flags.
+    All(all::All),
+    /// Finds targets and places them on ingesters.
+    Discoverer(discoverer::Args),
+    /// Scrapes targets and keeps their samples.
+    Ingester(ingester::Args),
+    /// Answers queries.
+    Querier(querier::Args),
+    /// Evaluates rules and sends alerts.
+    Ruler(ruler::Args),
+    /// Check files for validity.
+    #[command(subcommand)]
+    Check(check::Command),
     /// A whole cluster of processes on this machine, for trying and testing.
     #[command(subcommand)]
     Local(local::Command),
@@ -33,16 +52,44 @@ enum Command {
     Query(query::Command),
 }
 
+impl Command {
+    /// The name under which a process of this command tells its traces.
+    fn service(&self) -> &'static str {
+        match self {
+            Self::Discoverer(_) => "pleiades-discoverer",
+            Self::Ingester(_) => "pleiades-ingester",
+            Self::Querier(_) => "pleiades-querier",
+            Self::Ruler(_) => "pleiades-ruler",
+            _ => "pleiades",
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     rustls::crypto::ring::default_provider()
         .install_default()
         .expect("no other provider was installed before");
-    let done = match Cli::parse().command {
-        Command::Local(command) => local::run(command).await,
+    let cli = Cli::parse();
+    let telemetry = match Telemetry::start(&cli.telemetry.settings(cli.command.service())) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            complain(&format!("pleiades: {}", Chain(&error)));
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = match cli.command {
+        Command::All(args) => all::run(args).await,
+        Command::Discoverer(args) => roles::discoverer(args).await,
+        Command::Ingester(args) => roles::ingester(args).await,
+        Command::Querier(args) => roles::querier(args).await,
+        Command::Ruler(args) => roles::ruler(args).await,
+        Command::Check(command) => return check::run(command),
+        Command::Local(command) => local::run(command, &cli.telemetry.log_level).await,
         Command::Ring(args) => ring::run(args).await,
         Command::Query(command) => query::run(command).await,
     };
+    drop(telemetry);
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

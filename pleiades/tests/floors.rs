@@ -7,6 +7,7 @@ const FLOORS: &[&[&str]] = &[
     &["exposition", "tsdb", "promql", "hashring", "template"],
     &["proto", "config", "kv"],
     &["runtime"],
+    &["fetch"],
     &["discoverer", "ingester", "querier", "ruler"],
     &["pleiades", "loadtest", "sim"],
 ];

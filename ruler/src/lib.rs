@@ -5,13 +5,23 @@
 //! tick -> due groups -> query -> samples, alerts -> ingesters, Alertmanager
 //! ```
 //!
-//! What a rule makes of a result is pure ([`alert`], [`record`], [`restore`], [`staleness`]); the
-//! rest asks and sends.
+//! What a rule makes of a result is pure ([`alert`], [`record`], [`restore`], [`staleness`]); the rest asks and sends.
 
 pub mod alert;
+mod args;
+mod evaluation;
+mod groups;
+mod metrics;
+mod notify;
 pub mod placement;
-pub mod query;
+mod query;
 pub mod record;
 pub mod restore;
+mod rules;
+mod run;
+mod service;
 pub mod staleness;
-pub mod write;
+mod write;
+
+pub use args::Args;
+pub use run::{Error, Settings, run};

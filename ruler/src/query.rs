@@ -13,7 +13,7 @@ use template::QueryResult;
 ///
 /// # Errors
 /// What the querier said of the query, or why none could answer.
-pub async fn instant(
+pub(crate) async fn instant(
     expr: &str,
     at: Timestamp,
     cluster: &Cluster,

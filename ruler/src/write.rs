@@ -10,7 +10,7 @@ use template::QueryResult;
 
 /// Why results were not stored as they must be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WriteError {
+pub(crate) enum WriteError {
     /// There is nobody to write to yet.
     #[error("no ingester is placed yet")]
     NoMap,
@@ -36,7 +36,7 @@ pub enum WriteError {
 ///
 /// # Errors
 /// [`WriteError`]; what was written stays.
-pub async fn write(
+pub(crate) async fn write(
     samples: &QueryResult,
     cluster: &Cluster,
     channels: &Channels,

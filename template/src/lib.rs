@@ -57,6 +57,7 @@ pub struct Context<'a> {
 #[derive(Clone, Debug)]
 pub struct Template {
     name: String,
+    source: String,
     nodes: Vec<parse::Node>,
 }
 
@@ -76,8 +77,16 @@ impl Template {
                 })?;
         Ok(Self {
             name: name.to_owned(),
+            source: text.to_owned(),
             nodes,
         })
+    }
+
+    /// The text as it was written, without the definitions that stand before every alert's.
+    pub fn source(&self) -> &str {
+        self.source
+            .strip_prefix(ALERT_DEFINITIONS)
+            .unwrap_or(&self.source)
     }
 
     /// Runs the template over `data`, which is `.`; `$labels`, `$value` and the like are variables of the text.

@@ -2,7 +2,7 @@
 use exposition::NegotiationError;
 
 use super::page::PageError;
-use crate::http::{BodyError, FetchError};
+use fetch::{BodyError, FetchError};
 
 /// Why a scrape failed, in Prometheus' words.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use super::{
     cycle::CycleRules,
     naming::{LabelLimits, Naming},
 };
-use crate::http::{Client, Request};
+use fetch::{Client, Request};
 
 const USER_AGENT: &str = concat!("Pleiades/", env!("CARGO_PKG_VERSION"));
 const TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");

@@ -90,7 +90,7 @@ pub(super) fn command_line(shared: &Shared, roster: &Roster, member: &Member) ->
     flag("web.listen-address", member.http.clone());
     flag("grpc.listen-address", member.grpc.clone());
     flag("log.level", shared.log_level.clone());
-    if member.role != "querier" {
+    if matches!(member.role.as_str(), "discoverer" | "ingester") {
         let dir = shared.data_dir.join(&member.id);
         flag("data-dir", dir.display().to_string());
     }

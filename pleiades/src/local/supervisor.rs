@@ -52,9 +52,6 @@ pub(crate) struct Up {
     /// Where the first querier listens.
     #[arg(long = "web.listen-address", default_value = "127.0.0.1:9090")]
     web_listen_address: String,
-    /// The log level of the members; their logs stand in the data directory.
-    #[arg(long = "log.level", default_value = "info")]
-    log_level: String,
     /// A flag for every ingester, as it is; may be given again.
     #[arg(long = "ingester-arg", allow_hyphen_values = true)]
     ingester_args: Vec<String>,
@@ -64,12 +61,12 @@ pub(crate) struct Up {
 }
 
 /// Runs the cluster until SIGTERM or Ctrl-C.
-pub(super) async fn run(up: Up) -> anyhow::Result<()> {
+pub(super) async fn run(up: Up, log_level: &str) -> anyhow::Result<()> {
     fs::create_dir_all(&up.data_dir)
         .with_context(|| format!("create {}", up.data_dir.display()))?;
     let data_dir = up.data_dir.canonicalize()?;
     let listener = control::listen(&data_dir).await?;
-    let mut cluster = Cluster::prepare(&up, data_dir)?;
+    let mut cluster = Cluster::prepare(&up, data_dir, log_level)?;
 
     let stop = CancellationToken::new();
     tokio::spawn(shutdown::on_signal(stop.clone()));
@@ -138,7 +135,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn prepare(up: &Up, data_dir: PathBuf) -> anyhow::Result<Self> {
+    fn prepare(up: &Up, data_dir: PathBuf, log_level: &str) -> anyhow::Result<Self> {
         let counts = Counts {
             discoverers: up.discoverers,
             ingesters: up.ingesters,
@@ -184,7 +181,7 @@ impl Cluster {
                 data_dir,
                 config_file,
                 replication_factor: up.replication_factor,
-                log_level: up.log_level.clone(),
+                log_level: log_level.to_owned(),
                 ingester_args: up.ingester_args.clone(),
                 querier_args: up.querier_args.clone(),
             },

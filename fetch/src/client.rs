@@ -1,11 +1,11 @@
-//! One GET with redirects, authorization, a deadline, and a bounded body.
+//! One request with redirects, authorization, a deadline, and a bounded body.
 use std::{error::Error as _, time::Duration};
 
 use base64::Engine as _;
 use bytes::Bytes;
 use config::{Auth, HttpClient, Source};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Empty};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full};
 use hyper::ext::ReasonPhrase;
 use hyper_util::{
     client::legacy,
@@ -31,30 +31,41 @@ const DEADLINE: &str = "context deadline exceeded";
 
 /// What to fetch and within which bounds.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) url: String,
+pub struct Request {
+    /// Where from.
+    pub url: String,
     /// Headers besides those of the job's settings.
-    pub(crate) headers: HeaderMap,
+    pub headers: HeaderMap,
     /// For all of it, redirects and the body included.
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
     /// The decoded body stays below.
-    pub(crate) body_limit: u64,
+    pub body_limit: u64,
 }
 
 /// A page that was fetched.
 #[derive(Debug)]
-pub(crate) struct Fetched {
-    pub(crate) body: Vec<u8>,
-    pub(crate) content_type: Option<String>,
+pub struct Fetched {
+    /// The decoded body.
+    pub body: Vec<u8>,
+    /// As the server named it, if it did.
+    pub content_type: Option<String>,
 }
 
 /// Why there is no page. The texts are those that Prometheus shows on its targets page.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
+pub enum FetchError {
     /// No answer came.
     #[error("Get {url:?}: {reason}")]
     Get {
         /// What was asked for, maybe after redirects.
+        url: String,
+        /// Go's words.
+        reason: String,
+    },
+    /// No answer came to what was posted.
+    #[error("Post {url:?}: {reason}")]
+    Post {
+        /// Where to.
         url: String,
         /// Go's words.
         reason: String,
@@ -91,7 +102,7 @@ pub(crate) enum FetchError {
 
 impl FetchError {
     /// True if time ran out, before or within the answer.
-    pub(crate) fn is_timeout(&self) -> bool {
+    pub fn is_timeout(&self) -> bool {
         match self {
             Self::Deadline => true,
             Self::Get { reason, .. } => reason == DEADLINE,
@@ -100,9 +111,9 @@ impl FetchError {
     }
 }
 
-/// Fetches pages for one scrape job.
-pub(crate) struct Client {
-    hyper: legacy::Client<Connector, Empty<Bytes>>,
+/// Speaks HTTP to one job, or to whatever else shares settings.
+pub struct Client {
+    hyper: legacy::Client<Connector, Full<Bytes>>,
     /// Set if the settings ask for them.
     tokens: Option<Tokens>,
     settings: HttpClient,
@@ -110,7 +121,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(settings: HttpClient, components: &Components) -> Self {
+    /// A client without connections yet; secrets are read when a request is made.
+    pub fn new(settings: HttpClient, components: &Components) -> Self {
         let tls = Tls::new(
             settings.tls.clone(),
             settings.enable_http2,
@@ -135,11 +147,10 @@ impl Client {
     }
 
     /// Fetches a page into `buffer`.
-    pub(crate) async fn get(
-        &self,
-        request: &Request,
-        buffer: Vec<u8>,
-    ) -> Result<Fetched, FetchError> {
+    ///
+    /// # Errors
+    /// [`FetchError`]
+    pub async fn get(&self, request: &Request, buffer: Vec<u8>) -> Result<Fetched, FetchError> {
         let deadline = Instant::now() + request.timeout;
         let answer = timeout_at(deadline, self.follow(request)).await;
         let answer = answer.unwrap_or_else(|_| Err(get_error(&request.url, DEADLINE)))?;
@@ -159,6 +170,37 @@ impl Client {
         Ok(Fetched { body, content_type })
     }
 
+    /// Posts `body`, a JSON document; an answer below 300 is good, whatever it holds.
+    ///
+    /// # Errors
+    /// [`FetchError`]
+    pub async fn post_json(
+        &self,
+        url: &str,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<(), FetchError> {
+        let as_post = |error| match error {
+            FetchError::Get { url, reason } => FetchError::Post { url, reason },
+            other => other,
+        };
+        let post = async {
+            let to = Url::parse(url).map_err(|e| get_error(url, &e.to_string()))?;
+            let json = HeaderValue::from_static("application/json");
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+            self.send(Method::POST, &to, &to, &headers, body.into())
+                .await
+        };
+        let answer = tokio::time::timeout(timeout, post).await;
+        let answer = answer
+            .unwrap_or_else(|_| Err(get_error(url, DEADLINE)))
+            .map_err(as_post)?;
+        match answer.status().is_success() {
+            true => Ok(()),
+            false => Err(FetchError::Status(status_text(&answer))),
+        }
+    }
+
     /// The first answer that is no redirect, or that may not be followed.
     async fn follow(
         &self,
@@ -168,7 +210,9 @@ impl Client {
             Url::parse(&request.url).map_err(|e| get_error(&request.url, &e.to_string()))?;
         let mut url = first.clone();
         for _ in 0..REDIRECTS {
-            let answer = self.send(&url, &first, &request.headers).await?;
+            let answer = self
+                .send(Method::GET, &url, &first, &request.headers, Bytes::new())
+                .await?;
             let next = match self.settings.follow_redirects {
                 true => redirected(&url, &answer)?,
                 false => None,
@@ -183,9 +227,11 @@ impl Client {
 
     async fn send(
         &self,
+        method: Method,
         url: &Url,
         first: &Url,
         headers: &HeaderMap,
+        body: Bytes,
     ) -> Result<http::Response<hyper::body::Incoming>, FetchError> {
         let uri: Uri = url
             .as_str()
@@ -198,7 +244,8 @@ impl Client {
         };
         // A connection that the target closed while idle shows itself only when it is used.
         for last in [false, true] {
-            let mut message = http::Request::new(Empty::new());
+            let mut message = http::Request::new(Full::from(body.clone()));
+            *message.method_mut() = method.clone();
             *message.uri_mut() = uri.clone();
             message.headers_mut().extend(headers.clone());
             for name in secrets.keys() {

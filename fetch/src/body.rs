@@ -5,7 +5,7 @@ use flate2::write::MultiGzDecoder;
 
 /// Why a body was not taken.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BodyError {
+pub enum BodyError {
     /// It reached the limit.
     #[error("body size limit exceeded")]
     TooLarge,

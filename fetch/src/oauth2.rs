@@ -21,9 +21,14 @@ const ANSWER_BYTES: usize = 1 << 20;
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TokenError {
+pub enum TokenError {
+    /// The client's secret could not be read.
     #[error("oauth2: {0}")]
     Secret(std::io::Error),
+    /// The grant is one that is not spoken.
+    #[error("oauth2: grant_type {0:?} is not supported: use client_credentials")]
+    Grant(&'static str),
+    /// The token's server did not give one.
     #[error("oauth2: cannot fetch token: {0}")]
     Fetch(String),
 }
@@ -80,8 +85,9 @@ impl Tokens {
     async fn fetch(&self) -> Result<Token, TokenError> {
         let asked = Instant::now();
         let Grant::ClientCredentials(secret) = &self.settings.grant else {
-            let what = "the grant type jwt-bearer is not supported".to_owned();
-            return Err(TokenError::Fetch(what));
+            return Err(TokenError::Grant(
+                "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            ));
         };
         let secret = read_source(secret, self.offload).await;
         let request = self.request(&secret.map_err(TokenError::Secret)?)?;

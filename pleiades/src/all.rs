@@ -1,0 +1,268 @@
+//! `pleiades all`: every role in one process, under Prometheus' own flags.
+//!
+//! The roles speak the same messages as between processes, over a network inside this one; the HTTP API alone
+//! listens on the machine's.
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use model::{Millis, ReplicationFactor};
+use proto::v1::Role;
+use runtime::{Components, Identity, InProcess, Offload, SystemClock};
+use tokio::{signal::unix, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::roles;
+
+/// Prometheus' flags, as far as they mean something here; any other is refused by name.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct All {
+    /// Prometheus configuration file path.
+    #[arg(
+        long = "config.file",
+        env = "PLEIADES_CONFIG_FILE",
+        default_value = "prometheus.yml"
+    )]
+    config_file: PathBuf,
+    /// Base path for metrics storage.
+    #[arg(
+        long = "storage.tsdb.path",
+        env = "PLEIADES_STORAGE_TSDB_PATH",
+        default_value = "data/"
+    )]
+    storage_path: PathBuf,
+    /// How long to retain samples in storage.
+    #[arg(long = "storage.tsdb.retention.time", env = "PLEIADES_STORAGE_TSDB_RETENTION_TIME", default_value = "15d", value_parser = model::parse_duration)]
+    retention_time: Millis,
+    /// Maximum number of bytes that can be stored for blocks. Units: B, KB, MB, GB, TB, PB, EB; 0 sets no limit.
+    #[arg(long = "storage.tsdb.retention.size", env = "PLEIADES_STORAGE_TSDB_RETENTION_SIZE", default_value = "0", value_parser = bytes)]
+    retention_size: u64,
+    /// How often scraped samples are made to survive a crash of the machine.
+    #[arg(long = "storage.sync-interval", env = "PLEIADES_STORAGE_SYNC_INTERVAL", default_value = "1s", value_parser = model::parse_duration)]
+    sync_interval: Millis,
+    /// Address to listen on for UI, API, and telemetry.
+    #[arg(
+        long = "web.listen-address",
+        env = "PLEIADES_WEB_LISTEN_ADDRESS",
+        default_value = "0.0.0.0:9090"
+    )]
+    web_listen_address: String,
+    /// The URL under which people reach it: the links in alerts begin with it.
+    #[arg(
+        long = "web.external-url",
+        env = "PLEIADES_WEB_EXTERNAL_URL",
+        default_value = "http://127.0.0.1:9090"
+    )]
+    external_url: String,
+    /// Enable reload via HTTP request.
+    #[arg(long = "web.enable-lifecycle", env = "PLEIADES_WEB_ENABLE_LIFECYCLE")]
+    enable_lifecycle: bool,
+    /// Not built yet: refused.
+    #[arg(
+        long = "web.enable-remote-write-receiver",
+        env = "PLEIADES_WEB_ENABLE_REMOTE_WRITE_RECEIVER",
+        hide = true
+    )]
+    remote_write_receiver: bool,
+    /// Comma separated feature names to enable; none is built yet, so any is refused by name.
+    #[arg(
+        long = "enable-feature",
+        env = "PLEIADES_ENABLE_FEATURE",
+        value_delimiter = ',',
+        hide = true
+    )]
+    features: Vec<String>,
+    /// Maximum time a query may take before being aborted.
+    #[arg(
+        long = "query.timeout",
+        env = "PLEIADES_QUERY_TIMEOUT",
+        default_value = "2m"
+    )]
+    query_timeout: String,
+    /// Maximum number of samples a single query can load into memory.
+    #[arg(
+        long = "query.max-samples",
+        env = "PLEIADES_QUERY_MAX_SAMPLES",
+        default_value_t = 50_000_000
+    )]
+    query_max_samples: usize,
+    /// The maximum lookback duration for retrieving metrics during expression evaluations.
+    #[arg(
+        long = "query.lookback-delta",
+        env = "PLEIADES_QUERY_LOOKBACK_DELTA",
+        default_value = "5m"
+    )]
+    query_lookback_delta: String,
+    /// Maximum number of queries executed concurrently.
+    #[arg(
+        long = "query.max-concurrency",
+        env = "PLEIADES_QUERY_MAX_CONCURRENCY",
+        default_value_t = 20
+    )]
+    query_max_concurrency: usize,
+}
+
+/// Where the roles listen inside the process.
+const DISCOVERER: &str = "discoverer.inside:1";
+
+/// Runs every role until SIGTERM.
+pub(crate) async fn run(args: All) -> anyhow::Result<()> {
+    if args.remote_write_receiver {
+        bail!("--web.enable-remote-write-receiver is not supported yet");
+    }
+    if let Some(feature) = args.features.first() {
+        bail!("--enable-feature={feature} is not supported yet");
+    }
+    let network = Arc::new(InProcess::default());
+    let components = Components::new(Arc::new(SystemClock), network, Offload::Threads);
+    let stop = roles::until_signal();
+    let mut running = JoinSet::new();
+
+    let discoverer = discoverer::Settings {
+        id: "discoverer-0".to_owned(),
+        peers: vec![discoverer::raft::Peer {
+            id: "discoverer-0".to_owned(),
+            grpc: DISCOVERER.to_owned(),
+        }],
+        http: "discoverer.inside:2".to_owned(),
+        grpc: DISCOVERER.to_owned(),
+        advertised_http: None,
+        zone: String::new(),
+        config_file: args.config_file.clone(),
+        replication: ReplicationFactor::new(1).expect("one is above zero"),
+    };
+    let store = roles::open(&args.storage_path.join("discoverer"))?;
+    spawn(
+        &mut running,
+        &stop,
+        discoverer::run(discoverer, components.clone(), store, stop.clone()),
+    );
+
+    let ingester = ingester::Settings {
+        identity: inside("ingester", Role::Ingester),
+        discoverers: vec![DISCOVERER.to_owned()],
+        web_listen_address: "ingester.inside:2".to_owned(),
+        grpc_listen_address: "ingester.inside:1".to_owned(),
+        retention: Some(args.retention_time).filter(|time| *time > Millis::ZERO),
+        retention_bytes: Some(args.retention_size).filter(|size| *size > 0),
+        sync_interval: args.sync_interval.to_std(),
+        max_body_size: 256 << 20,
+        grace: std::time::Duration::from_secs(10),
+    };
+    let store = roles::open(&args.storage_path.join("ingester"))?;
+    spawn(
+        &mut running,
+        &stop,
+        ingester::run(ingester, components.clone(), store, stop.clone()),
+    );
+
+    let querier = querier::Settings {
+        id: "querier-0".to_owned(),
+        http: args.web_listen_address.clone(),
+        grpc: "querier.inside:1".to_owned(),
+        advertised_http: None,
+        advertised_grpc: None,
+        discoverers: vec![DISCOVERER.to_owned()],
+        enable_lifecycle: args.enable_lifecycle,
+        query: querier::QuerySettings {
+            timeout: span("--query.timeout", &args.query_timeout)?.to_std(),
+            max_samples: args.query_max_samples,
+            lookback_delta: span("--query.lookback-delta", &args.query_lookback_delta)?,
+            max_concurrency: args.query_max_concurrency.max(1),
+        },
+    };
+    spawn(
+        &mut running,
+        &stop,
+        querier::run(querier, components.clone(), stop.clone()),
+    );
+
+    let ruler = ruler::Settings {
+        identity: inside("ruler", Role::Ruler),
+        http: "ruler.inside:2".to_owned(),
+        grpc: "ruler.inside:1".to_owned(),
+        discoverers: vec![DISCOVERER.to_owned()],
+        external_url: args.external_url.trim_end_matches('/').to_owned(),
+    };
+    spawn(
+        &mut running,
+        &stop,
+        ruler::run(ruler, components.clone(), stop.clone()),
+    );
+    tokio::spawn(reload_on_hangup(components, stop.clone()));
+
+    info!(address = args.web_listen_address, "serving");
+    let mut outcome = Ok(());
+    while let Some(ended) = running.join_next().await {
+        outcome = outcome.and(ended.context("a role panicked")?);
+        stop.cancel();
+    }
+    outcome
+}
+
+/// The only member of `role` in this process.
+fn inside(name: &str, role: Role) -> Identity {
+    Identity {
+        id: format!("{name}-0"),
+        role,
+        http: format!("{name}.inside:2"),
+        grpc: format!("{name}.inside:1"),
+        zone: String::new(),
+    }
+}
+
+/// Runs one role among the others; whichever ends first ends all.
+fn spawn<E>(
+    running: &mut JoinSet<anyhow::Result<()>>,
+    stop: &CancellationToken,
+    role: impl Future<Output = Result<(), E>> + Send + 'static,
+) where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let stop = stop.clone();
+    running.spawn(async move {
+        let ended = role.await;
+        stop.cancel();
+        Ok(ended?)
+    });
+}
+
+/// Reads the configuration anew at each SIGHUP.
+async fn reload_on_hangup(components: Components, stop: CancellationToken) {
+    let Ok(mut hangup) = unix::signal(unix::SignalKind::hangup()) else {
+        warn!("SIGHUP cannot be heard");
+        return;
+    };
+    let discoverers = runtime::Discoverers::new([DISCOVERER.to_owned()], components.channels);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            heard = hangup.recv() => if heard.is_none() { return },
+        }
+        let reloaded = discoverers.on_leader(|mut client| async move {
+            client.reload(proto::v1::ReloadRequest {}).await
+        });
+        match reloaded.await {
+            Ok(_) => info!("the configuration was read anew"),
+            Err(status) => warn!(
+                error = status.message(),
+                "the configuration is left as it was"
+            ),
+        }
+    }
+}
+
+fn span(flag: &str, text: &str) -> anyhow::Result<Millis> {
+    let span = model::parse_duration(text).with_context(|| format!("{flag} {text:?}"))?;
+    match span > Millis::ZERO {
+        true => Ok(span),
+        false => bail!("{flag} must be above zero"),
+    }
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let bytes = config::parse_bytes(text)?;
+    u64::try_from(bytes.0).map_err(|_| "a size is not negative".to_owned())
+}

@@ -1,0 +1,38 @@
+//! `pleiades check`: what is wrong with files, told as promtool tells it.
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Subcommand;
+use config::{Line, Report};
+
+/// What is checked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check if the config files are valid or not.
+    Config {
+        /// The config files to check.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Checks and prints; the exit code is promtool's.
+pub(crate) fn run(command: Command) -> ExitCode {
+    let Command::Config { files } = command;
+    let reports = files
+        .iter()
+        .map(|file| config::check_config(file, config::Depth::Whole, &runtime::outside()));
+    let codes = reports.map(|report| {
+        show(&report);
+        report.exit_code
+    });
+    ExitCode::from(codes.max().unwrap_or(0))
+}
+
+fn show(report: &Report) {
+    for line in &report.lines {
+        match line {
+            Line::Out(text) => crate::print(text),
+            Line::Err(text) => crate::complain(text),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The ruler's process: it joins, follows the configuration, evaluates, and answers.
+use std::{sync::Arc, time::Duration};
+
+use config::Config;
+use proto::v1::ruler_server::RulerServer;
+use runtime::{
+    Cluster, Components, Discoverers, Identity, Load, Membership, Readiness, TaskError, Tasks,
+    base_router, bundle_of, read_config, registry, serve_grpc, serve_http,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::{
+    groups::{self, Evaluator, Statuses},
+    metrics::Metrics,
+    notify::Notifier,
+    service::Service,
+};
+
+/// How long evaluations under way may take at the end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What a ruler is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who it is, under the addresses at which others reach it.
+    pub identity: Identity,
+    /// Where HTTP is answered.
+    pub http: String,
+    /// Where gRPC is answered.
+    pub grpc: String,
+    /// The discoverers' gRPC addresses.
+    pub discoverers: Vec<String>,
+    /// Where people reach the querier: the links in alerts begin with it.
+    pub external_url: String,
+}
+
+/// Why a ruler ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address cannot be listened on.
+    #[error("listen on {address}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A task failed.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+}
+
+/// Runs a ruler until `shutdown`.
+///
+/// # Errors
+/// [`Error`]
+pub async fn run(
+    settings: Settings,
+    components: Components,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let listen = async |address: &str| {
+        let listener = components.network.listen(address.to_owned()).await;
+        listener.map_err(|source| Error::Listen {
+            address: address.to_owned(),
+            source,
+        })
+    };
+    let (http, grpc) = (listen(&settings.http).await?, listen(&settings.grpc).await?);
+    let mut tasks = Tasks::new(shutdown);
+    let mut registry = registry();
+    let metrics = Metrics::new(&mut registry);
+    let readiness = Readiness::default();
+
+    let discoverers = Discoverers::new(settings.discoverers, components.channels.clone());
+    let membership = Membership::start(&mut tasks, discoverers, settings.identity, Load::default);
+    let config = configurations(&mut tasks, membership.cluster());
+    let (notifier, sending) = Notifier::new(metrics.clone());
+    let status = Statuses::default();
+
+    let mut ready = (membership.node(), membership.cluster());
+    let answer = readiness.clone();
+    tasks.spawn("readiness", move |stop| async move {
+        let joined = async {
+            let node = ready.0.wait_for(Option::is_some).await.is_ok();
+            let config = ready
+                .1
+                .wait_for(|cluster| cluster.config.is_some())
+                .await
+                .is_ok();
+            answer.set(node && config);
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = joined => {}
+        }
+        stop.cancelled().await;
+        Ok::<_, TaskError>(())
+    });
+    let evaluator = Evaluator {
+        components: components.clone(),
+        membership,
+        notifier,
+        external_url: settings.external_url,
+        metrics,
+        status: Arc::clone(&status),
+    };
+    let of_groups = config.clone();
+    tasks.spawn("groups", move |stop| {
+        groups::run(evaluator, of_groups, stop)
+    });
+    tasks.spawn("notifications", move |stop| async move {
+        sending.run(config, components, stop).await;
+        Ok::<_, TaskError>(())
+    });
+    let routes = tonic::service::Routes::new(RulerServer::new(Service { status }));
+    tasks.spawn("grpc", move |stop| serve_grpc(grpc, routes, stop));
+    let router = base_router(Arc::new(registry), readiness);
+    tasks.spawn("http", move |stop| serve_http(http, router, stop));
+    Ok(tasks.run(GRACE).await?)
+}
+
+/// The configurations of the cluster as they are committed; one that cannot be read here changes nothing.
+fn configurations(
+    tasks: &mut Tasks,
+    mut cluster: watch::Receiver<Arc<Cluster>>,
+) -> watch::Receiver<Arc<Config>> {
+    let (to, config) = watch::channel(Arc::default());
+    tasks.spawn("configuration", move |stop| async move {
+        let mut version = 0;
+        loop {
+            let committed = cluster.borrow_and_update().config.clone();
+            if let Some(bundle) = committed.filter(|bundle| bundle.version > version) {
+                version = bundle.version;
+                match read_config(&bundle_of(&bundle)) {
+                    Ok(config) => drop(to.send_replace(Arc::new(config))),
+                    Err(error) => error!(version, %error, "the configuration is left as it was"),
+                }
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                changed = cluster.changed() => if changed.is_err() { break },
+            }
+        }
+        Ok::<_, TaskError>(())
+    });
+    config
+}
