@@ -127,6 +127,18 @@ pub struct TimeModifiers {
     pub at: Option<At>,
 }
 
+/// What a selector takes for the values at the edges of its window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edges {
+    /// There is nothing but the samples in the window.
+    #[default]
+    Plain,
+    /// `anchored`: the sample before the window counts at its start.
+    Anchored,
+    /// `smoothed`: what lies on the lines between the samples around an edge.
+    Smoothed,
+}
+
 /// Selects the latest sample of each series within the lookback.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VectorSelector {
@@ -136,6 +148,8 @@ pub struct VectorSelector {
     pub matchers: Vec<Matcher>,
     /// Offset and `@`.
     pub time: TimeModifiers,
+    /// `anchored` or `smoothed`.
+    pub edges: Edges,
 }
 
 /// Selects the samples of a window.

@@ -27,6 +27,16 @@ impl Side {
 /// A query that has no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EvalError {
+    /// The function cannot look beyond the edges of its window.
+    #[error("{modifier} modifier can only be used with: {functions} - not with {function}")]
+    Edges {
+        /// `anchored` or `smoothed`.
+        modifier: &'static str,
+        /// Those that can.
+        functions: String,
+        /// The one that cannot.
+        function: &'static str,
+    },
     /// The computation of a window, a step or an offset gives none.
     #[error("{}:{}: {reason}", span.start, span.end)]
     Length {

@@ -17,6 +17,7 @@ mod quantile;
 pub(crate) mod range;
 mod result;
 mod select;
+mod smooth;
 mod spread;
 
 use std::cell::{Cell, RefCell};

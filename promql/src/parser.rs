@@ -41,6 +41,8 @@ pub struct Options {
     pub experimental_functions: bool,
     /// `--enable-feature=promql-binop-fill-modifiers`
     pub fill_modifiers: bool,
+    /// `--enable-feature=promql-extended-range-selectors`
+    pub extended_ranges: bool,
 }
 
 impl Options {
@@ -48,6 +50,7 @@ impl Options {
     pub const ALL: Self = Self {
         experimental_functions: true,
         fill_modifiers: true,
+        extended_ranges: true,
     };
 }
 

@@ -8,6 +8,7 @@
 //! begins. Parts that give the same at every step are marked to be evaluated once.
 mod build;
 mod calls;
+mod edges;
 mod info;
 mod invariant;
 mod length;

@@ -9,8 +9,8 @@ use model::{METRIC_NAME, MatchOp, Matcher};
 
 use crate::{
     ast::{
-        Aggregate, At, Binary, Cardinality, Expr, Fill, Grouping, Length, MatrixSelector, Node,
-        Sign, Subquery, TimeModifiers, VectorMatching, VectorSelector,
+        Aggregate, At, Binary, Cardinality, Edges, Expr, Fill, Grouping, Length, MatrixSelector,
+        Node, Sign, Subquery, TimeModifiers, VectorMatching, VectorSelector,
     },
     number::general,
     quote::quote,
@@ -22,7 +22,13 @@ impl Display for Expr {
             Node::Number(value) => f.write_str(&number(*value)),
             Node::Duration(seconds) => f.write_str(&length::duration(*seconds)),
             Node::String(text) => f.write_str(&quote(text)),
-            Node::VectorSelector(selector) => write!(f, "{selector}{}", selector.time),
+            Node::VectorSelector(selector) => {
+                let TimeModifiers { at, offset } = &selector.time;
+                write!(f, "{selector}")?;
+                write_at(f, *at)?;
+                write_edges(f, selector.edges)?;
+                write_offset(f, offset)
+            }
             Node::MatrixSelector(matrix) => matrix.fmt(f),
             Node::Subquery(subquery) => subquery.fmt(f),
             Node::Call(call) => {
@@ -90,24 +96,42 @@ impl Display for VectorSelector {
     }
 }
 
+fn write_at(f: &mut Formatter<'_>, at: Option<At>) -> fmt::Result {
+    match at {
+        None => Ok(()),
+        Some(At::Instant(at)) => write!(f, " @ {:.3}", at.as_seconds()),
+        Some(At::Start) => f.write_str(" @ start()"),
+        Some(At::End) => f.write_str(" @ end()"),
+    }
+}
+
+fn write_edges(f: &mut Formatter<'_>, edges: Edges) -> fmt::Result {
+    f.write_str(match edges {
+        Edges::Plain => "",
+        Edges::Anchored => " anchored",
+        Edges::Smoothed => " smoothed",
+    })
+}
+
+fn write_offset(f: &mut Formatter<'_>, offset: &Length) -> fmt::Result {
+    match offset {
+        offset if *offset == Length::ZERO => Ok(()),
+        offset => write!(f, " offset {offset}"),
+    }
+}
+
 impl Display for TimeModifiers {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.at {
-            None => {}
-            Some(At::Instant(at)) => write!(f, " @ {:.3}", at.as_seconds())?,
-            Some(At::Start) => f.write_str(" @ start()")?,
-            Some(At::End) => f.write_str(" @ end()")?,
-        }
-        match &self.offset {
-            offset if *offset == Length::ZERO => Ok(()),
-            offset => write!(f, " offset {offset}"),
-        }
+        write_at(f, self.at)?;
+        write_offset(f, &self.offset)
     }
 }
 
 impl Display for MatrixSelector {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}]{}", self.selector, self.range, self.selector.time)
+        write!(f, "{}[{}]", self.selector, self.range)?;
+        write_edges(f, self.selector.edges)?;
+        self.selector.time.fmt(f)
     }
 }
 

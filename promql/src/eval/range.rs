@@ -4,6 +4,7 @@
 //! forward. A function sees the samples between them, and may keep what it knows about the series.
 mod absent;
 mod call;
+mod extended;
 mod extremes;
 mod over_time;
 mod rate;
@@ -15,4 +16,6 @@ mod smoothing;
 mod table;
 mod window;
 
+pub(crate) use extended::{between, samples_with_edges};
+pub(super) use slide::without_stale;
 pub(crate) use table::RangeFunction;

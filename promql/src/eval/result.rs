@@ -7,8 +7,10 @@ use super::{
     Evaluator,
     column::{Column, EvalSeries, Grid},
     merge::{Merged, without_metadata},
+    range::samples_with_edges,
 };
 use crate::{
+    ast::Edges,
     error::EvalError,
     plan::{
         Plan,
@@ -100,8 +102,16 @@ impl Evaluator<'_> {
         let start = end.saturating_sub(op.range.as_millis());
         let mut list = Vec::new();
         self.samples(op, grid, &mut |labels, drop_name, samples| {
-            let inside = |s: &&Sample| s.at.as_millis() > start && s.at.as_millis() <= end;
-            let samples: Vec<Sample> = samples.iter().filter(inside).copied().collect();
+            let (oldest, newest) = (
+                start.saturating_sub(op.before),
+                end.saturating_add(op.after),
+            );
+            let inside = |s: &&Sample| s.at.as_millis() > oldest && s.at.as_millis() <= newest;
+            let mut samples: Vec<Sample> = samples.iter().filter(inside).copied().collect();
+            if op.edges != Edges::Plain {
+                let smoothed = op.edges == Edges::Smoothed;
+                samples = samples_with_edges(&samples, (start, end), smoothed);
+            }
             self.hold(samples.len())?;
             if !samples.is_empty() {
                 let labels = match drop_name {

@@ -11,7 +11,10 @@ use crate::plan::tree::{InstantSelect, VectorOp};
 impl Evaluator<'_> {
     /// The values of the samples.
     pub(super) fn select(&self, select: &InstantSelect, grid: Grid, sink: &mut Sink<'_>) -> Flow {
-        self.latest(select, grid, |sample| sample.value, sink)
+        match select.smoothed {
+            true => self.smooth(select, grid, sink),
+            false => self.latest(select, grid, |sample| sample.value, sink),
+        }
     }
 
     /// The times of the samples, in seconds.

@@ -3,7 +3,7 @@ use model::Timestamp;
 
 use super::{Failure, Parsed, Parser};
 use crate::{
-    ast::{At, Expr, Length, MatrixSelector, Node, Subquery, TimeModifiers},
+    ast::{At, Edges, Expr, Length, MatrixSelector, Node, Subquery, TimeModifiers},
     lexer::token::{Keyword, Kind, TimeWord},
 };
 
@@ -15,11 +15,8 @@ impl<'a> Parser<'a> {
                 Kind::LeftBracket => expr = self.brackets(expr)?,
                 Kind::Keyword(Keyword::Offset) => self.offset(&mut expr)?,
                 Kind::At => self.at(&mut expr)?,
-                Kind::Keyword(Keyword::Anchored | Keyword::Smoothed) => {
-                    let word = self.next()?.text.to_ascii_lowercase();
-                    let message = format!("{word} modifier is experimental and not enabled");
-                    return Err(self.disabled(expr.span, message));
-                }
+                Kind::Keyword(Keyword::Anchored) => self.edges(&mut expr, Edges::Anchored)?,
+                Kind::Keyword(Keyword::Smoothed) => self.edges(&mut expr, Edges::Smoothed)?,
                 _ => return Ok(expr),
             }
         }
@@ -116,6 +113,31 @@ impl<'a> Parser<'a> {
         }
         time.at = Some(at);
         expr.span.end = self.last_end;
+        Ok(())
+    }
+
+    /// `anchored` or `smoothed`.
+    fn edges(&mut self, expr: &mut Expr, edges: Edges) -> Parsed<'a, ()> {
+        let word = self.next()?.text.to_ascii_lowercase();
+        let span = expr.span.clone();
+        if !self.options.extended_ranges {
+            let message = format!("{word} modifier is experimental and not enabled");
+            return Err(self.disabled(span, message));
+        }
+        let held = match &mut expr.node {
+            Node::VectorSelector(selector) => &mut selector.edges,
+            Node::MatrixSelector(matrix) => &mut matrix.selector.edges,
+            Node::Subquery(_) => {
+                let message = format!("{word} modifier is not supported for subqueries");
+                return Err(self.fail(span, message));
+            }
+            _ => return Err(self.fail(span, format!("{word} modifier not implemented"))),
+        };
+        if !matches!(held, Edges::Plain) && *held != edges {
+            let message = "anchored and smoothed modifiers cannot be used together";
+            return Err(self.fail(span, message));
+        }
+        *held = edges;
         Ok(())
     }
 

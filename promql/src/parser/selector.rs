@@ -3,7 +3,7 @@ use model::{METRIC_NAME, MatchOp, Matcher};
 
 use super::{Failure, Parsed, Parser};
 use crate::{
-    ast::{BinaryOp, TimeModifiers, VectorSelector},
+    ast::{BinaryOp, Edges, TimeModifiers, VectorSelector},
     lexer::token::Kind,
 };
 
@@ -20,6 +20,7 @@ impl<'a> Parser<'a> {
             name: Some(name.to_owned()),
             matchers,
             time: TimeModifiers::default(),
+            edges: Edges::Plain,
         })
     }
 
@@ -31,6 +32,7 @@ impl<'a> Parser<'a> {
             name: None,
             matchers,
             time: TimeModifiers::default(),
+            edges: Edges::Plain,
         })
     }
 

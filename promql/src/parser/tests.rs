@@ -505,8 +505,20 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     // What Prometheus can do and this parser cannot.
     (
-        "foo anchored",
-        "1:1: parse error: anchored modifier is experimental and not enabled",
+        "foo anchored smoothed",
+        "1:1: parse error: anchored and smoothed modifiers cannot be used together",
+    ),
+    (
+        "foo[5m:] anchored",
+        "1:1: parse error: anchored modifier is not supported for subqueries",
+    ),
+    (
+        "sum(foo) Smoothed",
+        "1:1: parse error: smoothed modifier not implemented",
+    ),
+    (
+        "1[5m] smoothed",
+        "1:2: parse error: ranges only allowed for vector selectors",
     ),
     (
         "foo and fill(1) bar",
@@ -558,6 +570,10 @@ fn experimental_functions_are_refused_unless_asked_for() {
     assert_eq!(
         error("a + (b - fill(0) c)"),
         "1:6: parse error: binop fill modifiers are experimental and not enabled"
+    );
+    assert_eq!(
+        error("1 + rate(x[5m] anchored)"),
+        "1:10: parse error: anchored modifier is experimental and not enabled"
     );
     assert!(parse_all("1 + scalar(info(up))").is_ok());
 }
@@ -625,6 +641,13 @@ const PRINTED: &[(&str, &str)] = &[
     ("x[0+-2^2]", "x[0 + -2 ^ 2]"),
     ("x offset step()*2", "x offset step() * 2"),
     ("x[2m/range()]", "x[2m / range()]"),
+    ("x anchored", "x anchored"),
+    ("x smoothed offset 5m @ 3", "x @ 3.000 smoothed offset 5m"),
+    (
+        "rate(x[5m] @ 3 anchored offset 1m)",
+        "rate(x[5m] anchored @ 3.000 offset 1m)",
+    ),
+    ("anchored smoothed", "anchored smoothed"),
     ("0x1F", "31"),
     ("1e3 # comment", "1000"),
     (".5", "0.5"),

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     ast::{
-        Aggregate, AggregateOp, At, Binary, Cardinality, Expr, Fill, MatrixSelector, Node, Sign,
-        Subquery, TimeModifiers, Unary, ValueType, VectorMatching, VectorSelector,
+        Aggregate, AggregateOp, At, Binary, Cardinality, Edges, Expr, Fill, MatrixSelector, Node,
+        Sign, Subquery, TimeModifiers, Unary, ValueType, VectorMatching, VectorSelector,
     },
     error::EvalError,
     eval::arithmetic::scalar_operator,
@@ -163,7 +163,20 @@ impl<'a> Planner<'a> {
         place: Place,
     ) -> Result<InstantSelect, EvalError> {
         let reference = self.reference(&selector.time)?;
-        Ok(self.latest(&selector.matchers, reference, place))
+        if selector.edges != Edges::Smoothed {
+            return Ok(self.latest(&selector.matchers, reference, place));
+        }
+        let lookback = self.options.lookback_delta;
+        let millis = lookback.as_millis();
+        let times = place.bounds.through(reference).until(millis);
+        let width = millis.saturating_mul(2);
+        Ok(InstantSelect {
+            selection: self.selections.add(&selector.matchers, times, width),
+            reference,
+            lookback,
+            smoothed: true,
+            one_name: one_name(&selector.matchers),
+        })
     }
 
     /// The latest samples of what matches, as seen from `reference`.
@@ -179,6 +192,7 @@ impl<'a> Planner<'a> {
             selection: self.selections.add(matchers, times, lookback.as_millis()),
             reference,
             lookback,
+            smoothed: false,
             one_name: one_name(matchers),
         }
     }
@@ -191,15 +205,29 @@ impl<'a> Planner<'a> {
     ) -> Result<MatrixOp, EvalError> {
         let reference = self.reference(&matrix.selector.time)?;
         let range = self.positive(&matrix.range)?;
-        let times = place.bounds.through(reference);
+        let lookback = self.options.lookback_delta.as_millis();
+        let edges = matrix.selector.edges;
+        let (before, after) = match edges {
+            Edges::Plain => (0, 0),
+            Edges::Anchored => (lookback, 0),
+            Edges::Smoothed => (lookback, lookback),
+        };
+        let times = place.bounds.through(reference).until(after);
+        let width = range
+            .as_millis()
+            .saturating_add(before)
+            .saturating_add(after);
         let matchers = &matrix.selector.matchers;
         Ok(MatrixOp {
             samples: SampleSource::Select {
-                selection: self.selections.add(matchers, times, range.as_millis()),
+                selection: self.selections.add(matchers, times, width),
                 one_name: one_name(matchers),
             },
             range,
             reference,
+            edges,
+            before,
+            after,
             span: expr.span.clone(),
         })
     }
@@ -224,6 +252,9 @@ impl<'a> Planner<'a> {
             },
             range,
             reference,
+            edges: Edges::Plain,
+            before: 0,
+            after: 0,
             // Prometheus evaluates subqueries apart and forgets where they stood.
             span: 0..0,
         })

@@ -3,6 +3,7 @@ use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher, regex::Regex};
 
 use super::{
     build::{Place, Planner, string, unwrapped, value_type},
+    edges,
     tree::{BucketQuestion, LabelRule, RangeCall, ScalarOp, SortKey, VectorOp},
 };
 use crate::{
@@ -49,6 +50,7 @@ impl Planner<'_> {
         expr: &Expr,
         place: Place,
     ) -> Result<VectorOp, EvalError> {
+        edges::check(call)?;
         let name = call.function.name;
         if let Some(f) = math::named(name) {
             return Ok(VectorOp::Map(f, Box::new(self.vector_arg(call, 0, place)?)));

@@ -20,6 +20,14 @@ impl Bounds {
         }
     }
 
+    /// The times so long after these: of windows that reach so far beyond them.
+    pub(super) fn until(self, after: i64) -> Self {
+        Self {
+            first: self.first.saturating_add(after),
+            last: self.last.saturating_add(after),
+        }
+    }
+
     /// The grid of a subquery whose windows of width `range` end within these bounds.
     pub(super) fn subquery(self, range: i64, step: i64) -> Self {
         Self {

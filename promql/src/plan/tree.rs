@@ -2,7 +2,7 @@
 use model::{Labels, Matcher, Millis, regex::Regex};
 
 use crate::{
-    ast::{BinaryOp, Grouping, Span, VectorMatching},
+    ast::{BinaryOp, Edges, Grouping, Span, VectorMatching},
     eval::{functions::LabelOrder, range::RangeFunction},
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct InstantSelect {
     pub(crate) selection: usize,
     pub(crate) reference: Reference,
     pub(crate) lookback: Millis,
+    /// Values lie on the lines between samples.
+    pub(crate) smoothed: bool,
     /// All series have one metric name.
     pub(crate) one_name: bool,
 }
@@ -62,6 +64,12 @@ pub(crate) struct MatrixOp {
     /// The window's width, above zero.
     pub(crate) range: Millis,
     pub(crate) reference: Reference,
+    /// What is taken for the values at the window's edges, for which the next two are looked at.
+    pub(crate) edges: Edges,
+    /// Time before the window, in milliseconds.
+    pub(crate) before: i64,
+    /// Time after the window, in milliseconds.
+    pub(crate) after: i64,
     /// Where annotations say that it stands.
     pub(crate) span: Span,
 }

@@ -183,7 +183,7 @@ fn each_eval_gets_its_verdict() {
         eval instant at 1m sum(h)
           {} 1
 
-        eval instant at 1m x[5m] anchored
+        eval instant at 1m x </ 5
           x 1
 
         clear
@@ -231,10 +231,7 @@ fn each_eval_gets_its_verdict() {
             ),
             (35, failed("x at 60.000: wanted a failure, got a result")),
             (38, skipped("native histograms")),
-            (
-                41,
-                skipped("anchored modifier is experimental and not enabled")
-            ),
+            (41, skipped("operator \"</\" is not supported")),
             (46, Verdict::Passed),
         ]
     );

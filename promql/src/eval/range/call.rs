@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     annotations::Note,
+    ast::Edges,
     error::EvalError,
     eval::{
         Evaluator, Flow, Sink,
@@ -27,7 +28,11 @@ struct Calling<'c> {
 
 impl<'c> Calling<'c> {
     fn start(&self) -> Box<dyn Function + 'c> {
-        self.call.function.start(self.params)
+        let function = self.call.function;
+        match self.call.matrix.edges {
+            Edges::Plain => function.start(self.params),
+            edges => function.start_extended(edges, self.params),
+        }
     }
 
     /// The values of one series, and the size of its largest window.

@@ -29,10 +29,14 @@ pub(super) fn slide(
     for (step, time) in grid.times().enumerate() {
         let end = op.reference.time(time);
         let start = end.saturating_sub(op.range.as_millis());
-        while to < samples.len() && samples[to].at.as_millis() <= end {
+        let (oldest, newest) = (
+            start.saturating_sub(op.before),
+            end.saturating_add(op.after),
+        );
+        while to < samples.len() && samples[to].at.as_millis() <= newest {
             to += 1;
         }
-        while from < to && samples[from].at.as_millis() <= start {
+        while from < to && samples[from].at.as_millis() <= oldest {
             from += 1;
         }
         if from == to {
@@ -59,7 +63,7 @@ pub(super) fn slide(
 }
 
 /// The samples but staleness markers.
-pub(super) fn without_stale(samples: &[Sample]) -> Cow<'_, [Sample]> {
+pub(in crate::eval) fn without_stale(samples: &[Sample]) -> Cow<'_, [Sample]> {
     match samples.iter().any(|s| is_stale_nan(s.value)) {
         true => Cow::Owned(
             samples

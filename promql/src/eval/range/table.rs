@@ -1,5 +1,6 @@
 //! The functions over windows by name.
 use super::{
+    extended::{EdgeToEdge, FromAnchor},
     extremes::{Extreme, Sliding, Told},
     over_time::{self, Quantile},
     rate::{self, Extrapolated, Extrapolation},
@@ -8,6 +9,7 @@ use super::{
     smoothing::Smoothing,
     window::{Function, Plain, Window},
 };
+use crate::ast::Edges;
 
 /// A function that gives a value for each window of samples.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +79,24 @@ impl RangeFunction {
             self,
             Self::Extrapolated(Extrapolation::Rate | Extrapolation::Increase)
         )
+    }
+
+    /// The function at work on windows that reach beyond their edges.
+    pub(super) fn start_extended<'a>(
+        self,
+        edges: Edges,
+        params: &'a [Vec<f64>],
+    ) -> Box<dyn Function + 'a> {
+        match self {
+            Self::Extrapolated(kind) => Box::new(EdgeToEdge {
+                kind,
+                smoothed: edges == Edges::Smoothed,
+            }),
+            Self::Resets => Box::new(FromAnchor(Running::resets())),
+            Self::Changes => Box::new(FromAnchor(Running::changes())),
+            // The planner lets no other have such windows.
+            other => other.start(params),
+        }
     }
 
     /// The function at work; each of `params` has a value for every step.

@@ -6,7 +6,7 @@ use crate::error::EvalError;
 /// The samples that one step looks at; at least one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window<'a> {
-    /// In `(start, end]`, oldest first, no staleness markers.
+    /// In `(start, end]`, oldest first, no staleness markers; further ones if the call looks beyond the edges.
     pub(super) samples: &'a [Sample],
     /// The place of the first of them among all samples of the series.
     pub(super) first: usize,
