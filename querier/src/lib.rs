@@ -10,6 +10,7 @@ mod api;
 mod args;
 mod coverage;
 mod fanout;
+mod fetch;
 mod grpc;
 mod json;
 mod merge;

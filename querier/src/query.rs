@@ -7,29 +7,27 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use futures::future::try_join_all;
-use model::{GroupSlice, Millis, Steps, TimeRange};
+use model::{Millis, Series, Steps, TimeRange};
 use promql::{
     EvalError, Evaluation, ParseError, Plan, QueryOptions,
-    source::{Fetched, Selection},
+    source::{Selection, Source},
 };
-use proto::v1;
 use runtime::{Cluster, Components};
 use tokio::{
     sync::{Semaphore, watch},
     time::Instant,
 };
-use tonic::Status;
 
 use crate::{
     QuerySettings,
-    fanout::{Answers, AskError, Ingester, Ingesters, Stop},
-    merge,
+    fanout::{Ingesters, Stop},
+    fetch::Fetch,
+    merge::{Merged, Slices},
     metrics::{ByOutcome, Metrics, Outcome},
 };
 
@@ -183,14 +181,7 @@ impl Engine {
         let place = place
             .await
             .map_err(|_| QueryError::Timeout("query queue"))?;
-        let (slices, warning) = match plan.selections.is_empty() {
-            true => (Vec::new(), None),
-            false => {
-                let fetched = self.fetch(&plan.selections, deadline).await?;
-                let warning = fetched.warning();
-                (by_selection(fetched, plan.selections.len()), warning)
-            }
-        };
+        let (slices, warning) = self.fetch(&plan.selections, deadline).await?;
         let is_complete = warning.is_none();
         if let Some(warning) = warning.clone()
             && query.completeness == Completeness::Required
@@ -229,107 +220,32 @@ impl Engine {
         }
     }
 
-    /// The slices that every ingester has of each selection.
+    /// What the ingesters have of each selection, and what to warn of.
     async fn fetch(
         &self,
         selections: &[Selection],
         deadline: Instant,
-    ) -> Result<Answers<Vec<Vec<GroupSlice>>>, QueryError> {
+    ) -> Result<(Vec<Slices>, Option<String>), QueryError> {
+        let Some(range) = selections.iter().map(|s| s.range).reduce(TimeRange::hull) else {
+            return Ok((Vec::new(), None));
+        };
         let cluster = self.cluster()?;
-        let range = selections
-            .iter()
-            .map(|selection| selection.range)
-            .reduce(TimeRange::hull)
-            .unwrap_or(TimeRange::ALL);
-        let requests: Arc<[v1::SelectRequest]> = selections.iter().map(select_request).collect();
-        let copies = cluster.replication_factor.max(1) as u64;
-        let budget = Arc::new(Budget {
-            left: AtomicU64::new((self.settings.max_samples as u64).saturating_mul(copies)),
+        let fetch = Arc::new(Fetch::new(selections, deadline, self.settings.max_samples));
+        let asked = self.ingesters.ask(&cluster, range, deadline, |ingester| {
+            let fetch = Arc::clone(&fetch);
+            async move { fetch.from(ingester).await }
         });
-        let answers = self.ingesters.ask(&cluster, range, deadline, |ingester| {
-            let (requests, budget) = (Arc::clone(&requests), Arc::clone(&budget));
-            let timeout = deadline.saturating_duration_since(Instant::now());
-            async move {
-                let selects = requests
-                    .iter()
-                    .map(|request| select(ingester.clone(), request.clone(), timeout, &budget));
-                try_join_all(selects).await
-            }
-        });
-        let answers = answers.await?;
-        let spent = (self.settings.max_samples as u64).saturating_mul(copies)
-            - budget.left.load(Ordering::Relaxed);
-        self.metrics.fetched_samples.inc_by(spent);
-        Ok(answers)
+        let asked = asked.await;
+        let n_fetched = fetch.n_fetched.load(Ordering::Relaxed);
+        self.metrics.fetched_samples.inc_by(n_fetched);
+        Ok((fetch.take(), asked?.warning()))
     }
-}
-
-fn select_request(selection: &Selection) -> v1::SelectRequest {
-    v1::SelectRequest {
-        selector: Some(selection.matchers[..].into()),
-        range: Some(selection.range.into()),
-    }
-}
-
-/// The slices that one ingester has of one selection.
-async fn select(
-    mut ingester: Ingester,
-    request: v1::SelectRequest,
-    timeout: Duration,
-    budget: &Budget,
-) -> Result<Vec<GroupSlice>, AskError> {
-    let mut request = tonic::Request::new(request);
-    request.set_timeout(timeout);
-    let mut batches = ingester.select(request).await?.into_inner();
-    let mut slices = Vec::new();
-    while let Some(batch) = batches.message().await? {
-        for group in &batch.groups {
-            let n_bytes: usize = group.series.iter().map(|series| series.values.len()).sum();
-            budget.spend((n_bytes / size_of::<f64>()) as u64)?;
-            let slice = GroupSlice::try_from(group)
-                .map_err(|error| Status::data_loss(error.to_string()))?;
-            slices.push(slice);
-        }
-    }
-    Ok(slices)
-}
-
-/// How many samples a query may still fetch: replicas count each, so the limit counts for each of them.
-struct Budget {
-    left: AtomicU64,
-}
-
-impl Budget {
-    fn spend(&self, n_samples: u64) -> Result<(), AskError> {
-        let less = |left: u64| left.checked_sub(n_samples);
-        match self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
-        {
-            Ok(_) => Ok(()),
-            Err(_) => Err(AskError::Stop(Stop::TooManySamples)),
-        }
-    }
-}
-
-/// For each selection the slices of all holders.
-fn by_selection(
-    answers: Answers<Vec<Vec<GroupSlice>>>,
-    n_selections: usize,
-) -> Vec<Vec<GroupSlice>> {
-    let mut slices = vec![Vec::new(); n_selections];
-    for (_, answer) in answers.answers {
-        for (all, some) in slices.iter_mut().zip(answer) {
-            all.extend(some);
-        }
-    }
-    slices
 }
 
 /// Merges and evaluates; runs off the reactor.
 fn evaluate(
     plan: &Plan,
-    slices: Vec<Vec<GroupSlice>>,
+    slices: Vec<Slices>,
     canceled: &AtomicBool,
 ) -> Result<Evaluation, EvalError> {
     let canceled = || canceled.load(Ordering::Relaxed);
@@ -338,10 +254,18 @@ fn evaluate(
         if canceled() {
             return Err(EvalError::Canceled);
         }
-        let series = merge(slices, selection.range);
-        selections.push(series.into_iter().map(Arc::new).collect());
+        selections.push(Merged::new(slices, selection.range));
     }
-    promql::evaluate(plan, &Fetched { selections }, &canceled)
+    promql::evaluate(plan, &Fetched(selections), &canceled)
+}
+
+/// What was fetched, unfolded series by series while evaluation goes over it.
+struct Fetched(Vec<Merged>);
+
+impl Source for Fetched {
+    fn series<'a>(&'a self, selection: usize) -> Box<dyn Iterator<Item = Arc<Series>> + Send + 'a> {
+        Box::new(self.0[selection].series().map(Arc::new))
+    }
 }
 
 /// Ends an evaluation that nobody waits for.

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
-use model::{GroupKey, NodeId, Outcome, RowHead, is_stale_nan};
+use model::{
+    NodeId, Outcome, RowHead, STALE_NAN, Sample, SeriesSlice, Stamp, Timestamp, is_stale_nan,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -210,11 +212,11 @@ proptest! {
         (rows, holders) in holders(), start in 0_i64..90, span in 0_i64..90,
     ) {
         let range = TimeRange::new(at(start), at(start + span)).unwrap();
-        let merged = merge(holders.iter().flat_map(|h| sent(h)).collect(), range);
+        let merged = merge(holders.iter().flat_map(|h| sent(h)), range);
         prop_assert_eq!(&merged, &naive(&rows, range));
-        let backwards = merge(holders.iter().rev().flat_map(|h| sent(h)).collect(), range);
+        let backwards = merge(holders.iter().rev().flat_map(|h| sent(h)), range);
         prop_assert_eq!(&merged, &backwards);
-        let twice = holders.iter().chain(&holders).flat_map(|h| sent(h)).collect();
+        let twice = holders.iter().chain(&holders).flat_map(|h| sent(h));
         prop_assert_eq!(&merged, &merge(twice, range));
     }
 
@@ -257,10 +259,7 @@ fn scraped(slot: i64, stamp: Stamp, samples: &str) -> Row {
 
 #[track_caller]
 fn check(holders: &[Vec<Row>], expect: Expect) {
-    let merged = merge(
-        holders.iter().flat_map(|h| slices(h)).collect(),
-        TimeRange::ALL,
-    );
+    let merged = merge(holders.iter().flat_map(|h| slices(h)), TimeRange::ALL);
     let mut text = String::new();
     for series in merged {
         text.push_str(series.labels.metric_name());
@@ -380,4 +379,27 @@ fn of_two_groups_with_one_label_set_the_lower_key_is_believed() {
             a 1@10 2@20 10@25
         "#]],
     );
+}
+
+#[test]
+fn a_replica_that_adds_nothing_is_dropped_whenever_it_comes() {
+    let whole = vec![
+        scraped(10, stamp(OK, 0), "a=1"),
+        scraped(20, stamp(OK, 0), "a=2"),
+    ];
+    let part = vec![scraped(20, stamp(OK, 1), "a=2 b=9")];
+    for order in [[&whole, &part], [&part, &whole], [&whole, &whole]] {
+        let mut taken = Slices::default();
+        let n_sent: usize = order
+            .iter()
+            .map(|rows| rows.iter().map(|r| r.samples.len()).sum::<usize>())
+            .sum();
+        let n_dropped: usize = order
+            .iter()
+            .flat_map(|rows| slices(rows))
+            .map(|s| taken.add(s))
+            .sum();
+        assert_eq!(n_sent - n_dropped, 2);
+        assert_eq!(taken.groups[&GroupKey(1)], slices(&whole));
+    }
 }

@@ -1,0 +1,103 @@
+//! The slices of a query's selections, taken in from all ingesters at once.
+use std::{
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use futures::future::try_join_all;
+use model::GroupSlice;
+use parking_lot::Mutex;
+use promql::source::Selection;
+use proto::v1;
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::{
+    fanout::{AskError, Ingester, Stop},
+    merge::{Slices, n_samples},
+};
+
+/// How many fetched samples may be held for each that evaluation may hold: packed, two take the room of one.
+const PACKED: i64 = 2;
+
+/// One query's fetch, shared by the calls to all ingesters.
+///
+/// A row that has arrived is true even if the call that brought it fails later: groups come whole, and what an
+/// ingester did not send is for the others to say.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    parts: Vec<Part>,
+    deadline: Instant,
+    /// How many samples may still be held.
+    left: AtomicI64,
+    /// How many samples have arrived, those of each replica.
+    pub(crate) n_fetched: AtomicU64,
+}
+
+/// One selection: what is asked, and what has arrived.
+#[derive(Debug)]
+struct Part {
+    request: v1::SelectRequest,
+    slices: Mutex<Slices>,
+}
+
+impl Fetch {
+    /// A fetch of `selections` that ends by `deadline` and, packed, holds what `max_samples` may take.
+    pub(crate) fn new(selections: &[Selection], deadline: Instant, max_samples: usize) -> Self {
+        let part = |selection: &Selection| Part {
+            request: v1::SelectRequest {
+                selector: Some(selection.matchers[..].into()),
+                range: Some(selection.range.into()),
+            },
+            slices: Mutex::default(),
+        };
+        let max_samples = i64::try_from(max_samples).unwrap_or(i64::MAX);
+        Self {
+            parts: selections.iter().map(part).collect(),
+            deadline,
+            left: AtomicI64::new(max_samples.saturating_mul(PACKED)),
+            n_fetched: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes in all that `ingester` has.
+    pub(crate) async fn from(&self, ingester: Ingester) -> Result<(), AskError> {
+        let parts = self.parts.iter();
+        try_join_all(parts.map(|part| self.part_from(part, ingester.clone()))).await?;
+        Ok(())
+    }
+
+    async fn part_from(&self, part: &Part, mut ingester: Ingester) -> Result<(), AskError> {
+        let mut request = tonic::Request::new(part.request.clone());
+        let timeout = self.deadline.saturating_duration_since(Instant::now());
+        request.set_timeout(timeout.max(Duration::from_millis(1)));
+        let mut batches = ingester.select(request).await?.into_inner();
+        while let Some(batch) = batches.message().await? {
+            for group in &batch.groups {
+                let slice = GroupSlice::try_from(group)
+                    .map_err(|error| Status::data_loss(error.to_string()))?;
+                self.hold(part, slice)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hold(&self, part: &Part, slice: GroupSlice) -> Result<(), AskError> {
+        let n_new = n_samples(&slice);
+        self.n_fetched.fetch_add(n_new as u64, Ordering::Relaxed);
+        let n_dropped = part.slices.lock().add(slice);
+        let change = n_dropped as i64 - n_new as i64;
+        match self.left.fetch_add(change, Ordering::Relaxed) + change {
+            ..0 => Err(AskError::Stop(Stop::TooManySamples)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What has arrived, by selection.
+    pub(crate) fn take(&self) -> Vec<Slices> {
+        let slices = self.parts.iter().map(|part| &part.slices);
+        slices
+            .map(|slices| std::mem::take(&mut *slices.lock()))
+            .collect()
+    }
+}

@@ -1,0 +1,158 @@
+//! One group: its winning rows, and the series that they hold.
+use std::cmp::Ordering;
+
+use foldhash::HashMap;
+use model::{
+    GroupSlice, Labels, RowHead, STALE_NAN, Sample, Series, SeriesSlice, Stamp, TimeRange,
+    Timestamp,
+};
+
+/// The series of one group that `wants` asks for, sorted by labels, samples within `range`.
+pub(super) fn group_series(
+    holders: &[GroupSlice],
+    range: TimeRange,
+    wants: impl Fn(&Labels) -> bool,
+) -> Vec<Series> {
+    let Winners { times, places } = Winners::of(holders);
+    // A holder whose rows all lost is not looked at.
+    let is_useful = |places: &[u32]| places.iter().any(|place| *place != LOST);
+    let useful = holders.iter().zip(&places).filter(|(_, p)| is_useful(p));
+    let columns = useful
+        .flat_map(|(slice, places)| {
+            let column = move |series| Column { series, places };
+            slice.series.iter().map(column)
+        })
+        .filter(|column| wants(&column.series.labels));
+    let mut by_labels: HashMap<&Labels, Vec<Column<'_>>> = HashMap::default();
+    for column in columns {
+        let labels = &column.series.labels;
+        by_labels.entry(labels).or_default().push(column);
+    }
+    let mut by_labels: Vec<(&Labels, Vec<Column<'_>>)> = by_labels.into_iter().collect();
+    by_labels.sort_by_key(|(labels, _)| *labels);
+    let series = |(labels, columns): (&Labels, Vec<Column<'_>>)| {
+        let mut points: Vec<Point> = columns.iter().flat_map(|c| c.points(&times)).collect();
+        if columns.len() > 1 {
+            points.sort_by_key(|point| point.place);
+        }
+        let samples = samples(&points, &times, range);
+        (!samples.is_empty()).then(|| Series {
+            labels: labels.clone(),
+            samples,
+        })
+    };
+    by_labels.into_iter().filter_map(series).collect()
+}
+
+/// True if no row of `slice` would win over what `held` has.
+pub(super) fn adds_nothing(slice: &GroupSlice, held: &GroupSlice) -> bool {
+    let mut held = held.rows.iter().peekable();
+    slice.rows.iter().all(|row| {
+        while held.next_if(|known| known.slot < row.slot).is_some() {}
+        held.peek()
+            .is_some_and(|known| known.slot == row.slot && !row.stamp.wins_over(&known.stamp))
+    })
+}
+
+/// The place of a row that another replaces.
+const LOST: u32 = u32::MAX;
+
+/// The winning rows of a group, by slot.
+struct Winners {
+    /// The time of each.
+    times: Vec<Timestamp>,
+    /// For each slice and each of its rows the index into `times`, or [`LOST`].
+    places: Vec<Vec<u32>>,
+}
+
+impl Winners {
+    fn of(holders: &[GroupSlice]) -> Self {
+        let mut rows: Vec<(&RowHead, usize, usize)> = Vec::new();
+        for (holder, slice) in holders.iter().enumerate() {
+            rows.extend((slice.rows.iter().enumerate()).map(|(idx, row)| (row, holder, idx)));
+        }
+        // Best first within a slot. Rows with one stamp have one maker and are equal: any of them will do, and the
+        // stable sort takes them all from the first holder.
+        rows.sort_by(|(a, ..), (b, ..)| {
+            (a.slot.cmp(&b.slot)).then_with(|| best_first(&a.stamp, &b.stamp))
+        });
+        let mut winners = Self {
+            times: Vec::new(),
+            places: holders.iter().map(|s| vec![LOST; s.rows.len()]).collect(),
+        };
+        for slot in rows.chunk_by(|(a, ..), (b, ..)| a.slot == b.slot) {
+            let (row, holder, idx) = slot[0];
+            winners.places[holder][idx] = winners.times.len() as u32;
+            winners.times.push(row.at);
+        }
+        winners
+    }
+}
+
+fn best_first(a: &Stamp, b: &Stamp) -> Ordering {
+    b.wins_over(a).cmp(&a.wins_over(b))
+}
+
+/// One series as one holder sent it.
+struct Column<'s> {
+    series: &'s SeriesSlice,
+    places: &'s [u32],
+}
+
+/// A sample of a winning row.
+struct Point {
+    place: u32,
+    sample: Sample,
+}
+
+impl Column<'_> {
+    /// The samples that stand in winning rows, by place.
+    fn points(&self, times: &[Timestamp]) -> impl Iterator<Item = Point> {
+        let SeriesSlice {
+            rows,
+            values,
+            times: explicit,
+            ..
+        } = self.series;
+        rows.iter().enumerate().filter_map(move |(i, row)| {
+            let place = self.places[*row as usize];
+            (place != LOST).then(|| Point {
+                place,
+                sample: Sample {
+                    at: *explicit.get(i).unwrap_or(&times[place as usize]),
+                    value: values[i],
+                },
+            })
+        })
+    }
+}
+
+/// The samples of one series with its derived markers, strictly ascending, within `range`.
+fn samples(points: &[Point], times: &[Timestamp], range: TimeRange) -> Vec<Sample> {
+    let mut samples = Vec::with_capacity(points.len() + 1);
+    let mut last = None;
+    let mut push = |sample: Sample| {
+        if last.is_none_or(|last| last < sample.at) {
+            last = Some(sample.at);
+            if range.contains(sample.at) {
+                samples.push(sample);
+            }
+        }
+    };
+    for (i, point) in points.iter().enumerate() {
+        push(point.sample);
+        let place = point.place as usize;
+        let next = points.get(i + 1).map(|next| next.place as usize);
+        let is_explicit = point.sample.at != times[place];
+        if let Some(at) = times.get(place + 1)
+            && next != Some(place + 1)
+            && !is_explicit
+        {
+            push(Sample {
+                at: *at,
+                value: STALE_NAN,
+            });
+        }
+    }
+    samples
+}
