@@ -1,7 +1,7 @@
 //! The command line of a querier.
 use std::time::Duration;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use model::{Millis, parse_duration};
 
 use crate::{QuerySettings, Settings};
@@ -77,6 +77,22 @@ pub struct Args {
         value_parser = at_least_one
     )]
     pub query_max_concurrency: usize,
+    /// Parts of PromQL that are not stable yet.
+    #[arg(
+        long = "enable-feature",
+        env = "PLEIADES_ENABLE_FEATURE",
+        value_delimiter = ','
+    )]
+    pub enable_feature: Vec<Feature>,
+}
+
+/// Features under the names that Prometheus gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Feature {
+    /// Functions that may still change.
+    PromqlExperimentalFunctions,
+    /// Names are dropped from results rather than by each function.
+    PromqlDelayedNameRemoval,
 }
 
 fn duration(text: &str) -> Result<Millis, String> {
@@ -97,6 +113,8 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 impl From<Args> for Settings {
     fn from(args: Args) -> Self {
+        let features = args.enable_feature;
+        let has = |feature| features.contains(&feature);
         Self {
             id: args.id,
             http: args.web_listen_address,
@@ -110,6 +128,8 @@ impl From<Args> for Settings {
                 max_samples: args.query_max_samples,
                 lookback_delta: args.query_lookback_delta,
                 max_concurrency: args.query_max_concurrency,
+                experimental_functions: has(Feature::PromqlExperimentalFunctions),
+                delayed_name_removal: has(Feature::PromqlDelayedNameRemoval),
             },
         }
     }
@@ -136,5 +156,8 @@ mod tests {
         assert_eq!(settings.query, QuerySettings::default());
         let refused = Cli::try_parse_from(["querier", "--discoverers=a:1", "--query.timeout=0"]);
         assert!(refused.unwrap_err().to_string().contains("above zero"));
+        let feature = "--enable-feature=promql-experimental-functions";
+        let cli = Cli::parse_from(["querier", "--discoverers=a:1", feature]);
+        assert!(Settings::from(cli.args).query.experimental_functions);
     }
 }

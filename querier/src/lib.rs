@@ -8,6 +8,7 @@
 
 mod api;
 mod args;
+mod configuration;
 mod coverage;
 mod fanout;
 mod fetch;
@@ -18,12 +19,11 @@ mod metrics;
 mod number;
 mod page;
 mod query;
-mod secrets;
 mod settings;
 #[cfg(test)]
 mod testing;
 
-pub use args::Args;
+pub use args::{Args, Feature};
 pub use merge::merge;
 pub use settings::{QuerySettings, Settings};
 
@@ -34,9 +34,14 @@ use runtime::{
     Components, Discoverers, Identity, Listener, Load, Membership, Readiness, TaskError, Tasks,
     base_router, serve_grpc, serve_http,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{api::Api, metrics::Metrics, query::Engine};
+use crate::{
+    api::Api,
+    metrics::Metrics,
+    query::{Engine, View},
+};
 
 /// How long queries under way are given at shutdown.
 const GRACE: Duration = Duration::from_secs(10);
@@ -82,7 +87,17 @@ pub async fn run(
     let mut registry = runtime::registry();
     let metrics = Arc::new(Metrics::new(&mut registry));
     let started = components.clock.now();
-    let engine = Engine::new(components, membership.cluster(), settings.query, metrics);
+    let (to, configuration) = watch::channel(Arc::default());
+    let (followed, outside) = (membership.cluster(), components.clone());
+    tasks.spawn("configuration", |stop| async move {
+        configuration::follow(outside, followed, to, stop).await;
+        Ok::<_, TaskError>(())
+    });
+    let view = View {
+        cluster: membership.cluster(),
+        configuration,
+    };
+    let engine = Engine::new(components, view, settings.query, metrics);
 
     let readiness = Readiness::default();
     let (ready, mut cluster) = (readiness.clone(), membership.cluster());

@@ -23,8 +23,11 @@ use tokio::{
     time::Instant,
 };
 
+use tracing::Instrument as _;
+
 use crate::{
     QuerySettings,
+    configuration::Configuration,
     fanout::{Ingesters, Stop},
     fetch::Fetch,
     merge::{Merged, Slices},
@@ -95,11 +98,20 @@ impl From<Stop> for QueryError {
 /// What Prometheus calls the phase that fetching and evaluation are for it.
 const EVALUATION: &str = "expression evaluation";
 
+/// What the discoverers say, always the newest.
+#[derive(Clone)]
+pub(crate) struct View {
+    /// Members and maps.
+    pub(crate) cluster: watch::Receiver<Arc<Cluster>>,
+    /// The configuration, read.
+    pub(crate) configuration: watch::Receiver<Arc<Configuration>>,
+}
+
 /// Answers queries. Clones share limits and metrics.
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(crate) components: Components,
-    pub(crate) cluster: watch::Receiver<Arc<Cluster>>,
+    view: View,
     pub(crate) ingesters: Ingesters,
     settings: QuerySettings,
     places: Arc<Semaphore>,
@@ -107,17 +119,17 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// An engine over the ingesters of `cluster`.
+    /// An engine over the ingesters that `view` shows.
     pub(crate) fn new(
         components: Components,
-        cluster: watch::Receiver<Arc<Cluster>>,
+        view: View,
         settings: QuerySettings,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             ingesters: Ingesters::new(components.channels.clone(), Arc::clone(&metrics)),
             components,
-            cluster,
+            view,
             settings,
             places: Arc::new(Semaphore::new(settings.max_concurrency)),
             metrics,
@@ -134,13 +146,18 @@ impl Engine {
     /// # Errors
     /// [`QueryError::Unavailable`] before a discoverer has told it.
     pub(crate) fn cluster(&self) -> Result<Arc<Cluster>, QueryError> {
-        let cluster = Arc::clone(&self.cluster.borrow());
+        let cluster = Arc::clone(&self.view.cluster.borrow());
         match cluster.version {
             0 => Err(QueryError::Unavailable(
                 "the cluster's members are not known yet: no discoverer has answered".to_owned(),
             )),
             _ => Ok(cluster),
         }
+    }
+
+    /// The configuration now.
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
+        Arc::clone(&self.view.configuration.borrow())
     }
 
     /// Answers `query`; dropping the future ends all work on it.
@@ -155,7 +172,8 @@ impl Engine {
             outcome: Outcome::Canceled,
         };
         self.metrics.queries_active.inc();
-        let answer = self.answer_within(query, begun).await;
+        let span = tracing::info_span!("query", text = %query.text, steps = query.steps.count());
+        let answer = self.answer_within(query, begun).instrument(span).await;
         record.outcome = match &answer {
             Ok((_, true)) => Outcome::Success,
             Ok((_, false)) => Outcome::Partial,
@@ -173,7 +191,11 @@ impl Engine {
         query: Query,
         begun: Instant,
     ) -> Result<(Answer, bool), QueryError> {
-        let expr = promql::parse(&query.text)?;
+        let language = promql::Options {
+            experimental_functions: self.settings.experimental_functions,
+            ..promql::Options::default()
+        };
+        let expr = promql::parse_with(&query.text, language)?;
         let limit = self.settings.timeout;
         let deadline = begun + query.timeout.map_or(limit, |asked| asked.min(limit));
         let plan = promql::plan(&expr, query.steps, &self.options(&query))?;
@@ -216,6 +238,8 @@ impl Engine {
         QueryOptions {
             lookback_delta: lookback.unwrap_or(self.settings.lookback_delta),
             max_samples: self.settings.max_samples,
+            delayed_name_removal: self.settings.delayed_name_removal,
+            subquery_step: self.configuration().evaluation_interval,
             ..QueryOptions::default()
         }
     }

@@ -35,6 +35,10 @@ pub struct QuerySettings {
     pub lookback_delta: Millis,
     /// Queries that run at once.
     pub max_concurrency: usize,
+    /// `--enable-feature=promql-experimental-functions`
+    pub experimental_functions: bool,
+    /// `--enable-feature=promql-delayed-name-removal`
+    pub delayed_name_removal: bool,
 }
 
 impl Default for QuerySettings {
@@ -45,6 +49,8 @@ impl Default for QuerySettings {
             max_samples: 50_000_000,
             lookback_delta: Millis::from_seconds(300),
             max_concurrency: 20,
+            experimental_functions: false,
+            delayed_name_removal: false,
         }
     }
 }

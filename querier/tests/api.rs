@@ -127,6 +127,20 @@ async fn instant_queries() {
 #[tokio::test(start_paused = true)]
 async fn range_queries() {
     let cluster = pair().await;
+    // The configured evaluation interval is the step of a subquery that names none.
+    let path = at("/api/v1/query?query=count_over_time(n_total[30s:])&time=NOW");
+    check(
+        cluster.get(&path).await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"a:1","job":"a"},"value":[1700000000,"2"]}]}}"#
+        ]],
+    );
+    check(
+        cluster.get("/api/v1/alertmanagers").await,
+        expect![[
+            r#"200 {"status":"success","data":{"activeAlertmanagers":[{"url":"http://alertmanager:9093/api/v2/alerts"}],"droppedAlertmanagers":[]}}"#
+        ]],
+    );
     let path = at("/api/v1/query_range?query=n_total&start=NOW.5&end=NOW.5&step=15");
     check(
         cluster.get(&path).await,
@@ -320,7 +334,7 @@ async fn what_grafana_asks_at_its_start() {
     check(
         get("status/config").await,
         expect![[
-            r#"200 {"status":"success","data":{"yaml":"scrape_configs:\n- job_name: a\n  basic_auth: {password: <secret>}\n"}}"#
+            r#"200 {"status":"success","data":{"yaml":"global:\n  evaluation_interval: 15s\nscrape_configs:\n- job_name: a\n  basic_auth:\n    username: me\n    password: <secret>\nalerting:\n  alertmanagers:\n  - static_configs:\n    - targets:\n      - alertmanager:9093\n"}}"#
         ]],
     );
     check(

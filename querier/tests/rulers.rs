@@ -86,7 +86,7 @@ async fn rules_and_alerts_come_from_the_rulers() {
     check(
         cluster.get("/api/v1/alertmanagers").await,
         expect![[
-            r#"200 {"status":"success","data":{"activeAlertmanagers":[],"droppedAlertmanagers":[]}}"#
+            r#"200 {"status":"success","data":{"activeAlertmanagers":[{"url":"http://alertmanager:9093/api/v2/alerts"}],"droppedAlertmanagers":[]}}"#
         ]],
     );
 }

@@ -284,11 +284,17 @@ pub(super) async fn alerts(State(api): State<Arc<Api>>) -> Answered {
     Ok(reply.with_warnings(warnings))
 }
 
-/// `/api/v1/alertmanagers`: rulers send alerts, and do not tell to whom.
-pub(super) async fn alertmanagers() -> Reply {
+/// `/api/v1/alertmanagers`: those that the configuration names itself.
+pub(super) async fn alertmanagers(State(api): State<Arc<Api>>) -> Reply {
+    let configuration = api.engine.configuration();
     Reply::of(|json| {
         json.object(|fields| {
-            fields.key("activeAlertmanagers").raw("[]");
+            let active = fields.key("activeAlertmanagers");
+            active.array(&configuration.alertmanagers, |json, url| {
+                json.object(|fields| {
+                    fields.string("url", url);
+                });
+            });
             fields.key("droppedAlertmanagers").raw("[]");
         });
     })

@@ -6,10 +6,7 @@ use model::{TimeRange, format_duration};
 use proto::v1;
 
 use super::{Answered, Api, ApiError, Params, Reply, times::rfc3339};
-use crate::{
-    fanout::{AskError, Ingester},
-    secrets,
-};
+use crate::fanout::{AskError, Ingester};
 
 /// The version of Prometheus whose API this is: clients decide by it what they may ask for.
 const PROMETHEUS_VERSION: &str = "3.14.0";
@@ -30,15 +27,13 @@ pub(super) async fn build_info() -> Reply {
 }
 
 /// `/api/v1/status/config`
-pub(super) async fn config(State(api): State<Arc<Api>>) -> Answered {
-    let cluster = api.engine.cluster()?;
-    let config = cluster.config.as_ref();
-    let text = config.map_or(String::new(), |config| secrets::masked(&config.main));
-    Ok(Reply::of(|json| {
+pub(super) async fn config(State(api): State<Arc<Api>>) -> Reply {
+    let configuration = api.engine.configuration();
+    Reply::of(|json| {
         json.object(|fields| {
-            fields.string("yaml", &text);
+            fields.string("yaml", &configuration.shown);
         });
-    }))
+    })
 }
 
 /// `/api/v1/status/flags`
@@ -74,6 +69,7 @@ pub(super) async fn flags(State(api): State<Arc<Api>>) -> Reply {
 /// `/api/v1/status/runtimeinfo`
 pub(super) async fn runtime_info(State(api): State<Arc<Api>>) -> Reply {
     let now = api.engine.components.clock.now();
+    let configuration = api.engine.configuration();
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
     Reply::of(|json| {
         json.object(|fields| {
@@ -82,10 +78,11 @@ pub(super) async fn runtime_info(State(api): State<Arc<Api>>) -> Reply {
                 .string("CWD", "/")
                 .string("hostname", &api.settings.id)
                 .string("serverTime", &rfc3339(now));
-            // A configuration that does not load is refused before anyone takes it.
-            fields.key("reloadConfigSuccess").boolean(true);
             fields
-                .string("lastConfigTime", &rfc3339(api.started))
+                .key("reloadConfigSuccess")
+                .boolean(configuration.is_read);
+            fields
+                .string("lastConfigTime", &rfc3339(configuration.taken))
                 .integer("corruptionCount", 0)
                 .integer("goroutineCount", 0)
                 .integer("GOMAXPROCS", n_threads as i64)

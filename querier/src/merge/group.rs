@@ -1,7 +1,6 @@
 //! One group: its winning rows, and the series that they hold.
 use std::cmp::Ordering;
 
-use foldhash::HashMap;
 use model::{
     GroupSlice, Labels, RowHead, STALE_NAN, Sample, Series, SeriesSlice, Stamp, TimeRange,
     Timestamp,
@@ -17,31 +16,34 @@ pub(super) fn group_series(
     // A holder whose rows all lost is not looked at.
     let is_useful = |places: &[u32]| places.iter().any(|place| *place != LOST);
     let useful = holders.iter().zip(&places).filter(|(_, p)| is_useful(p));
-    let columns = useful
+    let mut columns: Vec<Column<'_>> = useful
         .flat_map(|(slice, places)| {
             let column = move |series| Column { series, places };
             slice.series.iter().map(column)
         })
-        .filter(|column| wants(&column.series.labels));
-    let mut by_labels: HashMap<&Labels, Vec<Column<'_>>> = HashMap::default();
-    for column in columns {
-        let labels = &column.series.labels;
-        by_labels.entry(labels).or_default().push(column);
-    }
-    let mut by_labels: Vec<(&Labels, Vec<Column<'_>>)> = by_labels.into_iter().collect();
-    by_labels.sort_by_key(|(labels, _)| *labels);
-    let series = |(labels, columns): (&Labels, Vec<Column<'_>>)| {
-        let mut points: Vec<Point> = columns.iter().flat_map(|c| c.points(&times)).collect();
-        if columns.len() > 1 {
-            points.sort_by_key(|point| point.place);
-        }
-        let samples = samples(&points, &times, range);
+        .filter(|column| wants(&column.series.labels))
+        .collect();
+    // Holders send their series in much the same order, so that this finds long sorted runs.
+    columns.sort_by(|a, b| a.series.labels.cmp(&b.series.labels));
+    let series = |columns: &[Column<'_>]| {
+        let samples = match columns {
+            [column] => samples(column.points(&times), &times, range),
+            _ => {
+                let mut points: Vec<Point> =
+                    columns.iter().flat_map(|c| c.points(&times)).collect();
+                points.sort_by_key(|point| point.place);
+                samples(points.into_iter(), &times, range)
+            }
+        };
         (!samples.is_empty()).then(|| Series {
-            labels: labels.clone(),
+            labels: columns[0].series.labels.clone(),
             samples,
         })
     };
-    by_labels.into_iter().filter_map(series).collect()
+    columns
+        .chunk_by(|a, b| a.series.labels == b.series.labels)
+        .filter_map(series)
+        .collect()
 }
 
 /// True if no row of `slice` would win over what `held` has.
@@ -128,8 +130,12 @@ impl Column<'_> {
 }
 
 /// The samples of one series with its derived markers, strictly ascending, within `range`.
-fn samples(points: &[Point], times: &[Timestamp], range: TimeRange) -> Vec<Sample> {
-    let mut samples = Vec::with_capacity(points.len() + 1);
+fn samples(
+    points: impl Iterator<Item = Point>,
+    times: &[Timestamp],
+    range: TimeRange,
+) -> Vec<Sample> {
+    let mut samples = Vec::with_capacity(points.size_hint().1.unwrap_or(0) + 1);
     let mut last = None;
     let mut push = |sample: Sample| {
         if last.is_none_or(|last| last < sample.at) {
@@ -139,12 +145,12 @@ fn samples(points: &[Point], times: &[Timestamp], range: TimeRange) -> Vec<Sampl
             }
         }
     };
-    for (i, point) in points.iter().enumerate() {
-        push(point.sample);
-        let place = point.place as usize;
-        let next = points.get(i + 1).map(|next| next.place as usize);
-        let is_explicit = point.sample.at != times[place];
-        if let Some(at) = times.get(place + 1)
+    let mut points = points.peekable();
+    while let Some(Point { place, sample }) = points.next() {
+        push(sample);
+        let next = points.peek().map(|next| next.place);
+        let is_explicit = sample.at != times[place as usize];
+        if let Some(at) = times.get(place as usize + 1)
             && next != Some(place + 1)
             && !is_explicit
         {

@@ -7,6 +7,17 @@ use proto::v1::{
 };
 use tonic::{Request, Response, Status, service::Routes};
 
+const CONFIG: &str = r#"global:
+  evaluation_interval: 15s
+scrape_configs:
+  - job_name: a
+    basic_auth: {username: me, password: hunter2}
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: ["alertmanager:9093"]
+"#;
+
 pub(super) fn routes(members: Vec<v1::Member>, map: Vec<u8>) -> Routes {
     let state = v1::ClusterState {
         version: 1,
@@ -21,7 +32,7 @@ pub(super) fn routes(members: Vec<v1::Member>, map: Vec<u8>) -> Routes {
         config: Some(v1::ConfigBundle {
             version: 1,
             path: "prometheus.yml".to_owned(),
-            main: "scrape_configs:\n- job_name: a\n  basic_auth: {password: hunter2}\n".to_owned(),
+            main: CONFIG.to_owned(),
             files: Default::default(),
         }),
         leader: "discoverer-0".to_owned(),

@@ -1,0 +1,103 @@
+//! What the committed configuration means for queries, and for people who look at it.
+use std::sync::Arc;
+
+use config::{Config, Discovery, alertmanager_urls};
+use model::{Millis, Timestamp};
+use proto::v1::ConfigBundle;
+use runtime::{Chain, Cluster, Components, bundle_of, read_config};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// What is known of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Configuration {
+    /// Grows with every reload; 0 before the first.
+    version: u64,
+    /// When it was taken over.
+    pub(crate) taken: Timestamp,
+    /// The text without secrets.
+    pub(crate) shown: String,
+    /// The grid of subqueries that name none.
+    pub(crate) evaluation_interval: Millis,
+    /// The Alertmanagers that are written in it; what is discovered only rulers know.
+    pub(crate) alertmanagers: Vec<String>,
+    /// Whether all of it could be read here.
+    pub(crate) is_read: bool,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            version: 0,
+            taken: Timestamp::default(),
+            shown: String::new(),
+            evaluation_interval: Millis::from_seconds(60),
+            alertmanagers: Vec::new(),
+            is_read: true,
+        }
+    }
+}
+
+impl Configuration {
+    fn of(message: &ConfigBundle, now: Timestamp) -> Self {
+        let bundle = bundle_of(message);
+        let config = read_config(&bundle).map_err(|error| {
+            // The leader has read it, so this is a matter of versions or of this process' environment.
+            warn!(error = %Chain(&error), "the committed configuration cannot be read here");
+        });
+        let taken = Self {
+            version: message.version,
+            taken: now,
+            shown: bundle.shown().unwrap_or_default(),
+            is_read: config.is_ok(),
+            ..Self::default()
+        };
+        match config {
+            Ok(config) => Self {
+                evaluation_interval: config.global.evaluation_interval,
+                alertmanagers: alertmanagers(&config),
+                ..taken
+            },
+            Err(()) => taken,
+        }
+    }
+}
+
+fn alertmanagers(config: &Config) -> Vec<String> {
+    let mut urls = Vec::new();
+    for all in &config.alerting.alertmanagers {
+        for discovery in &all.discovery {
+            if let Discovery::Static(groups) = discovery {
+                // The leader refused the configuration if an address were wrong.
+                urls.extend(alertmanager_urls(all, groups).unwrap_or_default());
+            }
+        }
+    }
+    urls
+}
+
+/// Follows the configuration that the cluster has committed, until `stop`.
+pub(crate) async fn follow(
+    components: Components,
+    mut cluster: watch::Receiver<Arc<Cluster>>,
+    to: watch::Sender<Arc<Configuration>>,
+    stop: CancellationToken,
+) {
+    loop {
+        let committed = cluster.borrow_and_update().config.clone();
+        let known = to.borrow().version;
+        if let Some(message) = committed.filter(|committed| committed.version != known) {
+            let now = components.clock.now();
+            let read = move || Configuration::of(&message, now);
+            to.send_replace(Arc::new(components.offload.run(read).await));
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            changed = cluster.changed() => if changed.is_err() {
+                return stop.cancelled().await;
+            }
+        }
+    }
+}
