@@ -3,46 +3,16 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use model::{Millis, parse_duration};
+use runtime::MemberArgs;
 
 use crate::{QuerySettings, Settings};
 
 /// Flags of a querier; each has an environment variable beside it.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Args {
-    /// The querier's name, unique among queriers.
-    #[arg(long, env = "PLEIADES_ID", default_value = "querier-0")]
-    pub id: String,
-    /// Where the HTTP API listens.
-    #[arg(
-        long = "web.listen-address",
-        env = "PLEIADES_WEB_LISTEN_ADDRESS",
-        default_value = "0.0.0.0:9090"
-    )]
-    pub web_listen_address: String,
-    /// Where other roles are answered.
-    #[arg(
-        long = "grpc.listen-address",
-        env = "PLEIADES_GRPC_LISTEN_ADDRESS",
-        default_value = "0.0.0.0:9095"
-    )]
-    pub grpc_listen_address: String,
-    /// The HTTP address under which others reach this querier; without it the one it listens on.
-    #[arg(long = "web.advertise-address", env = "PLEIADES_WEB_ADVERTISE_ADDRESS")]
-    pub web_advertise_address: Option<String>,
-    /// The gRPC address under which others reach this querier; without it the one it listens on.
-    #[arg(
-        long = "grpc.advertise-address",
-        env = "PLEIADES_GRPC_ADVERTISE_ADDRESS"
-    )]
-    pub grpc_advertise_address: Option<String>,
-    /// The discoverers' gRPC addresses.
-    #[arg(
-        long,
-        env = "PLEIADES_DISCOVERERS",
-        value_delimiter = ',',
-        required = true
-    )]
-    pub discoverers: Vec<String>,
+    /// Who it is, where it listens, and whom it follows.
+    #[command(flatten)]
+    pub member: MemberArgs,
     /// Answer POST /-/reload by having the leader read the configuration anew.
     #[arg(long = "web.enable-lifecycle", env = "PLEIADES_WEB_ENABLE_LIFECYCLE")]
     pub web_enable_lifecycle: bool,
@@ -93,6 +63,8 @@ pub enum Feature {
     PromqlExperimentalFunctions,
     /// Names are dropped from results rather than by each function.
     PromqlDelayedNameRemoval,
+    /// A value can stand in for series that find no other in a binary operation.
+    PromqlBinopFillModifiers,
 }
 
 fn duration(text: &str) -> Result<Millis, String> {
@@ -116,12 +88,13 @@ impl From<Args> for Settings {
         let features = args.enable_feature;
         let has = |feature| features.contains(&feature);
         Self {
-            id: args.id,
-            http: args.web_listen_address,
-            grpc: args.grpc_listen_address,
-            advertised_http: args.web_advertise_address,
-            advertised_grpc: args.grpc_advertise_address,
-            discoverers: args.discoverers,
+            id: args.member.id,
+            http: args.member.web_listen_address,
+            grpc: args.member.grpc_listen_address,
+            advertised_http: args.member.web_advertise_address,
+            advertised_grpc: args.member.grpc_advertise_address,
+            discoverers: args.member.discoverers,
+            zone: args.member.zone,
             enable_lifecycle: args.web_enable_lifecycle,
             query: QuerySettings {
                 timeout: args.query_timeout.to_std().max(Duration::from_millis(1)),
@@ -129,6 +102,7 @@ impl From<Args> for Settings {
                 lookback_delta: args.query_lookback_delta,
                 max_concurrency: args.query_max_concurrency,
                 experimental_functions: has(Feature::PromqlExperimentalFunctions),
+                fill_modifiers: has(Feature::PromqlBinopFillModifiers),
                 delayed_name_removal: has(Feature::PromqlDelayedNameRemoval),
             },
         }
@@ -150,14 +124,18 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_prometheus() {
         Cli::command().debug_assert();
-        let cli = Cli::parse_from(["querier", "--discoverers=a:1,b:2"]);
-        let settings = Settings::from(cli.args);
+        let with = |flags: &[&str]| {
+            let flags = ["querier", "--id=querier-0", "--discoverers=a:1,b:2"]
+                .iter()
+                .chain(flags);
+            Cli::try_parse_from(flags).map(|cli| Settings::from(cli.args))
+        };
+        let settings = with(&[]).unwrap();
         assert_eq!(settings.discoverers, ["a:1", "b:2"]);
         assert_eq!(settings.query, QuerySettings::default());
-        let refused = Cli::try_parse_from(["querier", "--discoverers=a:1", "--query.timeout=0"]);
-        assert!(refused.unwrap_err().to_string().contains("above zero"));
-        let feature = "--enable-feature=promql-experimental-functions";
-        let cli = Cli::parse_from(["querier", "--discoverers=a:1", feature]);
-        assert!(Settings::from(cli.args).query.experimental_functions);
+        let refused = with(&["--query.timeout=0"]).unwrap_err();
+        assert!(refused.to_string().contains("above zero"));
+        let settings = with(&["--enable-feature=promql-experimental-functions"]).unwrap();
+        assert!(settings.query.experimental_functions);
     }
 }

@@ -80,7 +80,7 @@ pub async fn run(
         role: v1::Role::Querier,
         http: advertised(settings.advertised_http.as_deref(), &settings.http, &*http),
         grpc: advertised(settings.advertised_grpc.as_deref(), &settings.grpc, &*grpc),
-        zone: String::new(),
+        zone: settings.zone.clone(),
     };
     let membership = Membership::start(&mut tasks, discoverers, identity, Load::default);
 

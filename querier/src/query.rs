@@ -193,7 +193,7 @@ impl Engine {
     ) -> Result<(Answer, bool), QueryError> {
         let language = promql::Options {
             experimental_functions: self.settings.experimental_functions,
-            ..promql::Options::default()
+            fill_modifiers: self.settings.fill_modifiers,
         };
         let expr = promql::parse_with(&query.text, language)?;
         let limit = self.settings.timeout;

@@ -18,6 +18,8 @@ pub struct Settings {
     pub advertised_grpc: Option<String>,
     /// The discoverers' gRPC addresses.
     pub discoverers: Vec<String>,
+    /// Topology zone, or empty.
+    pub zone: String,
     /// Whether `POST /-/reload` is answered.
     pub enable_lifecycle: bool,
     /// What a query may cost.
@@ -39,6 +41,8 @@ pub struct QuerySettings {
     pub experimental_functions: bool,
     /// `--enable-feature=promql-delayed-name-removal`
     pub delayed_name_removal: bool,
+    /// `--enable-feature=promql-binop-fill-modifiers`
+    pub fill_modifiers: bool,
 }
 
 impl Default for QuerySettings {
@@ -51,6 +55,7 @@ impl Default for QuerySettings {
             max_concurrency: 20,
             experimental_functions: false,
             delayed_name_removal: false,
+            fill_modifiers: false,
         }
     }
 }

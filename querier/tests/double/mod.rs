@@ -97,6 +97,7 @@ impl Setup {
             advertised_http: None,
             advertised_grpc: None,
             discoverers: vec!["discoverer.inside:1".to_owned()],
+            zone: String::new(),
             enable_lifecycle: self.lifecycle,
             query: self.query,
         };
