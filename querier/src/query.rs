@@ -67,6 +67,21 @@ pub(crate) struct Answer {
     pub(crate) warnings: Vec<String>,
     /// What may not be what was meant.
     pub(crate) infos: Vec<String>,
+    /// What it cost.
+    pub(crate) costs: Costs,
+}
+
+/// What a query cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Costs {
+    /// Waiting for a place.
+    pub(crate) queued: Duration,
+    /// Waiting for the ingesters.
+    pub(crate) fetching: Duration,
+    /// Merging and evaluating.
+    pub(crate) evaluating: Duration,
+    /// Samples that were evaluated over, each once.
+    pub(crate) n_samples: u64,
 }
 
 /// Why a query has no result.
@@ -202,8 +217,15 @@ impl Engine {
         let place = tokio::time::timeout_at(deadline, Arc::clone(&self.places).acquire_owned());
         let place = place
             .await
-            .map_err(|_| QueryError::Timeout("query queue"))?;
+            .map_err(|_| QueryError::Timeout("query queue"))?
+            .expect("the semaphore is never closed");
+        let mut costs = Costs {
+            queued: begun.elapsed(),
+            ..Costs::default()
+        };
         let (slices, warning) = self.fetch(&plan.selections, deadline).await?;
+        costs.fetching = begun.elapsed() - costs.queued;
+        costs.n_samples = slices.iter().map(|slices| slices.n_samples() as u64).sum();
         let is_complete = warning.is_none();
         if let Some(warning) = warning.clone()
             && query.completeness == Completeness::Required
@@ -221,6 +243,7 @@ impl Engine {
             .await
             .map_err(|_| QueryError::Timeout(EVALUATION))??;
         drop(guard);
+        costs.evaluating = begun.elapsed() - costs.queued - costs.fetching;
         let Evaluation { value, annotations } = evaluation;
         let mut warnings = annotations.warnings(&query.text);
         warnings.extend(warning);
@@ -229,6 +252,7 @@ impl Engine {
             value,
             warnings,
             infos,
+            costs,
         };
         Ok((answer, is_complete))
     }

@@ -125,6 +125,23 @@ async fn instant_queries() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn costs_are_told_to_those_who_ask() {
+    let cluster = pair().await;
+    let path = "/api/v1/query?query=count(n_total)&stats=all";
+    check(
+        cluster.get(path).await,
+        expect![[
+            r#"200 {"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1700000000,"1"]}],"stats":{"timings":{"evalTotalTime":0,"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":0,"execQueueTime":0,"execTotalTime":0},"samples":{"totalQueryableSamples":5,"peakSamples":5}}}}"#
+        ]],
+    );
+    let (_, odd) = cluster.get("/api/v1/query?query=1&stats=x").await;
+    assert!(
+        odd.contains("value \\\"x\\\" for parameter \\\"stats\\\" is deprecated"),
+        "{odd}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn range_queries() {
     let cluster = pair().await;
     // The configured evaluation interval is the step of a subquery that names none.

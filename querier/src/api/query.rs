@@ -7,8 +7,8 @@ use promql::{QueryValue, VectorSample};
 
 use super::{Answered, Api, ApiError, Params, Reply};
 use crate::{
-    json::Json,
-    query::{Answer, Completeness, Query},
+    json::{Fields, Json},
+    query::{Answer, Completeness, Costs, Query},
 };
 
 /// The most points of a series that one range query gives.
@@ -62,20 +62,23 @@ async fn answer(api: &Api, params: &Params, steps: Steps, limit: Option<usize>) 
         completeness: Completeness::Warned,
     };
     let answer = api.engine.answer(query).await?;
+    let stats = params.get("stats").to_owned();
     // Millions of samples take their time to be written.
     Ok(api
         .engine
         .components
         .offload
-        .run(move || reply(answer, limit))
+        .run(move || reply(answer, limit, &stats))
         .await)
 }
 
-fn reply(answer: Answer, limit: Option<usize>) -> Reply {
+/// The envelope of an answer that is cut to `limit`; `stats` is the parameter that asks for costs.
+fn reply(answer: Answer, limit: Option<usize>, stats: &str) -> Reply {
     let Answer {
         mut value,
         mut warnings,
         infos,
+        costs,
     } = answer;
     let limit = limit.unwrap_or(usize::MAX);
     let n_series = match &mut value {
@@ -86,7 +89,15 @@ fn reply(answer: Answer, limit: Option<usize>) -> Reply {
     if n_series > limit {
         warnings.push(TRUNCATED.to_owned());
     }
-    Reply::of(|json| write_value(json, &value))
+    if !["", "true", "all"].contains(&stats) {
+        warnings.push(format!(
+            "value {} for parameter \"stats\" is deprecated and will be rejected in the next major release, \
+             use \"true\" or \"all\"",
+            promql::quote::quote(stats)
+        ));
+    }
+    let costs = (!stats.is_empty()).then_some(costs);
+    Reply::of(|json| write_value(json, &value, costs))
         .with_warnings(warnings)
         .with_infos(infos)
 }
@@ -98,7 +109,7 @@ fn shorten<T>(items: &mut Vec<T>, limit: usize) -> usize {
     n_items
 }
 
-fn write_value(json: &mut Json, value: &QueryValue) {
+fn write_value(json: &mut Json, value: &QueryValue, costs: Option<Costs>) {
     json.object(|fields| {
         fields.string("resultType", value.value_type().as_str());
         let result = fields.key("result");
@@ -114,6 +125,32 @@ fn write_value(json: &mut Json, value: &QueryValue) {
             QueryValue::Vector(samples) => result.array(samples, write_sample),
             QueryValue::Matrix(series) => result.array(series, write_series),
         }
+        if let Some(costs) = costs {
+            fields
+                .key("stats")
+                .object(|fields| write_costs(fields, costs));
+        }
+    });
+}
+
+/// Costs under the names of Prometheus' phases.
+fn write_costs(fields: &mut Fields<'_>, costs: Costs) {
+    let [queued, fetching, evaluating] =
+        [costs.queued, costs.fetching, costs.evaluating].map(|span| span.as_secs_f64());
+    fields.key("timings").object(|fields| {
+        fields
+            .number("evalTotalTime", fetching + evaluating)
+            .number("resultSortTime", 0.0)
+            .number("queryPreparationTime", fetching)
+            .number("innerEvalTime", evaluating)
+            .number("execQueueTime", queued)
+            .number("execTotalTime", queued + fetching + evaluating);
+    });
+    fields.key("samples").object(|fields| {
+        let n_samples = i64::try_from(costs.n_samples).unwrap_or(i64::MAX);
+        fields
+            .integer("totalQueryableSamples", n_samples)
+            .integer("peakSamples", n_samples);
     });
 }
 
