@@ -65,6 +65,8 @@ pub enum Feature {
     PromqlDelayedNameRemoval,
     /// A value can stand in for series that find no other in a binary operation.
     PromqlBinopFillModifiers,
+    /// `anchored` and `smoothed` look beyond the edges of a window.
+    PromqlExtendedRangeSelectors,
 }
 
 fn duration(text: &str) -> Result<Millis, String> {
@@ -101,8 +103,11 @@ impl From<Args> for Settings {
                 max_samples: args.query_max_samples,
                 lookback_delta: args.query_lookback_delta,
                 max_concurrency: args.query_max_concurrency,
-                experimental_functions: has(Feature::PromqlExperimentalFunctions),
-                fill_modifiers: has(Feature::PromqlBinopFillModifiers),
+                language: promql::Options {
+                    experimental_functions: has(Feature::PromqlExperimentalFunctions),
+                    fill_modifiers: has(Feature::PromqlBinopFillModifiers),
+                    extended_ranges: has(Feature::PromqlExtendedRangeSelectors),
+                },
                 delayed_name_removal: has(Feature::PromqlDelayedNameRemoval),
             },
         }
@@ -136,6 +141,6 @@ mod tests {
         let refused = with(&["--query.timeout=0"]).unwrap_err();
         assert!(refused.to_string().contains("above zero"));
         let settings = with(&["--enable-feature=promql-experimental-functions"]).unwrap();
-        assert!(settings.query.experimental_functions);
+        assert!(settings.query.language.experimental_functions);
     }
 }

@@ -49,17 +49,21 @@ impl Configuration {
         let taken = Self {
             version: message.version,
             taken: now,
-            shown: bundle.shown().unwrap_or_default(),
-            is_read: config.is_ok(),
             ..Self::default()
         };
+        // Both texts are without secrets; what cannot be parsed at all is not shown, since it may hold some.
         match config {
             Ok(config) => Self {
+                shown: config.shown(&bundle).unwrap_or_default(),
                 evaluation_interval: config.global.evaluation_interval,
                 alertmanagers: alertmanagers(&config),
                 ..taken
             },
-            Err(()) => taken,
+            Err(()) => Self {
+                shown: bundle.shown().unwrap_or_default(),
+                is_read: false,
+                ..taken
+            },
         }
     }
 }

@@ -5,10 +5,12 @@
 //!         └─ on the reactor ──────────────────────┘   └─ off it ──────┘
 //! ```
 use std::{
+    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread::available_parallelism,
     time::Duration,
 };
 
@@ -17,7 +19,7 @@ use promql::{
     EvalError, Evaluation, ParseError, Plan, QueryOptions,
     source::{Selection, Source},
 };
-use runtime::{Cluster, Components};
+use runtime::{Cluster, Components, Offload};
 use tokio::{
     sync::{Semaphore, watch},
     time::Instant,
@@ -206,11 +208,7 @@ impl Engine {
         query: Query,
         begun: Instant,
     ) -> Result<(Answer, bool), QueryError> {
-        let language = promql::Options {
-            experimental_functions: self.settings.experimental_functions,
-            fill_modifiers: self.settings.fill_modifiers,
-        };
-        let expr = promql::parse_with(&query.text, language)?;
+        let expr = promql::parse_with(&query.text, self.settings.language)?;
         let limit = self.settings.timeout;
         let deadline = begun + query.timeout.map_or(limit, |asked| asked.min(limit));
         let plan = promql::plan(&expr, query.steps, &self.options(&query))?;
@@ -263,8 +261,11 @@ impl Engine {
             lookback_delta: lookback.unwrap_or(self.settings.lookback_delta),
             max_samples: self.settings.max_samples,
             delayed_name_removal: self.settings.delayed_name_removal,
+            threads: match self.components.offload {
+                Offload::Threads => available_parallelism().unwrap_or(NonZeroUsize::MIN),
+                Offload::Inline => NonZeroUsize::MIN,
+            },
             subquery_step: self.configuration().evaluation_interval,
-            ..QueryOptions::default()
         }
     }
 

@@ -37,12 +37,10 @@ pub struct QuerySettings {
     pub lookback_delta: Millis,
     /// Queries that run at once.
     pub max_concurrency: usize,
-    /// `--enable-feature=promql-experimental-functions`
-    pub experimental_functions: bool,
+    /// What PromQL may hold besides its stable part.
+    pub language: promql::Options,
     /// `--enable-feature=promql-delayed-name-removal`
     pub delayed_name_removal: bool,
-    /// `--enable-feature=promql-binop-fill-modifiers`
-    pub fill_modifiers: bool,
 }
 
 impl Default for QuerySettings {
@@ -53,9 +51,8 @@ impl Default for QuerySettings {
             max_samples: 50_000_000,
             lookback_delta: Millis::from_seconds(300),
             max_concurrency: 20,
-            experimental_functions: false,
+            language: promql::Options::default(),
             delayed_name_removal: false,
-            fill_modifiers: false,
         }
     }
 }

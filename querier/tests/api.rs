@@ -351,7 +351,7 @@ async fn what_grafana_asks_at_its_start() {
     check(
         get("status/config").await,
         expect![[
-            r#"200 {"status":"success","data":{"yaml":"global:\n  evaluation_interval: 15s\nscrape_configs:\n- job_name: a\n  basic_auth:\n    username: me\n    password: <secret>\nalerting:\n  alertmanagers:\n  - static_configs:\n    - targets:\n      - alertmanager:9093\n"}}"#
+            r#"200 {"status":"success","data":{"yaml":"global:\n  evaluation_interval: 15s\n  scrape_interval: 1m\n  scrape_timeout: 10s\nscrape_configs:\n- job_name: a\n  basic_auth:\n    username: me\n    password: <secret>\n  honor_timestamps: true\n  track_timestamps_staleness: false\n  scrape_interval: 1m\n  scrape_timeout: 10s\n  scrape_protocols:\n  - OpenMetricsText1.0.0\n  - OpenMetricsText0.0.1\n  - PrometheusText1.0.0\n  - PrometheusText0.0.4\n  metrics_path: /metrics\n  scheme: http\n  enable_compression: true\n  follow_redirects: true\n  enable_http2: true\nalerting:\n  alertmanagers:\n  - static_configs:\n    - targets:\n      - alertmanager:9093\n"}}"#
         ]],
     );
     check(

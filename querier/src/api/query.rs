@@ -175,20 +175,21 @@ fn write_series(json: &mut Json, series: &Series) {
 }
 
 /// `/api/v1/format_query`
-pub(super) async fn format(params: Params) -> Answered {
-    let expr = promql::parse(params.get("query"));
+pub(super) async fn format(State(api): State<Arc<Api>>, params: Params) -> Answered {
+    let expr = promql::parse_with(params.get("query"), api.settings.query.language);
     let expr = expr.map_err(|error| ApiError::bad_parameter("query", error))?;
     Ok(Reply::of(|json| json.string(&expr.to_string())))
 }
 
 /// `/api/v1/query_exemplars`: exemplars are not stored, so there are none.
-pub(super) async fn exemplars(params: Params) -> Answered {
+pub(super) async fn exemplars(State(api): State<Arc<Api>>, params: Params) -> Answered {
     let start = params.time_or("start", model::Timestamp::MIN)?;
     if params.time_or("end", model::Timestamp::MAX)? < start {
         return Err(ApiError::bad_data(
             "end timestamp must not be before start timestamp",
         ));
     }
-    promql::parse(params.get("query")).map_err(|error| ApiError::bad_data(error.to_string()))?;
+    promql::parse_with(params.get("query"), api.settings.query.language)
+        .map_err(|error| ApiError::bad_data(error.to_string()))?;
     Ok(Reply::of(|json| json.raw("[]")))
 }
