@@ -1,11 +1,12 @@
 //! An ingester from its door to its store: what it scrapes, stores, answers and remembers.
 mod world;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
-use model::{Matcher, NodeId, Outcome, TimeRange};
+use model::{Matcher, Millis, NodeId, Outcome, TimeRange};
 use proto::v1::{self, unassignment::Reason};
+use runtime::{Components, InProcess, Offload, SystemClock};
 use world::{World, target};
 
 const CONFIG: &str = "scrape_configs: [{job_name: a}]";
@@ -434,4 +435,71 @@ async fn pages_tell_of_health_figures_and_targets() {
     );
     let state: serde_json::Value = serde_json::from_str(&world.page("/status").await).unwrap();
     assert_eq!((&state["node"], &state["nTargets"]), (&7.into(), &1.into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_fetched_once_and_sent() {
+    let config = "
+scrape_configs:
+- job_name: a
+  oauth2:
+    client_id: me
+    client_secret: secret
+    scopes: [read, more]
+    token_url: http://exporter.inside:9100/token
+";
+    let world = World::running(config, vec![target("a", "/metrics")]).await;
+    world.exporter.on("/token", |headers| {
+        assert_eq!(headers["authorization"], "Basic bWU6c2VjcmV0");
+        let token = r#"{"access_token": "abc", "token_type": "bearer", "expires_in": 3600}"#;
+        Response::new(token.into())
+    });
+    world.exporter.on("/metrics", |headers| {
+        assert_eq!(headers["authorization"], "Bearer abc");
+        let answer = Response::builder().header("content-type", "text/plain");
+        answer.body("m 1\n".into()).unwrap()
+    });
+    assert_eq!(world.error_after(35).await, "");
+    let n_scrapes = world.values("up").await.len() as u64;
+    assert_eq!(world.exporter.n_requests(), n_scrapes + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn targets_are_reached_through_a_proxy() {
+    let config = "scrape_configs: [{job_name: a, proxy_url: 'http://exporter.inside:9100'}]";
+    let mut behind = target("a", "/metrics");
+    behind.settings.address = "behind.inside:8080".to_owned();
+    let world = World::running(config, vec![behind]).await;
+    world.exporter.on("/metrics", |headers| {
+        assert_eq!(headers["host"], "behind.inside:8080");
+        let answer = Response::builder().header("content-type", "text/plain");
+        answer.body("m 1\n".into()).unwrap()
+    });
+    assert_eq!(world.error_after(15).await, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scrapes_go_over_tcp_and_threads_too() {
+    let network = Arc::new(InProcess::default());
+    let components = Components::new(Arc::new(SystemClock), network, Offload::Threads);
+    let (mut world, address) = World::over(components, "127.0.0.1:0").await;
+    let mut quick = target("a", "/metrics");
+    quick.settings.address = address;
+    quick.settings.interval = Millis::new(50);
+    quick.settings.timeout = Millis::new(50);
+    world.exporter.page("/metrics", "m 1\n");
+    world.discoverer.set_config(CONFIG);
+    world.discoverer.assign(vec![quick]);
+    world.start_discoverer().await;
+    world.start_ingester();
+    let scraped = async {
+        while world.exporter.n_requests() < 5 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), scraped)
+        .await
+        .unwrap();
+    assert!(world.values("m").await.len() >= 3);
+    world.stop_ingester().await;
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::State, http::HeaderMap, http::Uri, response::Response, routing::get};
+use axum::{Router, extract::State, http::HeaderMap, http::Uri, response::Response, routing::any};
 use futures::stream::BoxStream;
 use ingester::Settings;
 use model::{GroupSlice, Labels, Matcher, Millis, Target, TargetSettings, TimeRange, Timestamp};
@@ -47,6 +47,11 @@ impl World {
         let network = InProcess::default();
         let clock = TokioClock::starting_at(Timestamp::from_millis(START));
         let components = Components::new(Arc::new(clock), Arc::new(network), Offload::Inline);
+        Self::over(components, EXPORTER).await.0
+    }
+
+    /// The same with an exporter at `address`, which is given as it turned out to be.
+    pub(crate) async fn over(components: Components, address: &str) -> (Self, String) {
         let world = Self {
             exporter: Exporter::default(),
             discoverer: Discoverer::new(),
@@ -59,14 +64,15 @@ impl World {
         let listener = world
             .components
             .network
-            .listen(EXPORTER.to_owned())
+            .listen(address.to_owned())
             .await
             .unwrap();
         let pages = Router::new()
-            .fallback(get(Exporter::answer))
+            .fallback(any(Exporter::answer))
             .with_state(world.exporter.clone());
+        let address = listener.local_addr().to_string();
         tokio::spawn(serve_http(listener, pages, world.rest.clone()));
-        world
+        (world, address)
     }
 
     /// Serves the exporter's pages over TLS too, at `address`, by the certificate and key given.
@@ -97,7 +103,7 @@ impl World {
                     continue;
                 };
                 let pages = Router::new()
-                    .fallback(get(Exporter::answer))
+                    .fallback(any(Exporter::answer))
                     .with_state(exporter.clone());
                 let service = hyper_util::service::TowerToHyperService::new(pages);
                 tokio::spawn(async move {
