@@ -163,6 +163,7 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         grpc: "querier.inside:1".to_owned(),
         advertised_http: None,
         advertised_grpc: None,
+        zone: String::new(),
         discoverers: vec![DISCOVERER.to_owned()],
         enable_lifecycle: args.enable_lifecycle,
         query: querier::QuerySettings {
@@ -170,6 +171,7 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
             max_samples: args.query_max_samples,
             lookback_delta: span("--query.lookback-delta", &args.query_lookback_delta)?,
             max_concurrency: args.query_max_concurrency.max(1),
+            ..querier::QuerySettings::default()
         },
     };
     spawn(
