@@ -1,11 +1,31 @@
-# setup: makes the machine ready · test: every test
-# verify: what CI checks, changes nothing · fix: formats and applies what clippy can
-.PHONY: setup test verify fix clean
+# setup   makes the machine ready: packages, the RocksDB archive, .cargo/config.toml
+# build   the release binary, at bin/pleiades
+# run     a whole cluster of processes on loopback, in the foreground; DATA=dir, WEB=host:port
+# test    every test
+# verify  formatting and lints; changes nothing
+# fix     formats, and applies what clippy can
+.PHONY: setup build run test verify fix clean
+
+DATA ?= data
+WEB ?= 127.0.0.1:9090
+# What tests alone need: peers to compare with.
+TEST_PACKAGES = prometheus prometheus-node-exporter
 
 setup:
 	@scripts/setup
 
-test: setup
+build: setup
+	cargo build --release --locked -p pleiades
+	@mkdir -p bin
+	@ln -sfn "$$(scripts/target-dir)/release/pleiades" bin/pleiades
+
+run: build
+	@exec bin/pleiades local up --data-dir $(DATA) --web.listen-address $(WEB) \
+	    --discoverers 3 --ingesters 3 --queriers 1 --rulers 1 --replication-factor 2
+
+test:
+	@scripts/setup $(TEST_PACKAGES)
+	@scripts/kubectl
 	cargo test --workspace --locked
 
 verify: setup

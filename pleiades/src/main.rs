@@ -6,6 +6,8 @@
 mod all;
 mod check;
 mod client;
+#[cfg(test)]
+mod deploy;
 mod local;
 mod query;
 mod ring;
