@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
 use tokio::{process::Command, sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -370,7 +373,13 @@ impl Cluster {
         }
         let pid = i32::try_from(member.pid).ok().and_then(Pid::from_raw);
         let pid = pid.with_context(|| format!("{id} has no process"))?;
-        kill_process(pid, signal).with_context(|| format!("signal {id}, process {}", member.pid))
+        match kill_process(pid, signal) {
+            // It has just ended by itself; the event that says so is under way.
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => {
+                Err(error).with_context(|| format!("signal {id}, process {}", member.pid))
+            }
+        }
     }
 
     /// Asks `id` to end, and ends it if it has not within the grace period.
@@ -425,23 +434,24 @@ impl Cluster {
         )
     }
 
-    /// Ends the members: those that ask others first, those that are asked last.
+    /// Ends the members: those that ask others first, those that are asked last. All are tried whatever goes wrong.
     async fn end_all(mut self) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
         for role in ["ruler", "querier", "ingester", "discoverer"] {
-            let ids: Vec<String> = self.roster.of_role(role).map(|m| m.id.clone()).collect();
-            let alive =
-                |cluster: &Self, id: &String| cluster.state(id).is_ok_and(|s| s != State::Down);
-            for id in ids.iter().filter(|id| alive(&self, id)) {
-                self.signal(id, Signal::TERM)?;
-                self.signal(id, Signal::CONT)?;
+            let alive = |member: &&Member| member.state != State::Down;
+            let of_role = self.roster.of_role(role).filter(alive);
+            let ids: Vec<String> = of_role.map(|member| member.id.clone()).collect();
+            // All of a role at once, then one after the other until they have ended.
+            for id in &ids {
+                outcome = outcome.and(self.signal(id, Signal::TERM));
             }
             for id in &ids {
-                if alive(&self, id) {
-                    self.stop(id).await?;
+                if self.state(id)? != State::Down {
+                    outcome = outcome.and(self.stop(id).await);
                 }
             }
         }
-        Ok(())
+        outcome
     }
 }
 
