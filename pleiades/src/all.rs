@@ -65,42 +65,9 @@ pub(crate) struct All {
         hide = true
     )]
     remote_write_receiver: bool,
-    /// Comma separated feature names to enable; none is built yet, so any is refused by name.
-    #[arg(
-        long = "enable-feature",
-        env = "PLEIADES_ENABLE_FEATURE",
-        value_delimiter = ',',
-        hide = true
-    )]
-    features: Vec<String>,
-    /// Maximum time a query may take before being aborted.
-    #[arg(
-        long = "query.timeout",
-        env = "PLEIADES_QUERY_TIMEOUT",
-        default_value = "2m"
-    )]
-    query_timeout: String,
-    /// Maximum number of samples a single query can load into memory.
-    #[arg(
-        long = "query.max-samples",
-        env = "PLEIADES_QUERY_MAX_SAMPLES",
-        default_value_t = 50_000_000
-    )]
-    query_max_samples: usize,
-    /// The maximum lookback duration for retrieving metrics during expression evaluations.
-    #[arg(
-        long = "query.lookback-delta",
-        env = "PLEIADES_QUERY_LOOKBACK_DELTA",
-        default_value = "5m"
-    )]
-    query_lookback_delta: String,
-    /// Maximum number of queries executed concurrently.
-    #[arg(
-        long = "query.max-concurrency",
-        env = "PLEIADES_QUERY_MAX_CONCURRENCY",
-        default_value_t = 20
-    )]
-    query_max_concurrency: usize,
+    /// What a query may cost and hold.
+    #[command(flatten)]
+    query: querier::QueryArgs,
 }
 
 /// Where the roles listen inside the process.
@@ -110,9 +77,6 @@ const DISCOVERER: &str = "discoverer.inside:1";
 pub(crate) async fn run(args: All) -> anyhow::Result<()> {
     if args.remote_write_receiver {
         bail!("--web.enable-remote-write-receiver is not supported yet");
-    }
-    if let Some(feature) = args.features.first() {
-        bail!("--enable-feature={feature} is not supported yet");
     }
     let network = Arc::new(InProcess::default());
     let components = Components::new(Arc::new(SystemClock), network, Offload::Threads);
@@ -163,16 +127,10 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         grpc: "querier.inside:1".to_owned(),
         advertised_http: None,
         advertised_grpc: None,
-        zone: String::new(),
         discoverers: vec![DISCOVERER.to_owned()],
+        zone: String::new(),
         enable_lifecycle: args.enable_lifecycle,
-        query: querier::QuerySettings {
-            timeout: span("--query.timeout", &args.query_timeout)?.to_std(),
-            max_samples: args.query_max_samples,
-            lookback_delta: span("--query.lookback-delta", &args.query_lookback_delta)?,
-            max_concurrency: args.query_max_concurrency.max(1),
-            ..querier::QuerySettings::default()
-        },
+        query: args.query.into(),
     };
     spawn(
         &mut running,
@@ -253,14 +211,6 @@ async fn reload_on_hangup(components: Components, stop: CancellationToken) {
                 "the configuration is left as it was"
             ),
         }
-    }
-}
-
-fn span(flag: &str, text: &str) -> anyhow::Result<Millis> {
-    let span = model::parse_duration(text).with_context(|| format!("{flag} {text:?}"))?;
-    match span > Millis::ZERO {
-        true => Ok(span),
-        false => bail!("{flag} must be above zero"),
     }
 }
 

@@ -16,6 +16,14 @@ pub struct Args {
     /// Answer POST /-/reload by having the leader read the configuration anew.
     #[arg(long = "web.enable-lifecycle", env = "PLEIADES_WEB_ENABLE_LIFECYCLE")]
     pub web_enable_lifecycle: bool,
+    /// What a query may cost and hold.
+    #[command(flatten)]
+    pub query: QueryArgs,
+}
+
+/// What a query may cost and hold, under Prometheus' flags.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct QueryArgs {
     /// The longest that a query may take before it is ended.
     #[arg(
         long = "query.timeout",
@@ -87,8 +95,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 impl From<Args> for Settings {
     fn from(args: Args) -> Self {
-        let features = args.enable_feature;
-        let has = |feature| features.contains(&feature);
         Self {
             id: args.member.id,
             http: args.member.web_listen_address,
@@ -98,18 +104,25 @@ impl From<Args> for Settings {
             discoverers: args.member.discoverers,
             zone: args.member.zone,
             enable_lifecycle: args.web_enable_lifecycle,
-            query: QuerySettings {
-                timeout: args.query_timeout.to_std().max(Duration::from_millis(1)),
-                max_samples: args.query_max_samples,
-                lookback_delta: args.query_lookback_delta,
-                max_concurrency: args.query_max_concurrency,
-                language: promql::Options {
-                    experimental_functions: has(Feature::PromqlExperimentalFunctions),
-                    fill_modifiers: has(Feature::PromqlBinopFillModifiers),
-                    extended_ranges: has(Feature::PromqlExtendedRangeSelectors),
-                },
-                delayed_name_removal: has(Feature::PromqlDelayedNameRemoval),
+            query: args.query.into(),
+        }
+    }
+}
+
+impl From<QueryArgs> for QuerySettings {
+    fn from(args: QueryArgs) -> Self {
+        let has = |feature| args.enable_feature.contains(&feature);
+        Self {
+            timeout: args.query_timeout.to_std().max(Duration::from_millis(1)),
+            max_samples: args.query_max_samples,
+            lookback_delta: args.query_lookback_delta,
+            max_concurrency: args.query_max_concurrency,
+            language: promql::Options {
+                experimental_functions: has(Feature::PromqlExperimentalFunctions),
+                fill_modifiers: has(Feature::PromqlBinopFillModifiers),
+                extended_ranges: has(Feature::PromqlExtendedRangeSelectors),
             },
+            delayed_name_removal: has(Feature::PromqlDelayedNameRemoval),
         }
     }
 }

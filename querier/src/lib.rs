@@ -23,7 +23,7 @@ mod settings;
 #[cfg(test)]
 mod testing;
 
-pub use args::{Args, Feature};
+pub use args::{Args, Feature, QueryArgs};
 pub use merge::merge;
 pub use settings::{QuerySettings, Settings};
 
