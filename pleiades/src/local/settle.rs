@@ -1,8 +1,12 @@
 //! When a cluster has settled after a change of its ingesters.
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::bail;
 use hashring::ShardMap;
+use model::Target;
 use proto::v1;
 use runtime::{Components, Discoverers};
 
@@ -54,31 +58,45 @@ async fn missing_now(
         .maps
         .last()
         .and_then(|m| ShardMap::decode(&m.map).ok());
-    let placed: BTreeSet<u32> = map
-        .iter()
-        .flat_map(|map| map.members())
-        .map(|node| node.0)
-        .collect();
+    let Some(map) = map else {
+        return Ok(Some("nothing is placed".to_owned()));
+    };
+    let placed: BTreeSet<u32> = map.members().iter().map(|node| node.0).collect();
     if placed != active {
+        let n_placed = placed.len();
         return Ok(Some(format!(
-            "{} of {ingesters} ingesters are placed",
-            placed.len()
+            "{n_placed} of {ingesters} ingesters are placed"
         )));
     }
     let discovered = discoverers
         .on_leader(|mut client| async move {
-            client
-                .discovered_targets(v1::DiscoveredTargetsRequest {})
-                .await
+            let request = v1::DiscoveredTargetsRequest {};
+            client.discovered_targets(request).await
         })
         .await?;
-    let copies = (state.replication_factor as usize).min(ingesters) as u64;
-    let wanted = discovered.into_inner().active.len() as u64 * copies;
-    let scraped: u64 = state
-        .loads
+    let wanted = wanted(&map, &discovered.into_inner().active);
+    let wanted = |node: &u32| wanted.get(node).copied().unwrap_or(0);
+    let scraped = |node: &u32| {
+        let load = state.loads.iter().find(|load| load.node == *node);
+        load.map_or(0, |load| load.n_targets)
+    };
+    let unsettled = active.iter().find(|node| scraped(node) != wanted(node));
+    Ok(unsettled.map(|node| {
+        let (scraped, wanted) = (scraped(node), wanted(node));
+        format!("member {node} scrapes {scraped} targets and should scrape {wanted}")
+    }))
+}
+
+/// How many of `targets` each member has a replica of.
+fn wanted(map: &ShardMap, targets: &[v1::Target]) -> BTreeMap<u32, u64> {
+    let mut wanted = BTreeMap::new();
+    for target in targets
         .iter()
-        .filter(|load| active.contains(&load.node))
-        .map(|load| load.n_targets)
-        .sum();
-    Ok((scraped != wanted).then(|| format!("{scraped} of {wanted} copies of targets are scraped")))
+        .filter_map(|target| Target::try_from(target).ok())
+    {
+        for node in map.replicas(target.key().shard()) {
+            *wanted.entry(node.0).or_insert(0) += 1;
+        }
+    }
+    wanted
 }
