@@ -5,6 +5,7 @@
 
 mod control;
 mod layout;
+mod processes;
 mod ready;
 mod roster;
 mod settle;

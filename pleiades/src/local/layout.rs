@@ -30,7 +30,7 @@ impl Counts {
     }
 }
 
-/// The roster for `counts`: members of `before` keep their addresses, new ones get free ports.
+/// The roster for `counts`: members of `before` stay as they are, new ones are down and get free ports.
 ///
 /// The first querier listens on `web`.
 pub(super) fn roster(counts: Counts, web: &str, before: &Roster) -> io::Result<Roster> {
@@ -52,7 +52,6 @@ pub(super) fn roster(counts: Counts, web: &str, before: &Roster) -> io::Result<R
                     id,
                 },
             };
-            member.state = State::Down;
             if role == "querier" && number == 0 {
                 web.clone_into(&mut member.http);
             }
