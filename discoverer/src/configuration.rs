@@ -7,6 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use config::{Bundle, Config, LoadError, Outside};
 use runtime::{Chain, Offload};
+use template::{ALERT_DEFINITIONS, Template};
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -52,6 +53,12 @@ pub(crate) fn parse(bundle: &ConfigBundle) -> Result<Config, LoadError> {
 fn checked(bundle: &Bundle) -> Result<Config, LoadError> {
     let outside = Outside {
         variable: &|name| std::env::var(name).ok(),
+        template: &|alert, text| {
+            // Named and begun as when it is evaluated, so that a refusal reads the same.
+            let name = format!("__alert_{alert}");
+            let parsed = Template::parse(&name, &format!("{ALERT_DEFINITIONS}{text}"));
+            parsed.map(drop).map_err(|refused| refused.to_string())
+        },
         ..Outside::default()
     };
     Config::from_bundle(bundle, &outside)

@@ -17,6 +17,7 @@ use runtime::{Chain, Offload};
 use tokio::sync::{Notify, watch};
 use tracing::{error, warn};
 
+pub(crate) use self::provider::Publish;
 use self::{provider::Providers, resolve::Resolver};
 use crate::{configuration::parse, state::State, targets::Targets};
 

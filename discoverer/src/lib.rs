@@ -7,14 +7,15 @@
 //! ```
 //!
 //! Pure: what is agreed on ([`state`]), who is well ([`lease`]), what the leader has to write ([`duties`]), what an ingester is
-//! told ([`assignment`]). Around them: the Raft group ([`raft`]), which alone names openraft, the leader's loop, discovery,
-//! and the gRPC service. Every discoverer answers watchers; all else the leader does alone.
+//! told ([`assignment`]). Around them: the Raft group ([`raft`]), which alone names openraft, the leader's loop, discovery
+//! (Kubernetes in a module of its own, which alone names kube), and the gRPC service. Every discoverer answers watchers; all else the leader does alone.
 
 mod args;
 pub mod assignment;
 mod configuration;
 mod discovery;
 pub mod duties;
+mod kube;
 mod leader;
 pub mod lease;
 mod metrics;

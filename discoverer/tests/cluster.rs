@@ -209,6 +209,19 @@ async fn members_join_are_placed_and_told_what_to_scrape() {
         refused.message().contains("job_name is empty"),
         "{refused:?}"
     );
+
+    running.write("prometheus.yml", "rule_files: [rules.yml]");
+    let rule = "{alert: A, expr: up, annotations: {x: '{{ $labels.'}}";
+    running.write(
+        "rules.yml",
+        &format!("groups: [{{name: g, rules: [{rule}]}}]"),
+    );
+    let refused = first
+        .discoverers()
+        .on_leader(|mut client| async move { client.reload(v1::ReloadRequest {}).await })
+        .await
+        .unwrap_err();
+    assert!(refused.message().contains("template"), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]

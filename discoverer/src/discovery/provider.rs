@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::file;
+use crate::kube;
 
 /// The whole set of groups of one mechanism; none before the first.
 pub(crate) type Groups = Option<Arc<Vec<TargetGroup>>>;
@@ -21,6 +22,12 @@ pub(crate) struct Publish {
 }
 
 impl Publish {
+    /// A way to tell groups, and where they arrive; `changed` is notified of each.
+    pub(crate) fn new(changed: Arc<Notify>) -> (Self, watch::Receiver<Groups>) {
+        let (to, groups) = watch::channel(None);
+        (Self { to, changed }, groups)
+    }
+
     /// Tells the whole set of groups, if it is another than before.
     pub(crate) fn groups(&self, groups: Vec<TargetGroup>) {
         let changed = self.to.send_if_modified(|held| {
@@ -84,11 +91,7 @@ impl Providers {
     }
 
     fn start(&mut self, discovery: &Discovery) -> Provider {
-        let (to, groups) = watch::channel(None);
-        let publish = Publish {
-            to,
-            changed: Arc::clone(&self.changed),
-        };
+        let (publish, groups) = Publish::new(Arc::clone(&self.changed));
         let task = match discovery {
             Discovery::Static(groups) => {
                 publish.groups(groups.clone());
@@ -98,7 +101,11 @@ impl Providers {
                 let run = file::run(files.clone(), self.offload, publish);
                 Some(self.tasks.spawn(run))
             }
-            Discovery::Kubernetes(_) | Discovery::Unsupported { .. } => {
+            Discovery::Kubernetes(cluster) => {
+                let run = kube::run((**cluster).clone(), self.offload, publish);
+                Some(self.tasks.spawn(run))
+            }
+            Discovery::Unsupported { .. } => {
                 publish.groups(Vec::new());
                 None
             }

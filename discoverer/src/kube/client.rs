@@ -1,0 +1,136 @@
+//! The way to the API server.
+use std::{fs, io};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use config::{Auth, KubernetesDiscovery, Pem, Source};
+use kube::{
+    Client, Config,
+    config::{
+        AuthInfo, Cluster, Context, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError,
+        NamedAuthInfo, NamedCluster, NamedContext,
+    },
+};
+
+/// There is no way to the API server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    #[error("find the cluster that this process runs in")]
+    InCluster(#[from] InClusterError),
+    #[error("use the kubeconfig")]
+    Kubeconfig(#[from] KubeconfigError),
+    #[error("read {path}")]
+    Read { path: String, source: io::Error },
+    #[error("{0} is not supported for a Kubernetes API server")]
+    Unsupported(&'static str),
+    #[error("set up the client")]
+    Client(#[source] Box<kube::Error>),
+}
+
+/// A client for the API server, and the namespace that it counts as its own.
+pub(crate) async fn client(
+    discovery: &KubernetesDiscovery,
+) -> Result<(Client, String), ClientError> {
+    let config = match (&discovery.kubeconfig_file, &discovery.api_server) {
+        (Some(path), _) => chosen(Kubeconfig::read_from(path)?).await?,
+        (None, Some(server)) => chosen(kubeconfig(server, discovery)?).await?,
+        (None, None) => Config::incluster()?,
+    };
+    let namespace = config.default_namespace.clone();
+    let client = Client::try_from(config).map_err(|e| ClientError::Client(Box::new(e)))?;
+    Ok((client, namespace))
+}
+
+async fn chosen(kubeconfig: Kubeconfig) -> Result<Config, KubeconfigError> {
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await
+}
+
+/// A kubeconfig that says what the fields of the section say.
+fn kubeconfig(server: &str, discovery: &KubernetesDiscovery) -> Result<Kubeconfig, ClientError> {
+    let (http, tls) = (&discovery.http, &discovery.http.tls);
+    let name = || "cluster".to_owned();
+    let (ca, ca_data) = pem(tls.ca.as_ref());
+    let cluster = Cluster {
+        server: Some(server.to_owned()),
+        insecure_skip_tls_verify: Some(tls.insecure_skip_verify),
+        certificate_authority: ca,
+        certificate_authority_data: ca_data,
+        tls_server_name: (!tls.server_name.is_empty()).then(|| tls.server_name.clone()),
+        proxy_url: http.proxy.url.clone(),
+        ..Cluster::default()
+    };
+    let (cert, cert_data) = pem(tls.cert.as_ref());
+    let (key, key_data) = pem(tls.key.as_ref());
+    let mut user = AuthInfo {
+        client_certificate: cert,
+        client_certificate_data: cert_data,
+        client_key: key,
+        client_key_data: key_data.map(Into::into),
+        ..AuthInfo::default()
+    };
+    match &http.auth {
+        Auth::None => {}
+        Auth::Basic { username, password } => {
+            user.username = Some(text(username)?);
+            user.password = Some(text(password)?.into());
+        }
+        Auth::Authorization {
+            scheme,
+            credentials,
+        } if scheme.eq_ignore_ascii_case("bearer") => match credentials {
+            // Read again before it expires.
+            Source::File(path) => user.token_file = Some(path.clone()),
+            inline => user.token = Some(text(inline)?.into()),
+        },
+        Auth::Authorization { .. } => {
+            return Err(ClientError::Unsupported("an authorization but Bearer"));
+        }
+        Auth::OAuth2(_) => return Err(ClientError::Unsupported("OAuth 2.0")),
+    }
+    let context = Context {
+        cluster: name(),
+        user: Some(name()),
+        ..Context::default()
+    };
+    Ok(Kubeconfig {
+        clusters: vec![NamedCluster {
+            name: name(),
+            cluster: Some(cluster),
+            ..NamedCluster::default()
+        }],
+        auth_infos: vec![NamedAuthInfo {
+            name: name(),
+            auth_info: Some(user),
+            ..NamedAuthInfo::default()
+        }],
+        contexts: vec![NamedContext {
+            name: name(),
+            context: Some(context),
+            ..NamedContext::default()
+        }],
+        current_context: Some(name()),
+        ..Kubeconfig::default()
+    })
+}
+
+/// A file's path, or the content that was given, as kubeconfigs have it.
+fn pem(pem: Option<&Pem>) -> (Option<String>, Option<String>) {
+    match pem {
+        None => (None, None),
+        Some(Pem::File(path)) => (Some(path.clone()), None),
+        Some(Pem::Inline(text)) => (None, Some(STANDARD.encode(text.reveal()))),
+    }
+}
+
+fn text(source: &Source) -> Result<String, ClientError> {
+    match source {
+        Source::Inline(secret) => Ok(secret.reveal().to_owned()),
+        Source::File(path) => match fs::read_to_string(path) {
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(source) => Err(ClientError::Read {
+                path: path.clone(),
+                source,
+            }),
+        },
+        Source::Reference(_) => Err(ClientError::Unsupported("a secret manager")),
+    }
+}
