@@ -47,10 +47,6 @@ pub(crate) fn parse(bundle: &ConfigBundle) -> Result<Config, LoadError> {
         main: bundle.main.clone(),
         files: bundle.files.clone(),
     };
-    checked(&bundle)
-}
-
-fn checked(bundle: &Bundle) -> Result<Config, LoadError> {
     let outside = Outside {
         variable: &|name| std::env::var(name).ok(),
         template: &|alert, text| {
@@ -61,29 +57,32 @@ fn checked(bundle: &Bundle) -> Result<Config, LoadError> {
         },
         ..Outside::default()
     };
-    Config::from_bundle(bundle, &outside)
+    Config::from_bundle(&bundle, &outside)
 }
 
 impl Files {
-    /// Reads and checks the files.
-    async fn load(&self) -> Result<ConfigBundle, LoadError> {
+    /// Reads the files and checks them, unless they are what was `seen` before.
+    async fn load(&self, seen: Option<ConfigBundle>) -> Result<ConfigBundle, LoadError> {
         let path = self.path.clone();
         let load = move || {
             let bundle = Bundle::load(&path)?;
-            checked(&bundle)?;
-            Ok(ConfigBundle {
+            let loaded = ConfigBundle {
                 version: 0,
                 path: bundle.path.display().to_string(),
                 main: bundle.main,
                 files: bundle.files,
-            })
+            };
+            if !seen.is_some_and(|seen| seen.same_text(&loaded)) {
+                parse(&loaded)?;
+            }
+            Ok(loaded)
         };
         self.offload.run(load).await
     }
 
     /// Reads the files and commits them; gives the version that holds now.
     pub(crate) async fn reload(&self) -> Result<u64, ReloadError> {
-        let loaded = self.load().await;
+        let loaded = self.load(None).await;
         self.metrics.reloaded(loaded.is_ok());
         self.commit(loaded?).await
     }
@@ -105,7 +104,7 @@ impl Files {
         let mut pending = true;
         let mut complaint = String::new();
         loop {
-            match self.load().await {
+            match self.load(seen.clone()).await {
                 Ok(loaded) => {
                     complaint.clear();
                     if !seen.as_ref().is_some_and(|seen| seen.same_text(&loaded)) {

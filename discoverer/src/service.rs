@@ -72,6 +72,15 @@ impl Service {
         }
     }
 
+    /// The member of a number.
+    fn member(&self, node: u32) -> Result<NodeId, Status> {
+        let node = NodeId(node);
+        match self.group.state().borrow().members.contains_key(&node) {
+            true => Ok(node),
+            false => Err(Status::not_found("no member has this number: join again")),
+        }
+    }
+
     fn leader(&self) -> String {
         match &*self.group.leadership().borrow() {
             Leadership::Own(_) => self.id.clone(),
@@ -210,10 +219,7 @@ impl cluster_server::Cluster for Service {
     ) -> Result<Response<v1::HeartbeatResponse>, Status> {
         self.lead()?;
         let request = request.into_inner();
-        let node = NodeId(request.node);
-        if !self.group.state().borrow().members.contains_key(&node) {
-            return Err(Status::not_found("no member has this number: join again"));
-        }
+        let node = self.member(request.node)?;
         let shard = |load: &v1::ShardLoad| {
             let shard = u16::try_from(load.shard).ok()?;
             Some((Shard(shard), load.n_series))
@@ -243,8 +249,9 @@ impl cluster_server::Cluster for Service {
         request: Request<v1::AssignmentsRequest>,
     ) -> Result<Response<Self::AssignmentsStream>, Status> {
         self.lead()?;
+        let node = self.member(request.into_inner().node)?;
         let assigning = Assigning {
-            assigned: Assigned::new(NodeId(request.into_inner().node)),
+            assigned: Assigned::new(node),
             state: self.group.state(),
             leadership: self.group.leadership(),
             targets: self.targets.clone(),

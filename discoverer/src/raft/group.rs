@@ -65,9 +65,12 @@ pub enum GroupError {
     /// What is in the store cannot be used.
     #[error("open the raft group's store")]
     Open(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Openraft stopped.
+    /// Openraft could not start.
     #[error("start the raft group")]
     Start(#[source] Box<Fatal<u64>>),
+    /// Openraft stopped: the store failed, or the log holds what only a later release knows.
+    #[error("the raft group stopped")]
+    Stopped(#[source] Box<Fatal<u64>>),
 }
 
 impl From<StoreError> for GroupError {
@@ -139,10 +142,11 @@ impl Group {
                 Err(RaftError::Fatal(fatal)) => return Err(fatal.into()),
             }
         }
-        let leadership = follow(&raft, own, tasks);
+        let peers = Arc::new(peers);
+        let leadership = follow(&raft, own, Arc::clone(&peers), tasks);
         let group = Self {
             raft,
-            peers: Arc::new(peers),
+            peers,
             state,
             leadership,
         };
@@ -245,13 +249,24 @@ fn config() -> Config {
     }
 }
 
-/// Follows who leads.
-fn follow(raft: &Raft<Types>, own: u64, tasks: &mut Tasks) -> watch::Receiver<Leadership> {
+/// Follows who leads; ends with an error if the group stops by itself.
+fn follow(
+    raft: &Raft<Types>,
+    own: u64,
+    peers: Arc<Vec<Peer>>,
+    tasks: &mut Tasks,
+) -> watch::Receiver<Leadership> {
     let mut metrics = raft.metrics();
     let (to, leadership) = watch::channel(Leadership::Nobody);
     tasks.spawn("raft leadership", move |stop| async move {
         loop {
-            let now = leader(&metrics.borrow_and_update(), own);
+            let (now, running) = {
+                let metrics = metrics.borrow_and_update();
+                (leader(&metrics, own, &peers), metrics.running_state.clone())
+            };
+            if let Err(fatal @ (Fatal::StorageError(_) | Fatal::Panicked)) = running {
+                return Err(GroupError::Stopped(Box::new(fatal)));
+            }
             to.send_if_modified(|held| {
                 let changed = *held != now;
                 if changed {
@@ -262,7 +277,7 @@ fn follow(raft: &Raft<Types>, own: u64, tasks: &mut Tasks) -> watch::Receiver<Le
             });
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok::<_, TaskError>(()),
+                () = stop.cancelled() => return Ok(()),
                 changed = metrics.changed() => if changed.is_err() {
                     return Ok(());
                 },
@@ -274,12 +289,15 @@ fn follow(raft: &Raft<Types>, own: u64, tasks: &mut Tasks) -> watch::Receiver<Le
     leadership
 }
 
-fn leader(metrics: &RaftMetrics<u64, Peer>, own: u64) -> Leadership {
+fn leader(metrics: &RaftMetrics<u64, Peer>, own: u64, peers: &[Peer]) -> Leadership {
     let Some(leader) = metrics.current_leader else {
         return Leadership::Nobody;
     };
     if leader != own {
-        let peer = metrics.membership_config.membership().get_node(&leader);
+        // The address that this process was told counts before the one that the group was once told.
+        let told = peers.iter().find(|p| Peer::number(&p.id) == leader);
+        let known = metrics.membership_config.membership().get_node(&leader);
+        let peer = told.or(known);
         return peer.map_or(Leadership::Nobody, |p| Leadership::Other(p.clone()));
     }
     let alone = metrics.membership_config.voter_ids().count() == 1;
