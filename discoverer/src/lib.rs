@@ -32,8 +32,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use model::ReplicationFactor;
 use proto::v1;
 use runtime::{
-    Components, Discoverers, Identity, Listener, Load, Membership, Readiness, TaskError, Tasks,
-    base_router, serve_grpc, serve_http,
+    Components, Discoverers, Identity, ListenError, Listener, Load, Membership, Readiness,
+    TaskError, Tasks, base_router, serve_grpc, serve_http,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -75,13 +75,8 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address cannot be listened on.
-    #[error("listen on {address}")]
-    Listen {
-        /// Which.
-        address: String,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The Raft group cannot be started.
     #[error(transparent)]
     Group(#[from] GroupError),
@@ -100,8 +95,8 @@ pub async fn run(
     store: Arc<dyn Store>,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let http = listen(&components, &settings.http).await?;
-    let grpc = listen(&components, &settings.grpc).await?;
+    let http = components.listen(&settings.http).await?;
+    let grpc = components.listen(&settings.grpc).await?;
     let mut tasks = Tasks::new(shutdown);
     let peers = settings.peers.clone();
     let group = Group::start(&settings.id, peers, store, &components, &mut tasks).await?;
@@ -203,12 +198,4 @@ async fn observe(
             return;
         }
     }
-}
-
-async fn listen(components: &Components, address: &str) -> Result<Box<dyn Listener>, Error> {
-    let listening = components.network.listen(address.to_owned()).await;
-    listening.map_err(|source| Error::Listen {
-        address: address.to_owned(),
-        source,
-    })
 }

@@ -1,4 +1,5 @@
 //! Why an ingester cannot run, and how errors of a call are told over gRPC.
+use runtime::ListenError;
 use tonic::Status;
 use tsdb::{Kind, StoreError, TsdbError};
 
@@ -6,13 +7,8 @@ use tsdb::{Kind, StoreError, TsdbError};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address cannot be listened on.
-    #[error("listen on {address}")]
-    Listen {
-        /// As it was given.
-        address: String,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The database cannot be opened.
     #[error("open the database")]
     Open(#[source] TsdbError),

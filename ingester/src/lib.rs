@@ -26,8 +26,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use proto::{MAX_MESSAGE_BYTES, v1::ingester_server::IngesterServer};
 use runtime::{
-    Components, Discoverers, Listener, Membership, Readiness, Tasks, base_router, serve_grpc,
-    serve_http,
+    Components, Discoverers, Membership, Readiness, Tasks, base_router, serve_grpc, serve_http,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -61,8 +60,8 @@ pub async fn run(
     store: Arc<dyn Store>,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let web = listen(&components, &settings.web_listen_address).await?;
-    let grpc = listen(&components, &settings.grpc_listen_address).await?;
+    let web = components.listen(&settings.web_listen_address).await?;
+    let grpc = components.listen(&settings.grpc_listen_address).await?;
     let mut registry = runtime::registry();
     let metrics = Metrics::new(&mut registry);
 
@@ -180,14 +179,6 @@ pub async fn run(
     let synced = shared.offload().run(move || db.sync()).await;
     ended?;
     synced.map_err(Error::Sync)
-}
-
-async fn listen(components: &Components, address: &str) -> Result<Box<dyn Listener>, Error> {
-    let listening = components.network.listen(address.to_owned()).await;
-    listening.map_err(|source| Error::Listen {
-        address: address.to_owned(),
-        source,
-    })
 }
 
 /// A task that ends well whenever it ends.

@@ -27,12 +27,12 @@ pub use args::{Args, Feature, QueryArgs};
 pub use merge::merge;
 pub use settings::{QuerySettings, Settings};
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use proto::v1::{self, querier_server::QuerierServer};
 use runtime::{
-    Components, Discoverers, Identity, Listener, Load, Membership, Readiness, TaskError, Tasks,
-    base_router, serve_grpc, serve_http,
+    Components, Discoverers, Identity, ListenError, Listener, Load, Membership, Readiness,
+    TaskError, Tasks, base_router, serve_grpc, serve_http,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -50,13 +50,8 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address cannot be listened on.
-    #[error("listen on {address}")]
-    Listen {
-        /// The address.
-        address: String,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// One of its tasks ended.
     #[error(transparent)]
     Task(#[from] TaskError),
@@ -71,8 +66,8 @@ pub async fn run(
     components: Components,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let http = listen(&components, &settings.http).await?;
-    let grpc = listen(&components, &settings.grpc).await?;
+    let http = components.listen(&settings.http).await?;
+    let grpc = components.listen(&settings.grpc).await?;
     let mut tasks = Tasks::new(shutdown);
     let discoverers = Discoverers::new(settings.discoverers.clone(), components.channels.clone());
     let identity = Identity {
@@ -125,14 +120,6 @@ pub async fn run(
     let routes = tonic::service::Routes::new(service);
     tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));
     Ok(tasks.run(GRACE).await?)
-}
-
-async fn listen(components: &Components, address: &str) -> Result<Box<dyn Listener>, Error> {
-    let listening = components.network.listen(address.to_owned()).await;
-    listening.map_err(|source| Error::Listen {
-        address: address.to_owned(),
-        source,
-    })
 }
 
 /// The address that others are told: the one given, or the one listened on with the port that it has.

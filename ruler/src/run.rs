@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 use config::Config;
 use proto::v1::ruler_server::RulerServer;
 use runtime::{
-    Cluster, Components, Discoverers, Identity, Load, Membership, Readiness, TaskError, Tasks,
-    base_router, bundle_of, read_config, registry, serve_grpc, serve_http,
+    Cluster, Components, Discoverers, Identity, ListenError, Load, Membership, Readiness,
+    TaskError, Tasks, base_router, bundle_of, read_config, registry, serve_grpc, serve_http,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -40,13 +40,8 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address cannot be listened on.
-    #[error("listen on {address}")]
-    Listen {
-        /// The address.
-        address: String,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A task failed.
     #[error(transparent)]
     Task(#[from] TaskError),
@@ -61,14 +56,8 @@ pub async fn run(
     components: Components,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let listen = async |address: &str| {
-        let listener = components.network.listen(address.to_owned()).await;
-        listener.map_err(|source| Error::Listen {
-            address: address.to_owned(),
-            source,
-        })
-    };
-    let (http, grpc) = (listen(&settings.http).await?, listen(&settings.grpc).await?);
+    let http = components.listen(&settings.http).await?;
+    let grpc = components.listen(&settings.grpc).await?;
     let mut tasks = Tasks::new(shutdown);
     let mut registry = registry();
     let metrics = Metrics::new(&mut registry);

@@ -1,7 +1,7 @@
 //! What a role is given besides its settings.
 use std::sync::Arc;
 
-use crate::{Channels, Clock, Network, Offload, SystemClock, Tcp};
+use crate::{Channels, Clock, Listener, Network, Offload, SystemClock, Tcp};
 
 /// The outside world of one process.
 #[derive(Clone)]
@@ -16,7 +16,29 @@ pub struct Components {
     pub channels: Channels,
 }
 
+/// An address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("listen on {address}")]
+pub struct ListenError {
+    /// As it was given.
+    pub address: String,
+    /// Why.
+    pub source: std::io::Error,
+}
+
 impl Components {
+    /// Listens on `address`.
+    ///
+    /// # Errors
+    /// [`ListenError`]
+    pub async fn listen(&self, address: &str) -> Result<Box<dyn Listener>, ListenError> {
+        let listening = self.network.listen(address.to_owned()).await;
+        listening.map_err(|source| ListenError {
+            address: address.to_owned(),
+            source,
+        })
+    }
+
     /// The machine's clock, TCP, and threads.
     pub fn system() -> Self {
         Self::new(Arc::new(SystemClock), Arc::new(Tcp), Offload::Threads)

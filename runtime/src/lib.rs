@@ -26,7 +26,7 @@ pub use args::{Format, MemberArgs, TelemetryArgs};
 pub use chain::Chain;
 pub use channel::{Channels, TracedChannel};
 pub use clock::{Clock, SystemClock, TokioClock};
-pub use components::Components;
+pub use components::{Components, ListenError};
 pub use configuration::{bundle_of, outside, read_config};
 pub use http::{Readiness, base_router};
 pub use in_process::InProcess;

@@ -1,8 +1,9 @@
 //! HTTP and gRPC servers with the layers that every role wants.
 use std::{io, time::Duration};
 
+use axum::{error_handling::HandleErrorLayer, http::StatusCode};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use tracing::Span;
 
@@ -14,6 +15,10 @@ use crate::{
 
 /// gRPC calls under way; more are refused with RESOURCE_EXHAUSTED.
 const GRPC_CONCURRENCY: usize = 1024;
+/// HTTP requests under way; more are refused with 503.
+const HTTP_CONCURRENCY: usize = 1024;
+/// How long a gRPC call may take to begin its answer; the longest query takes two minutes by default.
+const GRPC_TIMEOUT: Duration = Duration::from_secs(300);
 /// How often an open connection is probed.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How long calls under way may still take when the server ends.
@@ -21,7 +26,8 @@ const GRACE: Duration = Duration::from_millis(300);
 
 /// Serves `router` until `stop`, then lets calls under way end.
 ///
-/// Answers are compressed if the client takes it; a panic in a handler is a 500 for its caller alone.
+/// Answers are compressed if the client takes it; a panic in a handler is a 500 for its caller alone; requests past
+/// the limit are refused at once.
 ///
 /// # Errors
 /// If the listener breaks.
@@ -30,7 +36,14 @@ pub async fn serve_http(
     router: axum::Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    let shed = HandleErrorLayer::new(async |error: tower::BoxError| {
+        let busy = format!("too many requests are under way: {error}\n");
+        (StatusCode::SERVICE_UNAVAILABLE, busy)
+    });
     let layers = ServiceBuilder::new()
+        .layer(shed)
+        .load_shed()
+        .layer(GlobalConcurrencyLimitLayer::new(HTTP_CONCURRENCY))
         .layer(CatchPanicLayer::new())
         .layer(CompressionLayer::new());
     axum::serve(Incoming(listener), router.layer(layers))
@@ -61,10 +74,9 @@ pub async fn serve_grpc(
     });
     let server = tonic::transport::Server::builder()
         .trace_fn(span)
+        .timeout(GRPC_TIMEOUT)
         .load_shed(true)
-        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(
-            GRPC_CONCURRENCY,
-        ))
+        .layer(GlobalConcurrencyLimitLayer::new(GRPC_CONCURRENCY))
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(16 << 20)
