@@ -2,12 +2,14 @@
 # build   the release binary, at bin/pleiades
 # run     a whole cluster of processes on loopback, in the foreground; DATA=dir, WEB=host:port
 # test    every test
+# sim     SEEDS=n simulated clusters, with faults
 # verify  formatting and lints; changes nothing
 # fix     formats, and applies what clippy can
-.PHONY: setup build run test verify fix clean
+.PHONY: setup build run test sim verify fix clean
 
 DATA ?= data
 WEB ?= 127.0.0.1:9090
+SEEDS ?= 100
 # What tests alone need: peers to compare with.
 TEST_PACKAGES = prometheus prometheus-node-exporter
 
@@ -27,6 +29,9 @@ test:
 	@scripts/setup $(TEST_PACKAGES)
 	@scripts/kubectl
 	cargo test --workspace --locked
+
+sim: setup
+	PLEIADES_SIM_SEEDS=$(SEEDS) cargo test -p sim --locked --test seeds
 
 verify: setup
 	cargo fmt --all --check

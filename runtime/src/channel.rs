@@ -1,5 +1,5 @@
 //! gRPC channels: one for each address, opened at the first call and opened again when broken.
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tonic::{
@@ -25,7 +25,8 @@ pub type TracedChannel = InterceptedService<Channel, Inject>;
 #[derive(Clone)]
 pub struct Channels {
     network: Arc<dyn Network>,
-    open: Arc<Mutex<HashMap<String, Channel>>>,
+    /// In an order that does not change from run to run: when a process ends they are closed in it.
+    open: Arc<Mutex<BTreeMap<String, Channel>>>,
 }
 
 impl Channels {

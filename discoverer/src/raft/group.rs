@@ -27,9 +27,9 @@ use crate::state::{Command, Outcome, State};
 
 /// How often the leader tells that it is there, in milliseconds.
 const HEARTBEAT: u64 = 150;
-/// How long followers wait before they stand, in milliseconds: a leader's lease of the longest such time, then a
-/// random one. With a round of votes a new leader is there within 1.5 s of the last heartbeat.
-const ELECTION: (u64, u64) = (350, 600);
+/// Half of how long followers wait before they stand, in milliseconds: a leader's lease, then as long again. Each start
+/// draws its own from this range. With a round of votes a new leader is there within 1.5 s of the last heartbeat.
+const ELECTION: (u64, u64) = (450, 600);
 /// A leader whom no quorum has heard for so long does not lead, in milliseconds.
 const DEPOSED: u64 = 1500;
 /// Entries between snapshots, and entries kept for those who lag.
@@ -126,7 +126,14 @@ impl Group {
             addresses: Arc::new(nodes(&peers).map(|(n, peer)| (n, peer.grpc)).collect()),
         };
         let own = Peer::number(id);
-        let raft = Raft::new(own, Arc::new(config()), ways, log, machine).await?;
+        let raft = Raft::new(
+            own,
+            Arc::new(config(patience(own, components))),
+            ways,
+            log,
+            machine,
+        )
+        .await?;
         let first = peers.iter().all(|peer| *id <= *peer.id);
         if first && !raft.is_initialized().await? {
             match raft
@@ -237,12 +244,22 @@ fn nodes(peers: &[Peer]) -> impl Iterator<Item = (u64, Peer)> {
     peers.iter().map(|p| (Peer::number(&p.id), p.clone()))
 }
 
-fn config() -> Config {
+/// How long this start waits in elections: unlike the others by its name, unlike its last start by the time.
+///
+/// Openraft would draw it from the thread's generator, which no seed of a simulation decides.
+fn patience(own: u64, components: &Components) -> u64 {
+    let now = components.clock.now().as_millis();
+    let drawn = xxhash_rust::xxh3::xxh3_64_with_seed(&now.to_le_bytes(), own);
+    ELECTION.0 + drawn % (ELECTION.1 - ELECTION.0)
+}
+
+fn config(patience: u64) -> Config {
     Config {
         cluster_name: "pleiades".to_owned(),
         heartbeat_interval: HEARTBEAT,
-        election_timeout_min: ELECTION.0,
-        election_timeout_max: ELECTION.1,
+        election_timeout_min: patience,
+        // The end of the range is not inside.
+        election_timeout_max: patience + 1,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_EVERY),
         max_in_snapshot_log_to_keep: SNAPSHOT_EVERY,
         ..Config::default()
