@@ -1,9 +1,10 @@
 //! `pleiades ring`: members, their states, and their shares of shards, targets and series.
 use clap::Args;
 use hashring::ShardMap;
+use model::Shard;
 use proto::v1;
 use runtime::{Components, Discoverers};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Which cluster, and how to print it.
 #[derive(Debug, Args)]
@@ -19,6 +20,9 @@ pub(crate) struct Ring {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// Also print the nodes that hold each shard, by rank: one list for each shard, in order.
+    #[arg(long, requires = "json")]
+    shards: bool,
 }
 
 /// Prints the ring.
@@ -27,9 +31,19 @@ pub(crate) async fn run(args: Ring) -> anyhow::Result<()> {
     let state = state(&discoverers)
         .await
         .map_err(|status| anyhow::anyhow!("{}", status.message()))?;
-    let rows = rows(&state)?;
+    let map = match state.maps.last() {
+        Some(map) => ShardMap::decode(&map.map)?,
+        None => ShardMap::empty(),
+    };
+    let rows = rows(&state, &map);
     match args.json {
-        true => crate::print(&as_json(&state, &rows)),
+        true => {
+            let mut ring = as_json(&state, &rows);
+            if args.shards {
+                ring["shards"] = shards(&map);
+            }
+            crate::print(&ring.to_string());
+        }
         false => crate::print(&as_table(&state, &rows)),
     }
     Ok(())
@@ -52,11 +66,8 @@ struct Row<'a> {
     load: v1::MemberLoad,
 }
 
-fn rows(state: &v1::ClusterState) -> anyhow::Result<Vec<Row<'_>>> {
-    let shards = match state.maps.last() {
-        Some(map) => ShardMap::decode(&map.map)?.n_shards(),
-        None => Vec::new(),
-    };
+fn rows<'a>(state: &'a v1::ClusterState, map: &ShardMap) -> Vec<Row<'a>> {
+    let shards = map.n_shards();
     let row = |member| {
         let member: &v1::Member = member;
         let of_member = shards.iter().find(|(node, _)| node.0 == member.node);
@@ -71,14 +82,23 @@ fn rows(state: &v1::ClusterState) -> anyhow::Result<Vec<Row<'_>>> {
                 .unwrap_or_default(),
         }
     };
-    Ok(state.members.iter().map(row).collect())
+    state.members.iter().map(row).collect()
+}
+
+/// For each shard the nodes that take its rows, homes first.
+fn shards(map: &ShardMap) -> Value {
+    let nodes = |shard| map.replicas(shard).map(|node| node.0).collect::<Vec<u32>>();
+    match map.members() {
+        [] => json!([]),
+        _ => Shard::all().map(nodes).collect(),
+    }
 }
 
 fn name(text: &str) -> String {
     text.rsplit('_').next().unwrap_or_default().to_lowercase()
 }
 
-fn as_json(state: &v1::ClusterState, rows: &[Row<'_>]) -> String {
+fn as_json(state: &v1::ClusterState, rows: &[Row<'_>]) -> Value {
     let member = |row: &Row<'_>| {
         json!({
             "node": row.member.node,
@@ -101,7 +121,6 @@ fn as_json(state: &v1::ClusterState, rows: &[Row<'_>]) -> String {
         "leader": state.leader,
         "members": members,
     })
-    .to_string()
 }
 
 fn as_table(state: &v1::ClusterState, rows: &[Row<'_>]) -> String {

@@ -1,0 +1,8 @@
+//! The binary as its users run it: real processes, real sockets, real signals, and what is asked of them over HTTP.
+//!
+//! Each test has a directory and ports of its own, and ends its processes when it ends; one runs at a time.
+mod all;
+mod cluster;
+mod crash;
+mod scale;
+mod support;
