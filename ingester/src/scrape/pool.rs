@@ -5,13 +5,16 @@ use std::{
     sync::Arc,
 };
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use model::{GroupKey, Target};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{
+    sync::CancellationToken,
+    time::{DelayQueue, delay_queue},
+};
 use tracing::error;
 
 use super::{
@@ -62,6 +65,11 @@ pub(crate) struct Pool {
     shared: Arc<Shared>,
     jobs: watch::Receiver<Arc<Jobs>>,
     assigned: BTreeMap<GroupKey, Assigned>,
+    /// Targets that others have now. Each is scraped for one more interval, since who has it may be told after its
+    /// next slot; of two rows for a slot one is kept.
+    leaving: HashMap<GroupKey, (Running, delay_queue::Key)>,
+    /// When they are left.
+    ends: DelayQueue<GroupKey>,
     tasks: JoinSet<()>,
 }
 
@@ -72,6 +80,8 @@ impl Pool {
             shared,
             jobs,
             assigned: BTreeMap::new(),
+            leaving: HashMap::new(),
+            ends: DelayQueue::new(),
             tasks: JoinSet::new(),
         }
     }
@@ -93,10 +103,12 @@ impl Pool {
                     }
                     self.shared.metrics.targets.set(self.assigned.len() as i64);
                 }
+                Some(left) = self.ends.next() => drop(self.leaving.remove(left.get_ref())),
                 Some(_) = self.tasks.join_next() => {}
             }
         }
         self.assigned.clear();
+        self.leaving.clear();
         while self.tasks.join_next().await.is_some() {}
     }
 
@@ -111,12 +123,24 @@ impl Pool {
                 let state = Arc::new(TargetState::new(key, target, rank, before));
                 self.shared.targets.put(Arc::clone(&state));
                 let task = self.assigned.remove(&key).and_then(|before| before.task);
+                let task = task.or_else(|| self.come_back(key));
                 self.assigned.insert(key, Assigned { state, task });
                 self.plan(key);
             }
-            Change::Moved(key) => drop(self.remove(key)),
+            Change::Moved(key) => {
+                if let Some(Assigned {
+                    state,
+                    task: Some(task),
+                }) = self.remove(key)
+                {
+                    let end = state.target.settings.interval.to_std();
+                    let end = self.ends.insert(key, end);
+                    self.leaving.insert(key, (task, end));
+                }
+            }
             Change::Removed(key) => {
-                if let Some(state) = self.remove(key)
+                drop(self.come_back(key));
+                if let Some(Assigned { state, .. }) = self.remove(key)
                     && self.shared.ends_targets(key, state.rank)
                 {
                     end(&self.shared, &state).await;
@@ -125,9 +149,16 @@ impl Pool {
         }
     }
 
-    fn remove(&mut self, key: GroupKey) -> Option<Arc<TargetState>> {
+    fn remove(&mut self, key: GroupKey) -> Option<Assigned> {
         self.shared.targets.remove(key);
-        self.assigned.remove(&key).map(|assigned| assigned.state)
+        self.assigned.remove(&key)
+    }
+
+    /// The task of a target that was being left, which it is no more.
+    fn come_back(&mut self, key: GroupKey) -> Option<Running> {
+        let (task, end) = self.leaving.remove(&key)?;
+        self.ends.remove(&end);
+        Some(task)
     }
 
     /// Makes every target go by the newest configuration.

@@ -52,9 +52,8 @@ impl Scene {
     }
 
     async fn has_copies(&self, states: &[&str]) -> Result<(), String> {
-        let ring = self.cluster.ring(&[]).await?;
-        equal(ring.ingesters(), states.to_vec())?;
-        equal(ring.n_copies(), 2 * TARGETS as u64)
+        equal(self.cluster.ring(&[]).await?.ingesters(), states.to_vec())?;
+        equal(self.cluster.n_copies().await?, 2 * TARGETS as u64)
     }
 
     async fn start(&self, id: &str) {

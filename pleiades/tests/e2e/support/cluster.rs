@@ -49,7 +49,6 @@ pub(crate) struct RingMember {
     pub(crate) id: String,
     pub(crate) role: String,
     pub(crate) state: String,
-    pub(crate) targets: u64,
 }
 
 impl Ring {
@@ -62,15 +61,6 @@ impl Ring {
             .collect();
         ingesters.sort_by_key(|member| &member.id);
         ingesters.into_iter().map(|m| m.state.as_str()).collect()
-    }
-
-    /// The copies of targets that active ingesters hold.
-    pub(crate) fn n_copies(&self) -> u64 {
-        let active = self
-            .members
-            .iter()
-            .filter(|m| m.role == "ingester" && m.state == "active");
-        active.map(|member| member.targets).sum()
     }
 }
 
@@ -150,6 +140,26 @@ impl Cluster {
             true => serde_json::from_slice(&output.stdout).map_err(|error| error.to_string()),
             false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
         }
+    }
+
+    /// How many copies of targets the ingesters that live scrape, as they say themselves.
+    pub(crate) async fn n_copies(&self) -> Result<u64, String> {
+        let mut n_copies = 0;
+        for member in self.members() {
+            if member.role != "ingester" || !member.lives() {
+                continue;
+            }
+            let api = Api::new(&member.http);
+            let (_, page) = api.send(http::Method::GET, "/metrics").await?;
+            let line = |line: &str| {
+                line.strip_prefix("pleiades_ingester_targets ")?
+                    .parse()
+                    .ok()
+            };
+            let told: Option<u64> = page.lines().find_map(line);
+            n_copies += told.ok_or_else(|| format!("{} does not tell", member.id))?;
+        }
+        Ok(n_copies)
     }
 
     /// Kills every process at once, the one that watches them too.
