@@ -209,6 +209,7 @@ impl Client {
         let first =
             Url::parse(&request.url).map_err(|e| get_error(&request.url, &e.to_string()))?;
         let mut url = first.clone();
+        let mut location = String::new();
         for _ in 0..REDIRECTS {
             let answer = self
                 .send(Method::GET, &url, &first, &request.headers, Bytes::new())
@@ -218,11 +219,12 @@ impl Client {
                 false => None,
             };
             match next {
-                Some(next) => url = next,
+                Some(next) => (url, location) = next,
                 None => return Ok(answer),
             }
         }
-        Err(get_error(url.as_str(), "stopped after 10 redirects"))
+        // As in Go, the place is told as the last answer named it.
+        Err(get_error(&location, "stopped after 10 redirects"))
     }
 
     async fn send(
@@ -336,8 +338,11 @@ fn same_site(first: &Url, to: &Url) -> bool {
     }
 }
 
-/// Where a redirect leads; none if `answer` is no redirect or names no place.
-fn redirected<B>(from: &Url, answer: &http::Response<B>) -> Result<Option<Url>, FetchError> {
+/// Where a redirect leads, and as what it names it; none if `answer` is no redirect or names no place.
+fn redirected<B>(
+    from: &Url,
+    answer: &http::Response<B>,
+) -> Result<Option<(Url, String)>, FetchError> {
     if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
@@ -351,7 +356,10 @@ fn redirected<B>(from: &Url, answer: &http::Response<B>) -> Result<Option<Url>, 
             &format!("failed to parse Location header {location:?}"),
         )
     };
-    from.join(&location).map(Some).map_err(|_| bad())
+    match from.join(&location) {
+        Ok(url) => Ok(Some((url, location.into_owned()))),
+        Err(_) => Err(bad()),
+    }
 }
 
 async fn read(mut wire: hyper::body::Incoming, mut body: Body) -> Result<Vec<u8>, FetchError> {
@@ -432,6 +440,8 @@ mod tests {
             .body(())
             .unwrap();
         let next = redirected(&"http://h:1/x/y".parse().unwrap(), &answer).unwrap();
-        assert_eq!(next.unwrap().as_str(), "http://h:1/new?a=b");
+        let (url, location) = next.unwrap();
+        assert_eq!(url.as_str(), "http://h:1/new?a=b");
+        assert_eq!(location, "../new?a=b");
     }
 }

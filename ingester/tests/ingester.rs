@@ -153,7 +153,7 @@ async fn hostile_targets_fail_alone_and_with_the_reason() {
     });
     assert_eq!(
         world.error_after(10).await,
-        "Get \"http://exporter.inside:9100/metrics\": stopped after 10 redirects"
+        "Get \"/metrics\": stopped after 10 redirects"
     );
 }
 

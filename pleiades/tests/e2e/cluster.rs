@@ -41,7 +41,11 @@ impl Scene {
     /// Between `start` and `end` every target has a sample at each slot of its grid.
     async fn has_no_holes(&self, start: f64, end: f64) {
         let expr = format!("up{{job=\"pages\"}}[{}ms]", ((end - start) * 1000.0) as u64);
-        let series = self.cluster.api().query(&expr, Some(end)).await.unwrap();
+        // For a second after an ingester came back it may still be taken for dead.
+        let series = until("an answer is complete", SOON, async || {
+            self.cluster.api().query(&expr, Some(end)).await
+        })
+        .await;
         assert_eq!(series.len(), TARGETS);
         for one in series {
             assert_eq!(one.n_holes(INTERVAL), 0, "{one:?}");
@@ -109,11 +113,11 @@ async fn everyone_is_up(scene: &Scene) {
 /// Queries stay complete while one ingester is gone, the others hold two copies of everything after its lease, and
 /// with it comes back what only it and the next that dies have held.
 async fn an_ingester_dies_and_comes_back(scene: &Scene, begun: f64) {
-    let before = now();
     until("there is something to lose", SOON, async || {
-        scene.is_fresh(before + 3.0).await
+        scene.is_fresh(begun + 4.0).await
     })
     .await;
+    let before = now() - 1.0;
     scene.cluster.local(&["kill", "ingester-1"]).await.unwrap();
     assert_eq!(scene.cluster.member("ingester-1").state, "down");
     let killed = Instant::now();
