@@ -279,7 +279,14 @@ fn follow(
         loop {
             let (now, running) = {
                 let metrics = metrics.borrow_and_update();
-                (leader(&metrics, own, &peers), metrics.running_state.clone())
+                let now = leader(&metrics, own, &peers);
+                // Who begins to lead first takes in its whole log: an old state would take all targets from everyone.
+                let begins = matches!(now, Leadership::Own(_)) && *to.borrow() != now;
+                let applied = metrics.last_applied.map(|id| id.index);
+                match begins && applied < metrics.last_log_index {
+                    true => (Leadership::Nobody, metrics.running_state.clone()),
+                    false => (now, metrics.running_state.clone()),
+                }
             };
             if let Err(fatal @ (Fatal::StorageError(_) | Fatal::Panicked)) = running {
                 return Err(GroupError::Stopped(Box::new(fatal)));
@@ -318,10 +325,11 @@ fn leader(metrics: &RaftMetrics<u64, Peer>, own: u64, peers: &[Peer]) -> Leaders
         return peer.map_or(Leadership::Nobody, |p| Leadership::Other(p.clone()));
     }
     let alone = metrics.membership_config.voter_ids().count() == 1;
+    // One that led before it was restarted takes itself for the leader although the others may have another.
     let heard = alone
         || metrics
             .millis_since_quorum_ack
-            .is_none_or(|ms| ms < DEPOSED);
+            .is_some_and(|ms| ms < DEPOSED);
     match metrics.state == ServerState::Leader && heard {
         true => Leadership::Own(metrics.current_term),
         false => Leadership::Nobody,
