@@ -21,6 +21,9 @@ use super::{
 };
 use crate::{print, shutdown};
 
+/// How long `start` waits for a member to be ready.
+const START_WAIT: Duration = Duration::from_secs(10);
+
 /// A cluster to start.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Up {
@@ -203,8 +206,11 @@ impl Cluster {
                     bail!("{id} runs already");
                 }
                 processes.spawn(&id)?;
-                processes.running(&id).await?;
-                Ok(format!("{id} is ready"))
+                // A discoverer without a quorum is not ready before others are started, too.
+                match tokio::time::timeout(START_WAIT, processes.running(&id)).await {
+                    Ok(running) => running.map(|()| format!("{id} is ready")),
+                    Err(_) => Ok(format!("{id} runs, but is not ready yet")),
+                }
             }
             Request::Scale { ingesters } => self.scale(ingesters).await,
         }
