@@ -66,11 +66,12 @@ impl Telemetry {
     /// [`TelemetryError`]
     pub fn start(settings: &TelemetrySettings) -> Result<Self, TelemetryError> {
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
-        let filter =
-            EnvFilter::try_new(&settings.level).map_err(|source| TelemetryError::Level {
-                level: settings.level.clone(),
-                source,
-            })?;
+        // Consensus tells every heartbeat at `info`; what matters of it the discoverer logs itself.
+        let filter = format!("openraft=error,{}", settings.level);
+        let filter = EnvFilter::try_new(filter).map_err(|source| TelemetryError::Level {
+            level: settings.level.clone(),
+            source,
+        })?;
         let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
         let lines = match settings.format {
             LogFormat::Logfmt => lines.with_ansi(false).boxed(),
