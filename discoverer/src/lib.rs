@@ -26,6 +26,7 @@ pub mod targets;
 mod watching;
 
 pub use args::Args;
+pub use raft::STORE_FAMILY;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -18,6 +18,7 @@ mod server;
 mod types;
 
 pub use group::{Group, GroupError, Leadership, WriteError};
+pub use log::LOG as STORE_FAMILY;
 pub use types::Peer;
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ use tsdb::{Options, Store, Tsdb};
 
 pub use args::Args;
 pub use error::Error;
+pub use saved::FAMILY as STORE_FAMILY;
 pub use settings::Settings;
 
 use crate::{

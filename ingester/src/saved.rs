@@ -11,7 +11,8 @@ use tsdb::{Batch, KeyRange, Store, StoreError};
 
 use crate::scrape::Change;
 
-const FAMILY: &str = "assignment";
+/// The family in which all of it lies; every ingester's store has it from the beginning.
+pub const FAMILY: &str = "assignment";
 const NODE: &[u8] = b"node";
 const EPOCH: &[u8] = b"epoch";
 const CONFIG: &[u8] = b"config";

@@ -17,6 +17,7 @@ use tsdb::{Batch, Change, Entry, KeyRange, Scan, Store, StoreError, StoreErrorKi
 use crate::{
     Tuning,
     errors::{failed, not_opened},
+    folder,
     tuning::Shared,
 };
 
@@ -65,16 +66,11 @@ impl Db {
     /// # Errors
     /// Told apart by [`StoreError::kind`]: another process has it open, a later release wrote it, or the system's reason.
     pub fn open(path: &Path, tuning: Tuning) -> Result<Self, StoreError> {
-        let shown = path.display().to_string();
-        let unavailable = |source: std::io::Error| {
-            let attempt = format!("open the store at {shown}");
-            StoreError::new(StoreErrorKind::Unavailable, attempt).because(source)
-        };
-        fs::create_dir_all(path).map_err(unavailable)?;
+        let has_store = folder::has_store(path)?;
         let shared = Shared::new(tuning);
         let options = shared.database();
-        let families = if path.join("CURRENT").exists() {
-            Rocks::list_cf(&options, path).map_err(|e| not_opened(&shown, e))?
+        let families = if has_store {
+            Rocks::list_cf(&options, path).map_err(|e| not_opened(path, e))?
         } else {
             vec![DEFAULT.to_owned()]
         };
@@ -82,11 +78,7 @@ impl Db {
             .iter()
             .map(|name| ColumnFamilyDescriptor::new(name, shared.family(name)));
         let rocks = Rocks::open_cf_descriptors(&options, path, described)
-            .map_err(|e| not_opened(&shown, e))?;
-        let folder = path.join(INGEST_FOLDER);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(unavailable)?;
-        }
+            .map_err(|e| not_opened(path, e))?;
         let db = Self {
             rocks,
             path: path.to_owned(),
@@ -94,7 +86,14 @@ impl Db {
             families: Mutex::new(families.into_iter().filter(|f| f != DEFAULT).collect()),
             next_file: AtomicU64::new(0),
         };
-        db.check_format(&shown)?;
+        db.check_format()?;
+        let leftovers = path.join(INGEST_FOLDER);
+        if leftovers.exists() {
+            let attempt = || format!("clear {}", leftovers.display());
+            fs::remove_dir_all(&leftovers).map_err(|source| {
+                StoreError::new(StoreErrorKind::Unavailable, attempt()).because(source)
+            })?;
+        }
         Ok(db)
     }
 
@@ -124,13 +123,22 @@ impl Db {
         Ok(stats)
     }
 
-    fn check_format(&self, path: &str) -> Result<(), StoreError> {
+    fn check_format(&self) -> Result<(), StoreError> {
+        let path = self.path.display();
         let attempt = || format!("read the format of the store at {path}");
         let found = self
             .rocks
             .get(FORMAT_KEY)
             .map_err(|e| failed(attempt(), e))?;
         let Some(found) = found else {
+            // The format is the first thing that is ever written.
+            let families = self.families.lock();
+            if let Some(family) = families.first() {
+                let why = format!(
+                    "it is a RocksDB database of another program (with {family}): name an empty directory"
+                );
+                return Err(folder::refused(&self.path, &why));
+            }
             let put = self.rocks.put(FORMAT_KEY, FORMAT.to_string());
             return put.map_err(|e| failed(attempt(), e));
         };
@@ -139,7 +147,7 @@ impl Db {
             found => {
                 let found = found.map_or("an unknown version".to_owned(), |v| v.to_string());
                 let attempt = format!(
-                    "open the store at {path}: its format is {found}, this release knows {FORMAT}"
+                    "open the store at {path}: its format is {found}, this release knows {FORMAT}: start the release that wrote it, or name another directory"
                 );
                 Err(StoreError::new(StoreErrorKind::NewerFormat, attempt))
             }

@@ -1,4 +1,6 @@
 //! What RocksDB says, in the words of [`StoreError`].
+use std::path::Path;
+
 use rocksdb::{Error, ErrorKind};
 use tsdb::{StoreError, StoreErrorKind};
 
@@ -18,11 +20,14 @@ pub(crate) fn failed(attempt: impl Into<String>, error: Error) -> StoreError {
 }
 
 /// The error of opening the store in `path`: a held lock is told apart, since its cure is another.
-pub(crate) fn not_opened(path: &str, error: Error) -> StoreError {
+pub(crate) fn not_opened(path: &Path, error: Error) -> StoreError {
     let text = error.as_ref();
+    let attempt = format!("open the store at {}", path.display());
     if text.contains("lock file") || text.contains("lock hold by current process") {
-        let attempt = format!("open the store at {path}: another process has it open");
-        return StoreError::new(StoreErrorKind::Locked, attempt).because(error);
+        let attempt = format!(
+            "{attempt}: another process has it open: end that one, or name another directory"
+        );
+        return StoreError::new(StoreErrorKind::Locked, attempt);
     }
-    failed(format!("open the store at {path}"), error)
+    failed(attempt, error)
 }

@@ -4,9 +4,11 @@
 //! a [`MemoryStore`] can stand in its place. All calls block: they run off the reactor.
 mod db;
 mod errors;
+mod folder;
 mod tuning;
 
 pub use db::{Db, DbStats};
+pub use folder::foreign_files;
 pub use tsdb::{
     Batch, Change, Entry, KeyRange, MemoryStore, Scan, Store, StoreError, StoreErrorKind,
 };

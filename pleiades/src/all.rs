@@ -13,7 +13,10 @@ use tokio::{signal::unix, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::roles;
+use crate::{
+    data_dir::{DataDir, Kind},
+    roles,
+};
 
 /// Prometheus' flags, as far as they mean something here; any other is refused by name.
 #[derive(Clone, Debug, Args)]
@@ -96,7 +99,8 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         config_file: args.config_file.clone(),
         replication: ReplicationFactor::new(1).expect("one is above zero"),
     };
-    let store = roles::open(&args.storage_path.join("discoverer"))?;
+    let data = DataDir::new("--storage.tsdb.path", &args.storage_path);
+    let store = data.open_part(Kind::Discoverer)?;
     spawn(
         &mut running,
         &stop,
@@ -114,12 +118,11 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         max_body_size: 256 << 20,
         grace: std::time::Duration::from_secs(10),
     };
-    let store = roles::open(&args.storage_path.join("ingester"))?;
-    spawn(
-        &mut running,
-        &stop,
-        ingester::run(ingester, components.clone(), store, stop.clone()),
-    );
+    let store = data.open_part(Kind::Ingester)?;
+    let ingester = ingester::run(ingester, components.clone(), store, stop.clone());
+    spawn(&mut running, &stop, async move {
+        ingester.await.map_err(|error| data.named(error))
+    });
 
     let querier = querier::Settings {
         id: "querier-0".to_owned(),
@@ -178,7 +181,7 @@ fn spawn<E>(
     stop: &CancellationToken,
     role: impl Future<Output = Result<(), E>> + Send + 'static,
 ) where
-    E: std::error::Error + Send + Sync + 'static,
+    anyhow::Error: From<E>,
 {
     let stop = stop.clone();
     running.spawn(async move {

@@ -6,6 +6,7 @@
 mod all;
 mod check;
 mod client;
+mod data_dir;
 #[cfg(test)]
 mod deploy;
 mod local;

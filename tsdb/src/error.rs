@@ -27,7 +27,9 @@ pub enum TsdbError {
     #[error("use the store")]
     Store(#[from] StoreError),
     /// A later release wrote the database.
-    #[error("open a database of format {found}: this release knows {known} and below")]
+    #[error(
+        "its format is {found}, this release knows {known}: start the release that wrote it, or name another directory"
+    )]
     NewerFormat {
         /// The version found.
         found: u64,
@@ -88,6 +90,7 @@ impl TsdbError {
                 StoreErrorKind::Invalid => Kind::Invalid,
                 StoreErrorKind::Locked
                 | StoreErrorKind::NewerFormat
+                | StoreErrorKind::Unusable
                 | StoreErrorKind::Unavailable => Kind::Unavailable,
             },
             Self::NewerFormat { .. } => Kind::Unavailable,

@@ -180,6 +180,8 @@ pub enum StoreErrorKind {
     Locked,
     /// A later release wrote it.
     NewerFormat,
+    /// The directory cannot hold a store: it is none, belongs to something else, or cannot be written.
+    Unusable,
     /// The disk is full, or a quota used up.
     Full,
     /// Bytes on disk are not what was written.

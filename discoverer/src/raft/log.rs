@@ -22,7 +22,8 @@ use super::{
     types::Types,
 };
 
-pub(crate) const LOG: &str = "raft-log";
+/// The family of the log; every discoverer's store has it from the beginning.
+pub const LOG: &str = "raft-log";
 pub(crate) const META: &str = "raft-meta";
 const VOTE: &[u8] = b"vote";
 const COMMITTED: &[u8] = b"committed";

@@ -103,7 +103,9 @@ fn errors_of_opening_say_what_to_do() {
     let path = folder.path().display();
     assert_eq!(
         error.to_string(),
-        format!("open the store at {path}: another process has it open")
+        format!(
+            "open the store at {path}: another process has it open: end that one, or name another directory"
+        )
     );
     db.rocks.put(FORMAT_KEY, "2").unwrap();
     drop(db);
@@ -111,12 +113,28 @@ fn errors_of_opening_say_what_to_do() {
     assert_eq!(error.kind(), StoreErrorKind::NewerFormat);
     assert_eq!(
         error.to_string(),
-        format!("open the store at {path}: its format is 2, this release knows 1")
+        format!(
+            "open the store at {path}: its format is 2, this release knows 1: start the release that wrote it, or name another directory"
+        )
     );
-    let file = folder.path().join("file");
-    fs::write(&file, "").unwrap();
-    let error = Db::open(&file.join("below"), Tuning::default()).unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+}
+
+#[test]
+fn a_database_of_another_program_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    let foreign = Rocks::open(&options, folder.path()).unwrap();
+    foreign.create_cf("theirs", &options).unwrap();
+    drop(foreign);
+    let error = Db::open(folder.path(), Tuning::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "open the store at {}: it is a RocksDB database of another program (with theirs): name an empty directory",
+            folder.path().display()
+        )
+    );
 }
 
 #[test]

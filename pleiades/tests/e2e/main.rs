@@ -4,5 +4,6 @@
 mod all;
 mod cluster;
 mod crash;
+mod refusals;
 mod scale;
 mod support;

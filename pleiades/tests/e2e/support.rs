@@ -15,7 +15,7 @@ pub(crate) use self::{
     api::{Api, Series},
     cluster::Cluster,
     pages::Pages,
-    process::{Process, free_address, pleiades},
+    process::{Process, free_address, pleiades, without_privileges},
 };
 
 /// Held by the test that runs: clusters beside each other would only slow each other down.

@@ -13,7 +13,10 @@ use tokio::{
 
 /// The binary that is tested, without arguments.
 fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pleiades"));
+    clean(Command::new(env!("CARGO_BIN_EXE_pleiades")))
+}
+
+fn clean(mut command: Command) -> Command {
     command.stdin(Stdio::null()).kill_on_drop(true);
     // What the developer's shell says is not for the processes of a test.
     for (name, _) in std::env::vars_os() {
@@ -26,7 +29,22 @@ fn command() -> Command {
 
 /// Runs `pleiades` with `args` to its end.
 pub(crate) async fn pleiades(args: &[&str]) -> Output {
-    let run = command().args(args).output();
+    output(command(), args).await
+}
+
+/// [`pleiades`] as a user to whom the permissions of files mean something, which they do not to root.
+pub(crate) async fn without_privileges(args: &[&str]) -> Output {
+    if !rustix::process::geteuid().is_root() {
+        return pleiades(args).await;
+    }
+    let mut command = clean(Command::new("setpriv"));
+    command.args(["--bounding-set=-all", "--inh-caps=-all", "--"]);
+    command.arg(env!("CARGO_BIN_EXE_pleiades"));
+    output(command, args).await
+}
+
+async fn output(mut command: Command, args: &[&str]) -> Output {
+    let run = command.args(args).output();
     let limit = Duration::from_secs(150);
     let ended = tokio::time::timeout(limit, run).await;
     ended
