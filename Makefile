@@ -3,13 +3,15 @@
 # run     a whole cluster of processes on loopback, in the foreground; DATA=dir, WEB=host:port
 # test    every test
 # sim     SEEDS=n simulated clusters, with faults
+# fuzz    FUZZ_SECONDS=n for each target of fuzz/; what it finds stays in the cache folder
 # verify  formatting and lints; changes nothing
 # fix     formats, and applies what clippy can
-.PHONY: setup build run test sim verify fix clean
+.PHONY: setup build run test sim fuzz verify fix clean
 
 DATA ?= data
 WEB ?= 127.0.0.1:9090
 SEEDS ?= 100
+FUZZ_SECONDS ?= 300
 # What tests alone need: peers to compare with.
 TEST_PACKAGES = prometheus prometheus-node-exporter
 
@@ -33,8 +35,12 @@ test:
 sim: setup
 	PLEIADES_SIM_SEEDS=$(SEEDS) cargo test -p sim --locked --test seeds
 
+fuzz: setup
+	@scripts/fuzz $(FUZZ_SECONDS)
+
 verify: setup
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 fix: setup
