@@ -1,122 +1,29 @@
 //! A fleet under two real Prometheus servers: they store what the page function says, bit for bit the same.
 //!
 //! Without a `prometheus` on the path there is nothing to hold the fleet against; its own tests still judge it.
-use std::{
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod side;
+
+use std::{process::Command, sync::Arc};
 
 use loadtest::{
-    compare::{BUILT_IN, Client, Query, differences},
+    compare::{BUILT_IN, Query, differences},
     fleet::{Addresses, Churn, Fleet, Server, Shape},
 };
 use model::{Labels, Millis, Timestamp};
 use serde_json::Value;
+use side::{PROMETHEUS, Scraper, are_installed, now};
 
 const TARGETS: usize = 3;
 const SERIES: usize = 300;
 /// Several times the scrape interval, so that no scraper misses a time.
 const GRID: Millis = Millis::from_seconds(2);
 
-/// A server that ends with the test.
-struct Prometheus {
-    child: Child,
-    client: Client,
-    url: String,
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Prometheus {
-    /// A server that keeps its data in `folder` and scrapes what `targets` lists; none if it is not installed.
-    fn start(folder: &Path, targets: &Path) -> Option<Self> {
-        std::fs::create_dir(folder).unwrap();
-        let config = folder.join("prometheus.yml");
-        let text = format!(
-            "scrape_configs:\n- job_name: fleet\n  scrape_interval: 500ms\n  scrape_timeout: 500ms\n  \
-             file_sd_configs:\n  - files: [{}]\n",
-            targets.display()
-        );
-        std::fs::write(&config, text).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                folder.join("data").display()
-            ))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let url = format!("http://127.0.0.1:{port}");
-        Some(Self {
-            child,
-            client: Client::new(url.parse().unwrap()),
-            url,
-        })
-    }
-
-    /// The series that `text` gives at `end`; none while the server is not up.
-    async fn series(&self, text: &str, end: f64) -> Vec<Value> {
-        let query = Query {
-            text: text.to_owned(),
-            end,
-            range: None,
-        };
-        let answer = self.client.ask(&query).await.unwrap_or_default();
-        answer["data"]["result"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// Waits until the server tries to scrape every target.
-    async fn has_targets(&self) {
-        until("every target is known", async || {
-            self.series("up", now().as_seconds()).await.len() == TARGETS
-        })
-        .await;
-    }
-
-    /// Waits until the series of every target have a sample at or after `at`; a page is stored whole or not at all.
-    async fn has_scraped(&self, at: Timestamp) {
-        let fresh = "count by (instance) (timestamp(app_http_requests_total) >= ".to_owned();
-        let fresh = format!("{fresh}{})", at.as_seconds());
-        until("every target is scraped", async || {
-            self.series(&fresh, now().as_seconds()).await.len() == TARGETS
-        })
-        .await;
-    }
-}
-
-/// Asks other processes until something holds, for a while.
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    for _ in 0..300 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("waited in vain until {what}");
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp::from_millis(since.as_millis() as i64)
+/// Waits until every target's series have a sample at or after `at`; a page is stored whole or not at all.
+async fn has_scraped(server: &Scraper, at: Timestamp) {
+    let fresh = "count by (instance) (timestamp(app_http_requests_total) >= ".to_owned();
+    let fresh = format!("{fresh}{})", at.as_seconds());
+    server.gives(&fresh, TARGETS).await;
 }
 
 fn fleet() -> Fleet {
@@ -169,6 +76,9 @@ fn told(series: &[Value]) -> Vec<(Labels, f64)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_scrapers_store_the_same_and_what_the_page_says() {
+    if !are_installed(&[PROMETHEUS]) {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let targets = folder.path().join("targets.json");
     let any_port = "127.0.0.1:0".parse().unwrap();
@@ -176,17 +86,23 @@ async fn two_scrapers_store_the_same_and_what_the_page_says() {
         .await
         .unwrap();
     std::fs::write(&targets, server.targets_json()).unwrap();
-    let start = |name: &str| Prometheus::start(&folder.path().join(name), &targets);
-    let (Some(left), Some(right)) = (start("left"), start("right")) else {
-        return;
+    let job = format!(
+        "- job_name: fleet\n  scrape_interval: 500ms\n  scrape_timeout: 500ms\n  file_sd_configs:\n  \
+         - files: [{}]\n",
+        targets.display()
+    );
+    let start = |name: &str| {
+        let folder = folder.path().join(name);
+        Scraper::start(Command::new(PROMETHEUS), &folder, &job)
     };
-    tokio::join!(left.has_targets(), right.has_targets());
+    let (left, right) = (start("left"), start("right"));
+    tokio::join!(left.gives("up", TARGETS), right.gives("up", TARGETS));
     // Both shall begin at the same time of the grid: just after it they have time to.
     let first = fleet().values_at(now() + GRID);
     tokio::time::sleep((first - now()).to_std()).await;
     tokio::spawn(server.run());
     let last = first + GRID + GRID;
-    tokio::join!(left.has_scraped(last), right.has_scraped(last));
+    tokio::join!(has_scraped(&left, last), has_scraped(&right, last));
 
     for target in 0..TARGETS {
         let text = format!("{{__name__=~\"app_.+\",instance=\"target-{target}\"}}");
