@@ -28,27 +28,27 @@ impl Metrics {
         let gauges = [
             (
                 "pleiades_discoverer_leader",
-                "1 if this discoverer leads.",
+                "1 if this discoverer leads",
                 &metrics.leader,
             ),
             (
                 "pleiades_discoverer_members",
-                "Members of the cluster, whatever their role and state.",
+                "Members of the cluster, whatever their role and state",
                 &metrics.members,
             ),
             (
                 "pleiades_discoverer_epoch",
-                "The number of the map of shards that holds now.",
+                "The number of the map of shards that holds now",
                 &metrics.epoch,
             ),
             (
                 "pleiades_discoverer_config_version",
-                "The version of the configuration that holds now.",
+                "The version of the configuration that holds now",
                 &metrics.config_version,
             ),
             (
                 "pleiades_discoverer_targets",
-                "Targets to scrape that the leader has discovered.",
+                "Targets to scrape that the leader has discovered",
                 &metrics.targets,
             ),
         ];

@@ -80,87 +80,83 @@ impl Metrics {
 
     fn register(&self, registry: &mut Registry) {
         let m = self.clone();
-        registry.register("scrapes", "Scrapes that ended, well or not.", m.scrapes);
+        registry.register("scrapes", "Scrapes that ended, well or not", m.scrapes);
         registry.register(
             "scrape_failures",
-            "Scrapes that gave no page, by reason.",
+            "Scrapes that gave no page, by reason",
             m.scrape_failures,
         );
         registry.register_with_unit(
             "scrape_duration",
-            "How long targets took to send their pages.",
+            "How long targets took to send their pages",
             Unit::Seconds,
             m.scrape_seconds,
         );
         registry.register_with_unit(
             "scraped",
-            "Decoded bytes of the pages that were fetched.",
+            "Decoded bytes of the pages that were fetched",
             Unit::Bytes,
             m.scraped_bytes,
         );
         registry.register(
             "late_scrapes",
-            "Scrapes that began too late to carry the time of their slot.",
+            "Scrapes that began too late to carry the time of their slot",
             m.late_scrapes,
         );
         registry.register(
             "duplicate_samples",
-            "Samples left out since their series had one on the same page.",
+            "Samples left out since their series had one on the same page",
             m.duplicate_samples,
         );
-        registry.register("samples", "Samples stored from scrapes.", m.samples);
+        registry.register("samples", "Samples stored from scrapes", m.samples);
         registry.register(
             "pushed_samples",
-            "Samples stored from rules and remote write.",
+            "Samples stored from rules and remote write",
             m.pushed_samples,
         );
         registry.register(
             "append_failures",
-            "Rows that could not be stored.",
+            "Rows that could not be stored",
             m.append_failures,
         );
         registry.register_with_unit(
             "append_duration",
-            "How long it took to read a page and store its row.",
+            "How long it took to read a page and store its row",
             Unit::Seconds,
             m.append_seconds,
         );
         registry.register_with_unit(
             "sync_duration",
-            "How long it took to make rows durable.",
+            "How long it took to make rows durable",
             Unit::Seconds,
             m.sync_seconds,
         );
         registry.register_with_unit(
             "maintain_duration",
-            "How long a round of cutting, merging and dropping took.",
+            "How long a round of cutting, merging and dropping took",
             Unit::Seconds,
             m.maintain_seconds,
         );
         registry.register(
             "storage_failures",
-            "Syncs and rounds of maintenance that failed.",
+            "Syncs and rounds of maintenance that failed",
             m.storage_failures,
         );
-        registry.register("series", "Series in memory.", m.series);
+        registry.register("series", "Series in memory", m.series);
         registry.register(
             "active_series",
-            "Series in the newest rows of their groups.",
+            "Series in the newest rows of their groups",
             m.active_series,
         );
-        registry.register("groups", "Groups of series in memory.", m.groups);
-        registry.register("targets", "Targets that are scraped.", m.targets);
-        registry.register(
-            "open_streams",
-            "Selects that are being answered.",
-            m.streams,
-        );
+        registry.register("groups", "Groups of series in memory", m.groups);
+        registry.register("targets", "Targets that are scraped", m.targets);
+        registry.register("open_streams", "Selects that are being answered", m.streams);
         registry.register_with_unit(
             "sent",
-            "Bytes of series sent in answer to selects.",
+            "Bytes of series sent in answer to selects",
             Unit::Bytes,
             m.sent_bytes,
         );
-        registry.register("calls", "Calls answered, by method.", m.calls);
+        registry.register("calls", "Calls answered, by method", m.calls);
     }
 }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use control::Request;
+use runtime::TelemetryArgs;
 
 /// The commands on a local cluster.
 #[derive(Debug, Subcommand)]
@@ -64,10 +65,10 @@ pub(crate) struct Scale {
     cluster: DataDir,
 }
 
-/// Runs one command; members of a cluster log at `log_level`.
-pub(crate) async fn run(command: Command, log_level: &str) -> anyhow::Result<()> {
+/// Runs one command; members of a cluster log and trace as `telemetry` says.
+pub(crate) async fn run(command: Command, telemetry: &TelemetryArgs) -> anyhow::Result<()> {
     let (cluster, request) = match command {
-        Command::Up(up) => return supervisor::run(up, log_level).await,
+        Command::Up(up) => return supervisor::run(up, telemetry).await,
         Command::Status(cluster) => return status(&cluster),
         Command::Kill(member) => (member.cluster, Request::Kill { id: member.id }),
         Command::Stop(member) => (member.cluster, Request::Stop { id: member.id }),

@@ -88,7 +88,7 @@ async fn main() -> ExitCode {
         Command::Querier(args) => roles::querier(args).await,
         Command::Ruler(args) => roles::ruler(args).await,
         Command::Check(command) => return check::run(command),
-        Command::Local(command) => local::run(command, &cli.telemetry.log_level).await,
+        Command::Local(command) => local::run(command, &cli.telemetry).await,
         Command::Ring(args) => ring::run(args).await,
         Command::Query(command) => query::run(command).await,
     };

@@ -62,27 +62,27 @@ impl Metrics {
         };
         registry.register(
             "pleiades_querier_queries",
-            "Queries by outcome.",
+            "Queries by outcome",
             metrics.queries.clone(),
         );
         registry.register(
             "pleiades_querier_query_duration_seconds",
-            "How long queries took, waiting included.",
+            "How long queries took, waiting included",
             metrics.query_duration.clone(),
         );
         registry.register(
             "pleiades_querier_queries_active",
-            "Queries under way.",
+            "Queries under way",
             metrics.queries_active.clone(),
         );
         registry.register(
             "pleiades_querier_fetched_samples",
-            "Samples that ingesters sent; those of each replica count.",
+            "Samples that ingesters sent; those of each replica count",
             metrics.fetched_samples.clone(),
         );
         registry.register(
             "pleiades_querier_ingester_failures",
-            "Calls to ingesters that failed or were given up.",
+            "Calls to ingesters that failed or were given up",
             metrics.ingester_failures.clone(),
         );
         metrics

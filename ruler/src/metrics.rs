@@ -45,47 +45,47 @@ impl Metrics {
         };
         let iterations = counter(
             "prometheus_rule_group_iterations",
-            "Evaluations of rule groups.",
+            "Evaluations of rule groups",
         );
         let iterations_missed = counter(
             "prometheus_rule_group_iterations_missed",
-            "Rule group evaluations missed due to slow rule group evaluation.",
+            "Rule group evaluations missed due to slow rule group evaluation",
         );
         let evaluations = counter("prometheus_rule_evaluations", "Rule evaluations.");
         let evaluation_failures = counter(
             "prometheus_rule_evaluation_failures",
-            "Rule evaluation failures.",
+            "Rule evaluation failures",
         );
         let samples = counter(
             "pleiades_ruler_samples_written",
-            "Samples that rules gave and ingesters stored.",
+            "Samples that rules gave and ingesters stored",
         );
         let write_retries = counter(
             "pleiades_ruler_write_retries",
-            "Writes that failed and were tried again.",
+            "Writes that failed and were tried again",
         );
         let alerts_sent = counter(
             "prometheus_notifications_sent",
-            "Alerts sent to Alertmanagers.",
+            "Alerts sent to Alertmanagers",
         );
         let alerts_dropped = counter(
             "prometheus_notifications_dropped",
-            "Alerts that no Alertmanager took.",
+            "Alerts that no Alertmanager took",
         );
         let notification_errors = counter(
             "prometheus_notifications_errors",
-            "Requests to Alertmanagers that failed.",
+            "Requests to Alertmanagers that failed",
         );
         let iteration_seconds = Histogram::new(exponential_buckets(0.001, 4.0, 8));
         registry.register(
             "prometheus_rule_group_duration_seconds",
-            "How long rule group evaluations took.",
+            "How long rule group evaluations took",
             iteration_seconds.clone(),
         );
         let groups = Gauge::default();
         registry.register(
             "pleiades_ruler_groups",
-            "Rule groups that this ruler evaluates.",
+            "Rule groups that this ruler evaluates",
             groups.clone(),
         );
         Self {

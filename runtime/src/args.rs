@@ -101,6 +101,19 @@ pub enum Format {
 }
 
 impl TelemetryArgs {
+    /// The same as a command line, for a process that is to tell as this one does.
+    pub fn command_line(&self) -> Vec<String> {
+        let format = self.log_format.to_possible_value();
+        let format = format.expect("no format is hidden");
+        let mut args = vec![
+            format!("--log.level={}", self.log_level),
+            format!("--log.format={}", format.get_name()),
+        ];
+        let endpoint = self.otlp_endpoint.iter();
+        args.extend(endpoint.map(|to| format!("--tracing.otlp-endpoint={to}")));
+        args
+    }
+
     /// The settings of a process that calls itself `service`.
     pub fn settings(&self, service: &str) -> TelemetrySettings {
         TelemetrySettings {

@@ -20,7 +20,7 @@ pub fn registry() -> Registry {
     let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
     registry.register(
         "pleiades_build",
-        "What this process was built from.",
+        "What this process was built from",
         version,
     );
     registry
@@ -43,39 +43,39 @@ impl Collector for Process {
         let cpu = ConstCounter::new(stat.cpu_seconds);
         cpu.encode(encoder.encode_descriptor(
             "process_cpu_seconds",
-            "Total user and system CPU time spent in seconds.",
+            "Total user and system CPU time spent in seconds",
             None,
             cpu.metric_type(),
         )?)?;
         let gauges = [
             (
                 "process_resident_memory_bytes",
-                "Resident memory size in bytes.",
+                "Resident memory size in bytes",
                 stat.resident_bytes,
             ),
             (
                 "process_virtual_memory_bytes",
-                "Virtual memory size in bytes.",
+                "Virtual memory size in bytes",
                 stat.virtual_bytes,
             ),
             (
                 "process_start_time_seconds",
-                "Start time of the process since unix epoch in seconds.",
+                "Start time of the process since unix epoch in seconds",
                 stat.start_seconds,
             ),
             (
                 "process_threads",
-                "Number of OS threads in the process.",
+                "Number of OS threads in the process",
                 stat.threads,
             ),
             (
                 "process_open_fds",
-                "Number of open file descriptors.",
+                "Number of open file descriptors",
                 open_fds(),
             ),
             (
                 "process_max_fds",
-                "Maximum number of open file descriptors.",
+                "Maximum number of open file descriptors",
                 max_fds(),
             ),
         ];

@@ -66,8 +66,8 @@ impl Telemetry {
     /// [`TelemetryError`]
     pub fn start(settings: &TelemetrySettings) -> Result<Self, TelemetryError> {
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
-        // Consensus tells every heartbeat at `info`; what matters of it the discoverer logs itself.
-        let filter = format!("openraft=error,{}", settings.level);
+        // Consensus tells every heartbeat and every try to reach a dead peer; what matters of it the discoverer logs itself.
+        let filter = format!("openraft=off,{}", settings.level);
         let filter = EnvFilter::try_new(filter).map_err(|source| TelemetryError::Level {
             level: settings.level.clone(),
             source,

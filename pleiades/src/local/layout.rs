@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use runtime::TelemetryArgs;
 use serde_json::json;
 
 use super::roster::{Member, Roster, State};
@@ -74,7 +75,7 @@ pub(super) struct Shared {
     pub(super) data_dir: PathBuf,
     pub(super) config_file: PathBuf,
     pub(super) replication_factor: u8,
-    pub(super) log_level: String,
+    pub(super) telemetry: TelemetryArgs,
     /// Flags passed on to every ingester as they are.
     pub(super) ingester_args: Vec<String>,
     /// Flags passed on to every querier as they are.
@@ -88,7 +89,6 @@ pub(super) fn command_line(shared: &Shared, roster: &Roster, member: &Member) ->
     flag("id", member.id.clone());
     flag("web.listen-address", member.http.clone());
     flag("grpc.listen-address", member.grpc.clone());
-    flag("log.level", shared.log_level.clone());
     if matches!(member.role.as_str(), "discoverer" | "ingester") {
         let dir = shared.data_dir.join(&member.id);
         flag("data-dir", dir.display().to_string());
@@ -104,6 +104,7 @@ pub(super) fn command_line(shared: &Shared, roster: &Roster, member: &Member) ->
     } else {
         flag("discoverers", roster.discoverers().join(","));
     }
+    args.extend(shared.telemetry.command_line());
     match member.role.as_str() {
         "ingester" => args.extend(shared.ingester_args.iter().cloned()),
         "querier" => args.extend(shared.querier_args.iter().cloned()),
@@ -148,6 +149,8 @@ pub(super) fn default_config(data_dir: &Path, node_exporter: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use runtime::Format;
+
     use super::*;
 
     const COUNTS: Counts = Counts {
@@ -179,7 +182,11 @@ mod tests {
             data_dir: "d".into(),
             config_file: "c.yml".into(),
             replication_factor: 2,
-            log_level: "info".to_owned(),
+            telemetry: TelemetryArgs {
+                log_level: "info".to_owned(),
+                log_format: Format::Json,
+                otlp_endpoint: Some("http://localhost:4317".to_owned()),
+            },
             ingester_args: vec!["--storage.sync-interval=0s".to_owned()],
             querier_args: Vec::new(),
         };

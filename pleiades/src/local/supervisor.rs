@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use runtime::TelemetryArgs;
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -60,12 +61,12 @@ pub(crate) struct Up {
 }
 
 /// Runs the cluster until SIGTERM or Ctrl-C.
-pub(super) async fn run(up: Up, log_level: &str) -> anyhow::Result<()> {
+pub(super) async fn run(up: Up, telemetry: &TelemetryArgs) -> anyhow::Result<()> {
     fs::create_dir_all(&up.data_dir)
         .with_context(|| format!("create {}", up.data_dir.display()))?;
     let data_dir = up.data_dir.canonicalize()?;
     let listener = control::listen(&data_dir).await?;
-    let mut cluster = Cluster::prepare(&up, data_dir, log_level)?;
+    let mut cluster = Cluster::prepare(&up, data_dir, telemetry)?;
 
     let stop = CancellationToken::new();
     tokio::spawn(shutdown::on_signal(stop.clone()));
@@ -119,7 +120,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn prepare(up: &Up, data_dir: PathBuf, log_level: &str) -> anyhow::Result<Self> {
+    fn prepare(up: &Up, data_dir: PathBuf, telemetry: &TelemetryArgs) -> anyhow::Result<Self> {
         let counts = Counts {
             discoverers: up.discoverers,
             ingesters: up.ingesters,
@@ -165,7 +166,7 @@ impl Cluster {
             data_dir,
             config_file,
             replication_factor: up.replication_factor,
-            log_level: log_level.to_owned(),
+            telemetry: telemetry.clone(),
             ingester_args: up.ingester_args.clone(),
             querier_args: up.querier_args.clone(),
         };

@@ -7,3 +7,4 @@ mod crash;
 mod refusals;
 mod scale;
 mod support;
+mod traces;
