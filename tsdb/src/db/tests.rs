@@ -307,7 +307,7 @@ fn a_newer_format_is_refused() {
     let error = Tsdb::open(Arc::new(store), Options::default(), at(0)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "open a database of format 2: this release knows 1 and below"
+        "its format is 2, this release knows 1: start the release that wrote it, or name another directory"
     );
 }
 

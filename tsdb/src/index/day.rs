@@ -91,6 +91,8 @@ struct Member {
 impl Member {
     fn entry(&self) -> Entry {
         let mut body = vec![VERSION];
+        // Again, so that the checksum covers it: a wrong one would name billions of series.
+        put_uvarint(&mut body, u64::from(self.first));
         body.extend_from_slice(&self.group.0.to_le_bytes());
         put_uvarint(&mut body, u64::from(self.dictionary.0));
         self.ordinals
@@ -103,8 +105,12 @@ impl Member {
         let mut parts = KeyParts(key);
         let mut reader = Reader::new(open(value, VERSION)?);
         let first = parts.tag().and_then(|_| parts.u32());
+        let first = first.ok_or_else(|| reader.error("key is too short"))?;
+        if reader.uvarint()? != u64::from(first) {
+            return Err(reader.error("it stands under another's key"));
+        }
         Ok(Self {
-            first: first.ok_or_else(|| reader.error("key is too short"))?,
+            first,
             group: GroupKey(reader.u64_le()?),
             dictionary: DictionaryNo(
                 u32::try_from(reader.uvarint()?)
@@ -350,7 +356,9 @@ impl Postings for DayIndex<'_> {
             return Ok(RoaringBitmap::new());
         };
         let member = Member::decode(&key, &value).map_err(|e| self.corrupt("a member", e))?;
-        Ok((0..member.end() as u32).collect())
+        let mut all = RoaringBitmap::new();
+        all.insert_range(0..member.end().min(u64::from(u32::MAX)) as u32);
+        Ok(all)
     }
 
     fn equal(&self, name: &str, value: &str) -> Result<RoaringBitmap, TsdbError> {
