@@ -4,10 +4,13 @@
 //! so that a [`Labels`] is always sorted, a [`TimeRange`] is never empty and a [`Matcher`] always compiles.
 
 mod duration;
+pub mod histogram;
+mod kahan;
 mod labels;
 mod matcher;
 mod metadata;
 mod name;
+pub mod number;
 pub mod regex;
 mod relabel;
 mod row;
@@ -17,6 +20,8 @@ mod target;
 mod time;
 
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use histogram::{Histogram, ResetHint};
+pub use kahan::Kahan;
 pub use labels::{
     BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL,
 };
@@ -25,7 +30,7 @@ pub use metadata::{Metadata, MetricType};
 pub use name::NameValidation;
 pub use relabel::{RelabelAction, RelabelError, RelabelRule, relabel, relabelled};
 pub use row::{GroupSlice, NodeId, Outcome, RowHead, SeriesSlice, Stamp};
-pub use sample::{STALE_NAN, Sample, Series, is_stale_nan};
+pub use sample::{HistogramSample, STALE_NAN, Sample, Series, Value, is_stale_nan};
 pub use shard::{GroupKey, N_SHARDS, ReplicationFactor, Shard};
 pub use target::{Target, TargetSettings};
 pub use time::{EmptyTimeRange, Millis, Steps, TimeRange, Timestamp};

@@ -1,5 +1,7 @@
 //! Samples and series of samples.
-use crate::{Labels, Timestamp};
+use std::sync::Arc;
+
+use crate::{Histogram, Labels, Timestamp};
 
 /// The bits of the NaN that marks a series as gone.
 ///
@@ -24,6 +26,35 @@ impl PartialEq for Sample {
     /// Values are compared bit for bit, so that NaN equals itself and zero differs from minus zero.
     fn eq(&self, other: &Self) -> bool {
         self.at == other.at && self.value.to_bits() == other.value.to_bits()
+    }
+}
+
+/// One histogram at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistogramSample {
+    /// When.
+    pub at: Timestamp,
+    /// What; in a series of samples usually shared.
+    pub histogram: Arc<Histogram>,
+}
+
+/// What a sample can hold.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A number.
+    Float(f64),
+    /// A native histogram.
+    Histogram(Arc<Histogram>),
+}
+
+impl PartialEq for Value {
+    /// Bit for bit.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
+            (Self::Histogram(a), Self::Histogram(b)) => a == b,
+            _ => false,
+        }
     }
 }
 

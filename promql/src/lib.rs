@@ -16,7 +16,6 @@ mod error;
 mod eval;
 pub mod functions;
 mod lexer;
-mod number;
 mod parser;
 mod plan;
 mod position;
@@ -25,6 +24,8 @@ pub mod quote;
 pub mod script;
 pub mod source;
 mod value;
+
+pub(crate) use model::number;
 
 pub use error::{ErrorKind, EvalError, Side};
 pub use eval::{Evaluation, evaluate};

@@ -1,7 +1,7 @@
 //! Numbers as Go prints them, since they show in labels and messages.
 
 /// Prints as Go's `%g`: the shortest digits that read back the same, or `digits` of them.
-pub(crate) fn general(value: f64, digits: Option<usize>) -> String {
+pub fn general(value: f64, digits: Option<usize>) -> String {
     if !value.is_finite() {
         return special(value);
     }
@@ -35,7 +35,7 @@ pub(crate) fn general(value: f64, digits: Option<usize>) -> String {
 }
 
 /// Prints as Go's `%f` with the shortest digits: never an exponent.
-pub(crate) fn decimal(value: f64) -> String {
+pub fn decimal(value: f64) -> String {
     if value.is_finite() {
         value.to_string()
     } else {
@@ -44,7 +44,7 @@ pub(crate) fn decimal(value: f64) -> String {
 }
 
 /// Prints as OpenMetrics writes the values of `le` and `quantile`: `1.0`, `0.5`, `1e+06`, `+Inf`.
-pub(crate) fn open_metrics(value: f64) -> String {
+pub fn open_metrics(value: f64) -> String {
     let text = general(value, None);
     match value.is_finite() && !text.contains(['e', '.']) {
         true => text + ".0",
