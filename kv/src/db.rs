@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 use rocksdb::{
-    BoundColumnFamily, ColumnFamilyDescriptor, DBWithThreadMode, Direction,
+    BoundColumnFamily, ColumnFamilyDescriptor, DBRecoveryMode, DBWithThreadMode, ErrorKind,
     IngestExternalFileOptions, IteratorMode, MultiThreaded, Options, ReadOptions, SstFileWriter,
     WriteBatch, WriteOptions, checkpoint::Checkpoint,
 };
@@ -18,6 +18,7 @@ use crate::{
     Tuning,
     errors::{failed, not_opened},
     folder,
+    scan::Entries,
     tuning::Shared,
 };
 
@@ -29,7 +30,7 @@ const DEFAULT: &str = "default";
 /// Where files are built before they are taken in; its leftovers are of no use after a restart.
 const INGEST_FOLDER: &str = "ingest";
 
-type Rocks = DBWithThreadMode<MultiThreaded>;
+pub(crate) type Rocks = DBWithThreadMode<MultiThreaded>;
 
 /// Families behind one log in one directory, which no other process can open meanwhile.
 pub struct Db {
@@ -39,6 +40,8 @@ pub struct Db {
     /// Their names; held while families are made or dropped.
     families: Mutex<BTreeSet<String>>,
     next_file: AtomicU64,
+    /// What was found broken on opening, until somebody takes note.
+    damage: Mutex<Vec<StoreError>>,
 }
 
 /// What a [`Db`] uses at one moment.
@@ -68,23 +71,38 @@ impl Db {
     pub fn open(path: &Path, tuning: Tuning) -> Result<Self, StoreError> {
         let has_store = folder::has_store(path)?;
         let shared = Shared::new(tuning);
-        let options = shared.database();
+        let mut options = shared.database();
         let families = if has_store {
             Rocks::list_cf(&options, path).map_err(|e| not_opened(path, e))?
         } else {
             vec![DEFAULT.to_owned()]
         };
-        let described = families
-            .iter()
-            .map(|name| ColumnFamilyDescriptor::new(name, shared.family(name)));
-        let rocks = Rocks::open_cf_descriptors(&options, path, described)
-            .map_err(|e| not_opened(path, e))?;
+        let described_as = |name: &String| ColumnFamilyDescriptor::new(name, shared.family(name));
+        let described = families.iter().map(described_as);
+        let mut damage = Vec::new();
+        let rocks = match Rocks::open_cf_descriptors(&options, path, described) {
+            Ok(rocks) => rocks,
+            Err(error) if tuning.salvage && error.kind() == ErrorKind::Corruption => {
+                // If it is the log, what is whole of it is taken in. If not, this fails as well.
+                options.set_wal_recovery_mode(DBRecoveryMode::SkipAnyCorruptedRecord);
+                let described = families.iter().map(described_as);
+                let rocks = Rocks::open_cf_descriptors(&options, path, described)
+                    .map_err(|e| not_opened(path, e))?;
+                damage.push(failed(
+                    format!("read the log of the store at {}", path.display()),
+                    error,
+                ));
+                rocks
+            }
+            Err(error) => return Err(not_opened(path, error)),
+        };
         let db = Self {
             rocks,
             path: path.to_owned(),
             shared,
             families: Mutex::new(families.into_iter().filter(|f| f != DEFAULT).collect()),
             next_file: AtomicU64::new(0),
+            damage: Mutex::new(damage),
         };
         db.check_format()?;
         let leftovers = path.join(INGEST_FOLDER);
@@ -263,15 +281,12 @@ impl Store for Db {
         let Some(handle) = self.rocks.cf_handle(family).filter(|_| !range.is_empty()) else {
             return Ok(Box::new(std::iter::empty()));
         };
-        let mode = IteratorMode::From(&range.from, Direction::Forward);
-        let entries = self
-            .rocks
-            .iterator_cf_opt(&handle, read_options(&range), mode);
-        let attempt = format!("read from the family {family}");
-        Ok(Box::new(entries.map(move |entry| match entry {
-            Ok((key, value)) => Ok((key.into_vec(), value.into_vec())),
-            Err(error) => Err(failed(attempt.clone(), error)),
-        })))
+        let bounds = range.clone();
+        let make = move || {
+            self.rocks
+                .raw_iterator_cf_opt(&handle, read_options(&bounds))
+        };
+        Ok(Box::new(Entries::new(make, range, family)))
     }
 
     fn last(&self, family: &str, range: KeyRange) -> Result<Option<Entry>, StoreError> {
@@ -319,6 +334,10 @@ impl Store for Db {
             let _ = fs::remove_file(&file);
         }
         taken
+    }
+
+    fn take_damage(&self) -> Vec<StoreError> {
+        std::mem::take(&mut *self.damage.lock())
     }
 
     fn size_bytes(&self, family: &str) -> Result<u64, StoreError> {

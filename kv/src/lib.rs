@@ -5,6 +5,7 @@
 mod db;
 mod errors;
 mod folder;
+mod scan;
 mod tuning;
 
 pub use db::{Db, DbStats};

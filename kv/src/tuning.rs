@@ -1,5 +1,7 @@
 //! How RocksDB is set up for each kind of family.
-use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, Options, WriteBufferManager};
+use rocksdb::{
+    BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Options, WriteBufferManager,
+};
 
 const MIB: usize = 1 << 20;
 
@@ -12,6 +14,9 @@ pub struct Tuning {
     pub write_buffer_bytes: usize,
     /// The log's size at which families are flushed so that it can be cut.
     pub log_bytes: u64,
+    /// Whether a log with broken records in its midst is opened without them, rather than refused.
+    /// Not for those to whom a record without those before it is worse than none.
+    pub salvage: bool,
 }
 
 impl Default for Tuning {
@@ -20,6 +25,7 @@ impl Default for Tuning {
             block_cache_bytes: 64 * MIB,
             write_buffer_bytes: 128 * MIB,
             log_bytes: 512 * MIB as u64,
+            salvage: true,
         }
     }
 }
@@ -50,6 +56,8 @@ impl Shared {
         let mut options = self.family("default");
         options.create_if_missing(true);
         options.set_write_buffer_manager(&self.buffers);
+        // A record that was cut off by a crash is no damage. Anything else is, and must not end the log in silence.
+        options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
         options.set_max_total_wal_size(self.tuning.log_bytes);
         // Files are found by their family; a few hundred handles are enough.
         options.set_max_open_files(512);

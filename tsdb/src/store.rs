@@ -45,7 +45,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The value of `key`.
     fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// The entries of `family` in `range`, in the order of their keys.
+    /// The entries of `family` in `range`, in the order of their keys. An entry that is an error of
+    /// [`StoreErrorKind::Corrupt`] stands for what is broken in its place; what is whole behind it follows.
     fn scan(&self, family: &str, range: KeyRange) -> Result<Scan<'_>, StoreError>;
 
     /// The last entry of `family` in `range`.
@@ -62,6 +63,11 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// About how many bytes `family` takes on disk and in write buffers.
     fn size_bytes(&self, family: &str) -> Result<u64, StoreError>;
+
+    /// What was found broken on opening and left out, told once.
+    fn take_damage(&self) -> Vec<StoreError> {
+        Vec::new()
+    }
 }
 
 /// The keys from `from` up to, but without, `to`.

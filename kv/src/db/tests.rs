@@ -148,3 +148,121 @@ fn a_checkpoint_is_a_store_of_its_own() {
     let copy = open(&folder.path().join("b"));
     assert_eq!(keys(&copy, "f", KeyRange::ALL), ["a"]);
 }
+
+/// The only file in `folder` whose name ends in `end`.
+fn file(folder: &Path, end: &str) -> PathBuf {
+    let files = fs::read_dir(folder).unwrap().map(|f| f.unwrap().path());
+    let mut files = files.filter(|f| f.to_string_lossy().ends_with(end));
+    let file = files.next().unwrap();
+    assert_eq!(files.next(), None);
+    file
+}
+
+fn flip(file: &Path, at: usize) {
+    let mut bytes = fs::read(file).unwrap();
+    bytes[at] ^= 0x10;
+    fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_broken_block_is_told_by_its_file_and_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path());
+    db.create_family("blocks-1").unwrap();
+    let key = |i: u32| [&[1][..], &u64::from(i).to_be_bytes(), &[0, 7]].concat();
+    // Values that do not compress, so that a block holds a known number of them.
+    let value = |i: u64| -> Vec<u8> {
+        let words = (i * 25..i * 25 + 25).map(|n| (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        words.flat_map(|n| (n ^ n >> 29).to_le_bytes()).collect()
+    };
+    let entries = (0..1000).map(|i| Ok((key(i), value(u64::from(i)))));
+    db.ingest("blocks-1", &mut { entries }).unwrap();
+    drop(db);
+    let table = file(folder.path(), ".sst");
+    let half = fs::metadata(&table).unwrap().len() as usize / 2;
+    flip(&table, half);
+    let db = open(folder.path());
+    let (mut whole, mut broken) = (Vec::new(), Vec::new());
+    for entry in db.scan("blocks-1", KeyRange::ALL).unwrap() {
+        match entry {
+            Ok((key, _)) => whole.push(key),
+            Err(error) => broken.push(error),
+        }
+    }
+    assert_eq!(broken.len(), 1);
+    assert_eq!(broken[0].kind(), StoreErrorKind::Corrupt);
+    let cause = std::error::Error::source(&broken[0]).unwrap().to_string();
+    let name = table.file_name().unwrap().to_string_lossy();
+    assert!(cause.contains(&*name), "{cause} names {name}");
+    // A block holds 16 KiB of 200 bytes each.
+    assert!((900..970).contains(&whole.len()), "{}", whole.len());
+    assert!(whole.is_sorted());
+    assert_eq!(whole.first(), Some(&key(0)));
+    assert_eq!(whole.last(), Some(&key(999)));
+    let lost: Vec<u32> = (0..1000).filter(|i| !whole.contains(&key(*i))).collect();
+    let last = lost[lost.len() - 1];
+    assert_eq!(lost, (lost[0]..=last).collect::<Vec<_>>());
+    // A range that ends in the broken block, and one that begins in it.
+    let n = |from: u32, to: u32| {
+        let scan = db
+            .scan("blocks-1", KeyRange::between(key(from), key(to)))
+            .unwrap();
+        let entries: Vec<bool> = scan.map(|e| e.is_ok()).collect();
+        let n_whole = entries.iter().filter(|ok| **ok).count();
+        (n_whole, entries.len() - n_whole)
+    };
+    assert_eq!(n(0, lost[0] + 1), (lost[0] as usize, 1));
+    assert_eq!(n(last, last + 4), (3, 1));
+    assert_eq!(
+        db.get("blocks-1", &key(lost[0])).unwrap_err().kind(),
+        StoreErrorKind::Corrupt
+    );
+}
+
+#[test]
+fn a_broken_record_costs_its_block_of_the_log_alone_and_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path());
+    db.create_family("f").unwrap();
+    for i in 0..500u32 {
+        let mut batch = Batch::new();
+        batch.put("f", i.to_be_bytes(), [7; 1000]);
+        db.write(batch).unwrap();
+    }
+    db.sync().unwrap();
+    // What stands in the log alone is not flushed at the end of a process that is killed.
+    let copy = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(folder.path())
+        .unwrap()
+        .map(|f| f.unwrap().path())
+    {
+        if file.is_file() {
+            fs::copy(&file, copy.path().join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    drop(db);
+    let logs = fs::read_dir(copy.path())
+        .unwrap()
+        .map(|f| f.unwrap().path());
+    let log = logs.filter(|f| f.extension().is_some_and(|e| e == "log"));
+    let log = log
+        .max_by_key(|log| fs::metadata(log).unwrap().len())
+        .unwrap();
+    flip(&log, fs::metadata(&log).unwrap().len() as usize / 2);
+    let strict = Tuning {
+        salvage: false,
+        ..Tuning::default()
+    };
+    let refused = Db::open(copy.path(), strict).unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Corrupt);
+    let db = open(copy.path());
+    // The log is read in blocks of 32 KiB.
+    let n = db.scan("f", KeyRange::ALL).unwrap().count();
+    assert!((460..500).contains(&n), "{n}");
+    let damage = db.take_damage();
+    assert_eq!(damage.len(), 1);
+    assert_eq!(damage[0].kind(), StoreErrorKind::Corrupt);
+    assert!(db.take_damage().is_empty());
+    drop(db);
+    assert!(open(copy.path()).take_damage().is_empty());
+}
