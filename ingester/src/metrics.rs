@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     pub(crate) series: Gauge,
     pub(crate) active_series: Gauge,
     pub(crate) groups: Gauge,
+    pub(crate) damaged: Gauge,
     pub(crate) targets: Gauge,
     pub(crate) streams: Gauge,
     pub(crate) sent_bytes: Counter,
@@ -69,6 +70,7 @@ impl Metrics {
             series: Gauge::default(),
             active_series: Gauge::default(),
             groups: Gauge::default(),
+            damaged: Gauge::default(),
             targets: Gauge::default(),
             streams: Gauge::default(),
             sent_bytes: Counter::default(),
@@ -149,6 +151,11 @@ impl Metrics {
             m.active_series,
         );
         registry.register("groups", "Groups of series in memory", m.groups);
+        registry.register(
+            "damaged",
+            "Stored entries that were found broken and are left out",
+            m.damaged,
+        );
         registry.register("targets", "Targets that are scraped", m.targets);
         registry.register("open_streams", "Selects that are being answered", m.streams);
         registry.register_with_unit(

@@ -6,7 +6,7 @@ use proto::v1;
 use runtime::Load;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use tsdb::TsdbError;
 
 use crate::shared::Shared;
@@ -83,6 +83,10 @@ impl Figures {
             metrics.series.set(stats.n_series as i64);
             metrics.active_series.set(stats.n_active_series as i64);
             metrics.groups.set(stats.n_groups as i64);
+            metrics.damaged.set(stats.damaged_total as i64);
+            for damage in shared.db.take_damage() {
+                warn!(damage, "stored data is broken and left out");
+            }
             shared.targets.prune();
             let shards = stats.active_series_by_shard.iter();
             let shards = shards.map(|(shard, n_series)| v1::ShardLoad {

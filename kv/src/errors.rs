@@ -29,5 +29,13 @@ pub(crate) fn not_opened(path: &Path, error: Error) -> StoreError {
         );
         return StoreError::new(StoreErrorKind::Locked, attempt);
     }
-    failed(attempt, error)
+    match error.kind() {
+        ErrorKind::Corruption => failed(
+            format!(
+                "{attempt}: it is damaged: bring it back from a copy, or name an empty directory"
+            ),
+            error,
+        ),
+        _ => failed(attempt, error),
+    }
 }

@@ -72,7 +72,12 @@ impl DataDir {
     }
 
     fn open_at(&self, path: &Path, kind: Kind) -> anyhow::Result<Arc<dyn Store>> {
-        let store = Arc::new(kv::Db::open(path, kv::Tuning::default())?);
+        let tuning = kv::Tuning {
+            // A log of the Raft group must not have gaps.
+            salvage: kind == Kind::Ingester,
+            ..kv::Tuning::default()
+        };
+        let store = Arc::new(kv::Db::open(path, tuning)?);
         let families = store.families()?;
         let other = Kind::ALL.into_iter().find(|other| {
             let has = |family: &String| family == other.family();

@@ -44,14 +44,7 @@ pub(crate) fn missing(
 ) -> Option<Missing> {
     let mut is_missing = Vec::new();
     let mut since: Option<Timestamp> = None;
-    for (i, EpochMap { from, map, .. }) in maps.iter().enumerate() {
-        let from = if i == 0 { Timestamp::MIN } else { *from };
-        let is_over = maps
-            .get(i + 1)
-            .is_some_and(|next| next.from <= range.start());
-        if is_over || range.end() < from {
-            continue;
-        }
+    for (from, EpochMap { map, .. }) in held_in(maps, range) {
         if map.members().iter().all(|node| answered(*node)) {
             continue;
         }
@@ -67,6 +60,30 @@ pub(crate) fn missing(
     since.map(|since| Missing {
         n_shards: is_missing.iter().filter(|missing| **missing).count(),
         since,
+    })
+}
+
+/// True if `shard` is missing of `range` if only those that `answered` says did so.
+pub(crate) fn is_missing(
+    maps: &[EpochMap],
+    range: TimeRange,
+    shard: Shard,
+    answered: impl Fn(NodeId) -> bool,
+) -> bool {
+    held_in(maps, range).any(|(_, EpochMap { map, .. })| {
+        let mut replicas = map.replicas(shard).peekable();
+        replicas.peek().is_some() && !replicas.any(&answered)
+    })
+}
+
+/// The maps that held at some time of `range`, and since when.
+fn held_in(maps: &[EpochMap], range: TimeRange) -> impl Iterator<Item = (Timestamp, &EpochMap)> {
+    maps.iter().enumerate().filter_map(move |(i, held)| {
+        let from = if i == 0 { Timestamp::MIN } else { held.from };
+        let is_over = maps
+            .get(i + 1)
+            .is_some_and(|next| next.from <= range.start());
+        (!is_over && from <= range.end()).then_some((from, held))
     })
 }
 

@@ -60,14 +60,22 @@ impl Fetch {
         }
     }
 
-    /// Takes in all that `ingester` has.
-    pub(crate) async fn from(&self, ingester: Ingester) -> Result<(), AskError> {
+    /// Takes in all that `ingester` has, and gives what it cannot read.
+    pub(crate) async fn from(&self, ingester: Ingester) -> Result<Vec<v1::Damage>, AskError> {
         let parts = self.parts.iter();
-        try_join_all(parts.map(|part| self.part_from(part, ingester.clone()))).await?;
-        Ok(())
+        let parts = parts.map(|part| self.part_from(part, ingester.clone()));
+        let mut damage = try_join_all(parts).await?.concat();
+        damage.sort_by(|a, b| (a.group, &a.text).cmp(&(b.group, &b.text)));
+        damage.dedup();
+        Ok(damage)
     }
 
-    async fn part_from(&self, part: &Part, mut ingester: Ingester) -> Result<(), AskError> {
+    async fn part_from(
+        &self,
+        part: &Part,
+        mut ingester: Ingester,
+    ) -> Result<Vec<v1::Damage>, AskError> {
+        let mut damage = Vec::new();
         let mut request = tonic::Request::new(part.request.clone());
         let timeout = self.deadline.saturating_duration_since(Instant::now());
         request.set_timeout(timeout.max(Duration::from_millis(1)));
@@ -78,8 +86,9 @@ impl Fetch {
                     .map_err(|error| Status::data_loss(error.to_string()))?;
                 self.hold(part, slice)?;
             }
+            damage.extend(batch.damage);
         }
-        Ok(())
+        Ok(damage)
     }
 
     fn hold(&self, part: &Part, slice: GroupSlice) -> Result<(), AskError> {

@@ -10,6 +10,7 @@ mod api;
 mod args;
 mod configuration;
 mod coverage;
+mod damage;
 mod fanout;
 mod fetch;
 mod grpc;

@@ -30,6 +30,7 @@ use tracing::Instrument as _;
 use crate::{
     QuerySettings,
     configuration::Configuration,
+    damage,
     fanout::{Ingesters, Stop},
     fetch::Fetch,
     merge::{Merged, Slices},
@@ -287,7 +288,13 @@ impl Engine {
         let asked = asked.await;
         let n_fetched = fetch.n_fetched.load(Ordering::Relaxed);
         self.metrics.fetched_samples.inc_by(n_fetched);
-        Ok((fetch.take(), asked?.warning()))
+        let asked = asked?;
+        let damage = damage::warning(&cluster, range, &asked.answers);
+        let warning = match (asked.warning(), damage) {
+            (Some(missing), Some(damage)) => Some(format!("{missing}; {damage}")),
+            (missing, damage) => missing.or(damage),
+        };
+        Ok((fetch.take(), warning))
     }
 }
 

@@ -27,7 +27,7 @@ async fn cluster(behaviours: &[Behaviour]) -> Cluster {
 
 const WHOLE: &str = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1700000000,"1"]}]}}"#;
 
-use Behaviour::{Dead, Stuck, Well};
+use Behaviour::{Damaged, Dead, Stuck, Well};
 
 #[tokio::test(start_paused = true)]
 async fn one_of_two_replicas_is_enough() {
@@ -80,6 +80,21 @@ async fn what_is_missing_is_told() {
         assert!(warning.contains(dead), "{warning}");
     }
     assert!(!warning.contains("ingester-2"), "{warning}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_damaged_is_told_unless_a_replica_has_it() {
+    let healed = cluster(&[Damaged, Well]).await;
+    for _ in 0..2 {
+        let answer = healed.get("/api/v1/query?query=sum(a)").await;
+        assert_eq!(answer, (200, WHOLE.to_owned()));
+    }
+    let alone = cluster(&[Damaged]).await;
+    let warned = r#"{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["damaged data is missing: ingester-1: read the group 0000000000000001"]}"#;
+    for _ in 0..2 {
+        let answer = alone.get("/api/v1/query?query=sum(a)").await;
+        assert_eq!(answer, (200, warned.to_owned()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 mod append;
 mod blocks;
 mod cut;
+mod damage;
 mod generations;
 mod labels;
 mod load;
@@ -34,6 +35,7 @@ use crate::{
 };
 
 pub use append::{Appended, Defined, Pushed};
+use damage::Damage;
 use generations::Generations;
 pub use labels::SeriesOf;
 pub use maintain::Maintained;
@@ -104,6 +106,7 @@ struct Inner {
     /// No row that is in memory or in segments has an earlier slot.
     active_since: AtomicI64,
     counters: Counters,
+    damage: Damage,
     /// Held by the one call that maintains.
     maintenance: Mutex<Maintenance>,
 }
@@ -133,6 +136,7 @@ impl Tsdb {
             max_time: AtomicI64::new(i64::MIN),
             active_since: AtomicI64::new(i64::MAX),
             counters: Counters::default(),
+            damage: Damage::default(),
             maintenance: Mutex::default(),
         };
         load::load(&inner)?;

@@ -1,5 +1,5 @@
 //! What can go wrong, and what the caller can do about it.
-use model::{GroupKey, Timestamp};
+use model::{GroupKey, TimeRange, Timestamp};
 
 use crate::{
     codec::DecodeError,
@@ -68,6 +68,22 @@ pub enum TsdbError {
         /// The row's dictionary.
         dictionary: DictionaryNo,
     },
+    /// One group could not be read whole.
+    #[error("read the group {group}")]
+    Group {
+        /// The group.
+        group: GroupKey,
+        /// Why.
+        source: Box<TsdbError>,
+    },
+    /// What was stored is gone: it was found broken when it was moved or loaded, and left out.
+    #[error("read what was stored from {} to {}: {what}", .range.start(), .range.end())]
+    Lost {
+        /// When it was.
+        range: TimeRange,
+        /// What was broken.
+        what: String,
+    },
     /// Stored bytes do not decode.
     #[error("decode {what} in the family {family}")]
     Corrupt {
@@ -97,7 +113,36 @@ impl TsdbError {
             Self::OutOfOrder { .. } | Self::OutOfBounds { .. } | Self::VoidDictionary { .. } => {
                 Kind::Invalid
             }
-            Self::Corrupt { .. } => Kind::Corrupt,
+            Self::Group { source, .. } => source.kind(),
+            Self::Corrupt { .. } | Self::Lost { .. } => Kind::Corrupt,
+        }
+    }
+
+    /// The group that alone it is about, if it is one.
+    pub fn group(&self) -> Option<GroupKey> {
+        match self {
+            Self::Group { group, .. } => Some(*group),
+            _ => None,
+        }
+    }
+
+    /// The error with its causes, on one line.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    }
+
+    /// The error as one about `group`.
+    pub(crate) fn of(self, group: GroupKey) -> Self {
+        Self::Group {
+            group,
+            source: Box::new(self),
         }
     }
 

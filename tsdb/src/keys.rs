@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Numbers are big-endian, times with their sign flipped, so that keys sort as numbers do.
-use model::{GroupKey, Millis, Timestamp};
+use model::{GroupKey, Millis, TimeRange, Timestamp};
 
 use crate::row::DictionaryNo;
 
@@ -79,9 +79,20 @@ impl Era {
         Timestamp::from_millis(number.saturating_mul(self.span()))
     }
 
+    /// The time of span `number`.
+    pub(crate) fn range(self, number: i64) -> TimeRange {
+        let (start, next) = (self.start(number), self.start(number.saturating_add(1)));
+        TimeRange::new(start, next - Millis::new(1)).expect("a span is not empty")
+    }
+
     /// The name of the family for span `number`.
     pub(crate) fn family(self, number: i64) -> String {
         format!("{}{number}", self.name())
+    }
+
+    /// True if `family` is of this kind.
+    pub(crate) fn is_of(self, family: &str) -> bool {
+        family.starts_with(self.name())
     }
 
     /// The numbers of those of `families` that are of this kind, ascending.

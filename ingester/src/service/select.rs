@@ -12,7 +12,7 @@ use model::{Matcher, TimeRange};
 use prost::Message as _;
 use proto::v1;
 use tonic::Status;
-use tsdb::{Select, TsdbError};
+use tsdb::{Kind, Select, TsdbError};
 
 use crate::{error::status, shared::Shared};
 
@@ -35,20 +35,55 @@ pub(crate) async fn batches(
     Ok(Batches {
         under_way: None,
         select: Some(Box::new(select)),
-        damage: None,
+        damage: Vec::new(),
+        failure: None,
         shared,
     })
 }
 
-/// What one step gives: the groups of a batch, what goes on after it, and the first damage that it met.
-type Step = (Vec<v1::GroupSlice>, Option<Box<Select>>, Option<TsdbError>);
+/// How much damage is told by name.
+const MAX_DAMAGE: usize = 100;
 
-/// A stream of batches. What is damaged is left out, and the stream ends with an error that names it.
+/// What one step gives: the groups of a batch, what goes on after it, and what of it could not be read.
+type Step = (Vec<v1::GroupSlice>, Option<Box<Select>>, Vec<TsdbError>);
+
+/// A stream of batches. What is damaged is left out and named in the last; any other error ends the stream.
 pub(crate) struct Batches {
     shared: Arc<Shared>,
     select: Option<Box<Select>>,
     under_way: Option<BoxFuture<'static, Step>>,
-    damage: Option<TsdbError>,
+    damage: Vec<v1::Damage>,
+    failure: Option<TsdbError>,
+}
+
+impl Batches {
+    /// Takes note of what could not be read.
+    fn unread(&mut self, errors: Vec<TsdbError>) {
+        for error in errors {
+            if error.kind() != Kind::Corrupt {
+                self.failure = self.failure.take().or(Some(error));
+            } else if self.damage.len() < MAX_DAMAGE {
+                self.damage.push(v1::Damage {
+                    group: error.group().map(|group| group.0),
+                    text: runtime::Chain(&error).to_string(),
+                });
+            }
+        }
+    }
+
+    /// What comes when all is read.
+    fn end(&mut self) -> Option<Result<v1::SelectResponse, Status>> {
+        if let Some(failure) = self.failure.take() {
+            return Some(Err(status(&failure)));
+        }
+        let damage = std::mem::take(&mut self.damage);
+        (!damage.is_empty()).then(|| {
+            Ok(v1::SelectResponse {
+                damage,
+                ..v1::SelectResponse::default()
+            })
+        })
+    }
 }
 
 impl Stream for Batches {
@@ -58,7 +93,7 @@ impl Stream for Batches {
         let this = &mut *self;
         if this.under_way.is_none() {
             let Some(select) = this.select.take() else {
-                return Poll::Ready(this.damage.take().map(|damage| Err(status(&damage))));
+                return Poll::Ready(this.end());
             };
             let offload = this.shared.offload();
             this.under_way = Some(Box::pin(offload.run(move || next_batch(select))));
@@ -66,18 +101,21 @@ impl Stream for Batches {
         let Some(step) = &mut this.under_way else {
             return Poll::Pending;
         };
-        let (groups, select, damage) = match step.as_mut().poll(cx) {
+        let (groups, select, errors) = match step.as_mut().poll(cx) {
             Poll::Ready(step) => step,
             Poll::Pending => return Poll::Pending,
         };
         this.under_way = None;
         this.select = select;
-        this.damage = this.damage.take().or(damage);
+        this.unread(errors);
         if groups.is_empty() {
-            // Nothing is left: the end, or the damage.
-            return Poll::Ready(this.damage.take().map(|damage| Err(status(&damage))));
+            // Nothing is left.
+            return Poll::Ready(this.end());
         }
-        let batch = v1::SelectResponse { groups };
+        let batch = v1::SelectResponse {
+            groups,
+            damage: Vec::new(),
+        };
         this.shared
             .metrics
             .sent_bytes
@@ -93,7 +131,7 @@ impl Drop for Batches {
 }
 
 fn next_batch(mut select: Box<Select>) -> Step {
-    let (mut groups, mut n_bytes, mut damage) = (Vec::new(), 0, None);
+    let (mut groups, mut n_bytes, mut errors) = (Vec::new(), 0, Vec::new());
     for found in select.by_ref() {
         match found {
             Ok(slice) => {
@@ -101,11 +139,11 @@ fn next_batch(mut select: Box<Select>) -> Step {
                 n_bytes += group.encoded_len();
                 groups.push(group);
                 if n_bytes >= BATCH_BYTES {
-                    return (groups, Some(select), damage);
+                    return (groups, Some(select), errors);
                 }
             }
-            Err(error) => damage = damage.or(Some(error)),
+            Err(error) => errors.push(error),
         }
     }
-    (groups, None, damage)
+    (groups, None, errors)
 }

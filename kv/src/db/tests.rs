@@ -173,7 +173,7 @@ fn a_broken_block_is_told_by_its_file_and_the_rest_is_read() {
     // Values that do not compress, so that a block holds a known number of them.
     let value = |i: u64| -> Vec<u8> {
         let words = (i * 25..i * 25 + 25).map(|n| (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        words.flat_map(|n| (n ^ n >> 29).to_le_bytes()).collect()
+        words.flat_map(|n| (n ^ (n >> 29)).to_le_bytes()).collect()
     };
     let entries = (0..1000).map(|i| Ok((key(i), value(u64::from(i)))));
     db.ingest("blocks-1", &mut { entries }).unwrap();

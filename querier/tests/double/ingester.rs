@@ -18,6 +18,8 @@ pub(crate) enum Behaviour {
     Dead,
     /// It takes calls and never answers.
     Stuck,
+    /// It has the groups and cannot read them.
+    Damaged,
 }
 
 pub(super) fn routes(behaviour: Behaviour, slices: Vec<GroupSlice>) -> Routes {
@@ -91,13 +93,27 @@ impl Ingester for Double {
         let request = request.into_inner();
         let matchers: Vec<Matcher> = request.selector.as_ref().unwrap().try_into().unwrap();
         let range = TimeRange::try_from(request.range.unwrap()).unwrap();
+        if self.behaviour == Behaviour::Damaged {
+            let damage = self.slices.iter().map(|slice| v1::Damage {
+                group: Some(slice.group.0),
+                text: format!("read the group {}", slice.group),
+            });
+            let batch = v1::SelectResponse {
+                damage: damage.collect(),
+                ..v1::SelectResponse::default()
+            };
+            return self.answer(stream::iter([Ok(batch)]).boxed()).await;
+        }
         let batches: Vec<_> = self
             .slices
             .iter()
             .filter_map(|slice| selected(slice, &matchers, range))
             .map(|slice| {
                 let groups = vec![(&slice).into()];
-                Ok(v1::SelectResponse { groups })
+                Ok(v1::SelectResponse {
+                    groups,
+                    damage: Vec::new(),
+                })
             })
             .collect();
         self.answer(stream::iter(batches).boxed()).await

@@ -9,7 +9,7 @@ use crate::{
     error::TsdbError,
     keys::{DATA, Era, Key, KeyParts},
     row::DictionaryNo,
-    store::{Entry, KeyRange},
+    store::{Entry, KeyRange, StoreErrorKind},
     table::Table,
 };
 
@@ -81,7 +81,9 @@ impl Inner {
         let range_of_keys = KeyRange::between(from, key(CHUNK).bytes());
         let mut heads = Vec::new();
         for entry in self.store.scan(family, range_of_keys)? {
-            let (key, value) = entry?;
+            let Some((key, value)) = Self::sound(entry, broken)? else {
+                continue;
+            };
             let Some(id) = BlockId::of_head(&key) else {
                 let (offset, what) = (0, "key is too short");
                 let source = DecodeError { offset, what };
@@ -104,6 +106,29 @@ impl Inner {
         Ok(heads)
     }
 
+    /// The heads of all blocks in `family`.
+    pub(super) fn all_heads(
+        &self,
+        family: &str,
+        broken: &mut dyn FnMut(TsdbError),
+    ) -> Result<Vec<(BlockId, Layout)>, TsdbError> {
+        let mut heads = Vec::new();
+        for entry in self.store.scan(family, KeyRange::prefix(&[DATA]))? {
+            let Some((key, value)) = Self::sound(entry, broken)? else {
+                continue;
+            };
+            // The part stands behind the tag and the group.
+            let Some(id) = BlockId::of_head(&key).filter(|_| key[9] == HEAD) else {
+                continue;
+            };
+            match Layout::decode(&value) {
+                Ok(layout) => heads.push((id, layout)),
+                Err(source) => broken(TsdbError::corrupt(family, id.shown(), source)),
+            }
+        }
+        Ok(heads)
+    }
+
     /// The rows of a block, with the columns of `wanted`. What is broken is left out and handed to `broken`.
     pub(super) fn table(
         &self,
@@ -120,7 +145,14 @@ impl Inner {
             }
         } else {
             for number in layout.chunks_of(wanted) {
-                let chunk = self.store.get(family, &id.key(CHUNK).u16(number).bytes())?;
+                let key = id.key(CHUNK).u16(number).bytes();
+                let chunk = match self.store.get(family, &key) {
+                    Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                        broken(error.into());
+                        continue;
+                    }
+                    read => read?,
+                };
                 let (offset, what) = (0, "chunk is missing");
                 let read = chunk
                     .ok_or(DecodeError { offset, what })

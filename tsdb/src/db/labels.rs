@@ -41,10 +41,10 @@ impl Tsdb {
             let ids = selected(&*index, of.matchers)?;
             names.extend(index.names(ids.as_ref()).map(str::to_owned));
         }
-        for index in self.inner.days(of.range) {
-            let ids = selected(&index, of.matchers)?;
-            index.names(ids.as_ref(), &mut names)?;
-        }
+        self.inner.each_day(of.range, |index| {
+            let ids = selected(index, of.matchers)?;
+            index.names(ids.as_ref(), &mut names)
+        })?;
         Ok(names.into_iter().take(of.limit()).collect())
     }
 
@@ -61,10 +61,10 @@ impl Tsdb {
             let first = index.values(name, ids.as_ref()).take(of.limit());
             values.extend(first.map(str::to_owned));
         }
-        for index in self.inner.days(of.range) {
-            let ids = selected(&index, of.matchers)?;
-            index.values(name, ids.as_ref(), of.limit(), &mut values)?;
-        }
+        self.inner.each_day(of.range, |index| {
+            let ids = selected(index, of.matchers)?;
+            index.values(name, ids.as_ref(), of.limit(), &mut values)
+        })?;
         Ok(values.into_iter().take(of.limit()).collect())
     }
 
@@ -75,11 +75,19 @@ impl Tsdb {
     pub fn series(&self, of: SeriesOf<'_>) -> Result<Vec<Labels>, TsdbError> {
         let (mut groups, mut series) = (BTreeMap::new(), BTreeSet::new());
         let active = self.inner.is_active(of.range);
-        match of.matchers {
-            [] => self.inner.places(&[], of.range, active, &mut groups)?,
-            sets => sets
-                .iter()
-                .try_for_each(|m| self.inner.places(m, of.range, active, &mut groups))?,
+        let all = [Vec::new()];
+        let sets = match of.matchers {
+            [] => &all,
+            sets => sets,
+        };
+        let mut broken = None;
+        for matchers in sets {
+            let broken = &mut |error| broken = Some(error);
+            self.inner
+                .places(matchers, of.range, active, &mut groups, broken)?;
+        }
+        if let Some(error) = broken {
+            return Err(error);
         }
         for (group, wanted) in groups {
             let names = self.inner.names(group, &wanted, of.range)?;
@@ -97,10 +105,17 @@ impl Tsdb {
 }
 
 impl Inner {
-    /// The indexes of the days of `range`.
-    fn days(&self, range: TimeRange) -> impl Iterator<Item = DayIndex<'_>> {
-        let days = self.spans_in(Era::Index, range).into_iter();
-        days.map(|day| DayIndex::new(&*self.store, Era::Index.family(day)))
+    /// Shows `ask` the indexes of the days of `range`, and takes note of one that is broken.
+    fn each_day(
+        &self,
+        range: TimeRange,
+        mut ask: impl FnMut(&DayIndex<'_>) -> Result<(), TsdbError>,
+    ) -> Result<(), TsdbError> {
+        for day in self.spans_in(Era::Index, range) {
+            let index = DayIndex::new(&*self.store, Era::Index.family(day));
+            ask(&index).inspect_err(|error| self.break_index(day, error))?;
+        }
+        Ok(())
     }
 
     /// The names of what is wanted of `group`.

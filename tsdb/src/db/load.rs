@@ -1,7 +1,7 @@
 //! Coming back: what the head, the dictionaries and the index of what is active were before the end of the process.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use model::{GroupKey, Timestamp};
+use model::{GroupKey, TimeRange, Timestamp};
 
 use super::{Inner, marks::TRUNCATED};
 use crate::{
@@ -26,7 +26,9 @@ struct Found {
 
 pub(super) fn load(inner: &Inner) -> Result<(), TsdbError> {
     inner.load_time_range()?;
+    inner.load_lost()?;
     let families = inner.store.families()?;
+    load_damage(inner, &families)?;
     let mut found: HashMap<GroupKey, Found> = HashMap::new();
     let mut days: BTreeSet<i64> = BTreeSet::new();
     for period in Era::Segments.numbers(&families) {
@@ -61,6 +63,17 @@ pub(super) fn load(inner: &Inner) -> Result<(), TsdbError> {
     Ok(())
 }
 
+/// Takes note of what the store had to leave out on opening: rows, written since the first that no segment holds.
+fn load_damage(inner: &Inner, families: &[String]) -> Result<(), TsdbError> {
+    let first = Era::Rows.numbers(families).first().copied();
+    let first = first.unwrap_or_else(|| Era::Rows.of(inner.now()));
+    let range = Era::Rows.range(first).hull(TimeRange::at(inner.now()));
+    let damage = inner.store.take_damage().into_iter();
+    damage
+        .map(TsdbError::from)
+        .try_for_each(|e| inner.lose(None, range, e))
+}
+
 fn load_rows(
     inner: &Inner,
     generation: i64,
@@ -68,8 +81,11 @@ fn load_rows(
     days: &mut BTreeSet<i64>,
 ) -> Result<(), TsdbError> {
     let family = Era::Rows.family(generation);
+    let mut broken = Vec::new();
     for entry in inner.store.scan(&family, KeyRange::prefix(&[DATA]))? {
-        let (key, value) = entry?;
+        let Some((key, value)) = Inner::sound(entry, &mut |e| broken.push(e))? else {
+            continue;
+        };
         let mut parts = KeyParts(&key);
         let (Some(_), Some(group), Some(slot)) = (parts.tag(), parts.group(), parts.time()) else {
             inner.damage(TsdbError::corrupt(&family, "a row's key", TRUNCATED));
@@ -79,7 +95,8 @@ fn load_rows(
             Ok(row) => row,
             Err(source) => {
                 let what = format!("the row of group {group} at {slot}");
-                inner.damage(TsdbError::corrupt(&family, what, source));
+                let error = TsdbError::corrupt(&family, what, source);
+                inner.lose(Some(group), TimeRange::at(slot), error)?;
                 continue;
             }
         };
@@ -102,7 +119,10 @@ fn load_rows(
             held.rows.insert(slot, row);
         }
     }
-    Ok(())
+    let range = Era::Rows.range(generation);
+    broken
+        .into_iter()
+        .try_for_each(|e| inner.lose(None, range, e))
 }
 
 fn load_dictionaries(
@@ -111,8 +131,11 @@ fn load_dictionaries(
     found: &mut HashMap<GroupKey, Found>,
 ) -> Result<(), TsdbError> {
     let family = Era::Series.family(day);
+    let mut broken = Vec::new();
     for entry in inner.store.scan(&family, KeyRange::ALL)? {
-        let (key, value) = entry?;
+        let Some((key, value)) = Inner::sound(entry, &mut |e| broken.push(e))? else {
+            continue;
+        };
         let mut parts = KeyParts(&key);
         let (Some(group), Some(number), Some(first)) =
             (parts.group(), parts.dictionary(), parts.u32())
@@ -128,10 +151,19 @@ fn load_dictionaries(
         if let Err(source) = dictionary.load(day, first, &value) {
             dictionary.damaged = true;
             let what = format!("dictionary {} of group {group} from {first}", number.0);
-            inner.damage(TsdbError::corrupt(&family, what, source));
+            let error = TsdbError::corrupt(&family, what, source);
+            inner.lose(Some(group), Era::Series.range(day), error)?;
         }
     }
-    Ok(())
+    if !broken.is_empty() {
+        // Whose names are missing is not known, and no place may be given twice.
+        let dictionaries = found.values_mut().flat_map(|f| f.dictionaries.values_mut());
+        dictionaries.for_each(|dictionary| dictionary.damaged = true);
+    }
+    let range = Era::Series.range(day);
+    broken
+        .into_iter()
+        .try_for_each(|e| inner.lose(None, range, e))
 }
 
 impl Found {

@@ -51,6 +51,9 @@ impl Tsdb {
             n_segments: inner.cut_due()?,
             ..Maintained::default()
         };
+        for day in inner.broken_indexes() {
+            inner.remake_index(day)?;
+        }
         if maintenance.done == Some(generation) {
             return Ok(done);
         }

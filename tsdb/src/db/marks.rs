@@ -9,7 +9,7 @@ use super::Inner;
 use crate::{
     codec::{DecodeError, Reader, open, put_varint, seal},
     error::TsdbError,
-    keys::{Key, KeyParts, MARK},
+    keys::{Era, Key, KeyParts, MARK},
     row::DictionaryNo,
     store::KeyRange,
 };
@@ -33,13 +33,20 @@ pub(super) fn value(cut: Timestamp) -> Vec<u8> {
 
 impl Inner {
     /// All marks of a family. Of one that is broken the slot is the earliest: rows that are loaded twice do no harm.
+    /// Where marks are missing in a family of segments, the segments themselves tell whose they are.
     pub(super) fn marks(
         &self,
         family: &str,
     ) -> Result<Vec<(GroupKey, DictionaryNo, Timestamp)>, TsdbError> {
-        let mut marks = Vec::new();
+        let (mut marks, mut is_whole) = (Vec::new(), true);
         for entry in self.store.scan(family, KeyRange::prefix(&[MARK]))? {
-            let (key, value) = entry?;
+            let mut broken = |error| {
+                is_whole = false;
+                self.damage(error);
+            };
+            let Some((key, value)) = Self::sound(entry, &mut broken)? else {
+                continue;
+            };
             let mut parts = KeyParts(&key);
             let (Some(_), Some(group), Some(dictionary)) =
                 (parts.tag(), parts.group(), parts.dictionary())
@@ -54,6 +61,14 @@ impl Inner {
                 i64::MIN
             });
             marks.push((group, dictionary, Timestamp::from_millis(cut)));
+        }
+        if !is_whole && Era::Segments.is_of(family) {
+            let heads = self.all_heads(family, &mut |error| self.damage(error))?;
+            marks.extend(
+                heads
+                    .into_iter()
+                    .map(|(id, _)| (id.group, id.dictionary, Timestamp::MIN)),
+            );
         }
         Ok(marks)
     }

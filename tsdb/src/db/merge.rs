@@ -4,17 +4,17 @@ use std::{
     sync::atomic::Ordering::Relaxed,
 };
 
-use model::{GroupKey, TimeRange};
+use model::{GroupKey, Labels, TimeRange, Timestamp};
 use roaring::RoaringBitmap;
 
 use super::{Inner, blocks::BlockId, names::Names};
 use crate::{
     block::{Builder, Layout},
-    error::TsdbError,
+    error::{Kind, TsdbError},
     index::DayIndex,
     keys::Era,
     row::{DictionaryNo, Ordinal},
-    store::{Entry, StoreError, StoreErrorKind},
+    store::{Entry, MemoryStore, StoreError, StoreErrorKind},
     table::{self, Table},
 };
 
@@ -22,6 +22,9 @@ use crate::{
 const MAX_ROWS: usize = 8192;
 /// How many columns are in memory at once.
 const COLUMNS_AT_ONCE: usize = 960;
+
+/// What could not be moved, and whose it was if that is known.
+type Loss = (Option<GroupKey>, TsdbError);
 
 impl Inner {
     /// Writes the segments of `period` as blocks, then their series into the day's index, then forgets what memory held
@@ -38,16 +41,28 @@ impl Inner {
             entries: VecDeque::new(),
             present: BTreeMap::new(),
             n_blocks: 0,
+            losses: Vec::new(),
             failed: None,
         };
         let blocks = Era::Blocks.family(day);
         self.ensure_family(&blocks)?;
+        self.ensure_family(&Era::Index.family(day))?;
         let ingested = self.store.ingest(&blocks, &mut merged);
         if let Some(error) = merged.failed {
             return Err(error);
         }
         ingested?;
-        self.add_to_index(period, &merged.present)?;
+        let entries = self.index_entries(
+            Era::Segments.start(period),
+            &merged.present,
+            &mut merged.losses,
+        )?;
+        self.store
+            .ingest(&Era::Index.family(day), &mut entries.into_iter().map(Ok))?;
+        // Of what could not be moved only these notes remain.
+        for (group, error) in merged.losses {
+            self.lose(group, Era::Segments.range(period), error)?;
+        }
         let n_blocks = merged.n_blocks;
         groups
             .into_iter()
@@ -57,36 +72,79 @@ impl Inner {
         Ok(n_blocks)
     }
 
-    fn add_to_index(
+    /// What the index of the day of `start` lacks of `present`.
+    fn index_entries(
         &self,
-        period: i64,
+        start: Timestamp,
         present: &BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
-    ) -> Result<(), TsdbError> {
-        let start = Era::Segments.start(period);
-        let family = Era::Index.family(Era::Index.of(start));
-        self.ensure_family(&family)?;
-        let index = DayIndex::new(&*self.store, family.clone());
+        losses: &mut Vec<Loss>,
+    ) -> Result<Vec<Entry>, TsdbError> {
+        let day = Era::Index.of(start);
+        let index = DayIndex::new(&*self.store, Era::Index.family(day));
         let mut labels = |group, number, ordinals: &RoaringBitmap| {
-            let mut names = Names::default();
-            if let Some(group) = self.group(group)
-                && let Some(dictionary) = group.lock().dictionary(number)
-            {
-                names.insert(dictionary, ordinals);
-            }
-            if !names.has(number) {
-                let (wanted, at) = ((number, ordinals), TimeRange::at(start));
-                self.read_names(group, wanted, at, &mut names, &mut |e| self.damage(e))?;
-            }
-            let names = ordinals.iter().filter_map(|ordinal| {
-                let labels = names.get(number, Ordinal(ordinal))?;
-                Some((ordinal, labels.clone()))
-            });
-            Ok(names.collect())
+            self.labels_of(start, group, number, ordinals, losses)
         };
-        let entries = index.additions(present, &mut labels)?;
+        match index.additions(present, &mut labels) {
+            Err(error) if error.kind() == Kind::Corrupt => {
+                // It is made anew from the blocks, these among them.
+                self.break_index(day, &error);
+                Ok(Vec::new())
+            }
+            entries => entries,
+        }
+    }
+
+    /// Makes the index of `day` anew from the blocks and dictionaries of that day.
+    pub(super) fn remake_index(&self, day: i64) -> Result<(), TsdbError> {
+        let blocks = Era::Blocks.family(day);
+        let mut losses: Vec<Loss> = Vec::new();
+        let heads = self.all_heads(&blocks, &mut |error| losses.push((None, error)))?;
+        let mut present: BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap> = BTreeMap::new();
+        for (id, layout) in heads {
+            let ordinals = present.entry((id.group, id.dictionary)).or_default();
+            ordinals.extend(layout.ordinals);
+        }
+        let (nothing, family) = (MemoryStore::new(), Era::Index.family(day));
+        let mut labels = |group, number, ordinals: &RoaringBitmap| {
+            self.labels_of(Era::Index.start(day), group, number, ordinals, &mut losses)
+        };
+        let entries = DayIndex::new(&nothing, family.clone()).additions(&present, &mut labels)?;
+        for (group, error) in losses {
+            self.lose(group, Era::Index.range(day), error)?;
+        }
+        self.drop_family(&family)?;
+        self.ensure_family(&family)?;
         self.store
             .ingest(&family, &mut entries.into_iter().map(Ok))?;
+        self.index_is_whole(day);
         Ok(())
+    }
+
+    /// The names of some series of a dictionary, as far as they are known.
+    fn labels_of(
+        &self,
+        start: Timestamp,
+        group: GroupKey,
+        number: DictionaryNo,
+        ordinals: &RoaringBitmap,
+        losses: &mut Vec<Loss>,
+    ) -> Result<Vec<(u32, Labels)>, TsdbError> {
+        let mut names = Names::default();
+        if let Some(group) = self.group(group)
+            && let Some(dictionary) = group.lock().dictionary(number)
+        {
+            names.insert(dictionary, ordinals);
+        }
+        if !names.has(number) {
+            let (wanted, at) = ((number, ordinals), TimeRange::at(start));
+            let mut broken = |error| losses.push((Some(group), error));
+            self.read_names(group, wanted, at, &mut names, &mut broken)?;
+        }
+        let names = ordinals.iter().filter_map(|ordinal| {
+            let labels = names.get(number, Ordinal(ordinal))?;
+            Some((ordinal, labels.clone()))
+        });
+        Ok(names.collect())
     }
 
     /// Lets go of the dictionaries of `group` that have data in blocks alone, and of the group if none is left.
@@ -130,8 +188,9 @@ impl Inner {
         family: &str,
         group: GroupKey,
         present: &mut BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
+        losses: &mut Vec<Loss>,
     ) -> Result<Vec<(BlockId, crate::block::Encoded)>, TsdbError> {
-        let mut broken = |error| self.damage(error);
+        let mut broken = |error| losses.push((Some(group), error));
         let heads = self.heads(family, group, TimeRange::ALL, &mut broken)?;
         let mut by_dictionary: BTreeMap<DictionaryNo, Vec<(BlockId, Layout)>> = BTreeMap::new();
         for (id, layout) in heads {
@@ -197,7 +256,7 @@ impl Inner {
         segments: &[(BlockId, Layout)],
         order: &[u32],
         broken: &mut dyn FnMut(TsdbError),
-    ) -> Result<(model::Timestamp, crate::block::Encoded), TsdbError> {
+    ) -> Result<(Timestamp, crate::block::Encoded), TsdbError> {
         let tables = |wanted: &RoaringBitmap, broken: &mut dyn FnMut(TsdbError)| {
             let tables = segments
                 .iter()
@@ -226,6 +285,7 @@ struct Merged<'a> {
     entries: VecDeque<Entry>,
     present: BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
     n_blocks: usize,
+    losses: Vec<Loss>,
     failed: Option<TsdbError>,
 }
 
@@ -240,7 +300,7 @@ impl Iterator for Merged<'_> {
             let group = self.groups.pop_front()?;
             match self
                 .inner
-                .merge_group(self.family, group, &mut self.present)
+                .merge_group(self.family, group, &mut self.present, &mut self.losses)
             {
                 Ok(blocks) => {
                     self.n_blocks += blocks.len();

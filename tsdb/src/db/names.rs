@@ -53,7 +53,9 @@ impl Inner {
             let family = Era::Series.family(day);
             let prefix = Key::of(group).dictionary(number).bytes();
             for entry in self.store.scan(&family, KeyRange::prefix(&prefix))? {
-                let (key, value) = entry?;
+                let Some((key, value)) = Self::sound(entry, broken)? else {
+                    continue;
+                };
                 let first = KeyParts(&key[prefix.len()..]).u32().unwrap_or(0);
                 if let Err(source) = dictionary.load(day, first, &value) {
                     let what = format!("dictionary {} of group {group} from {first}", number.0);

@@ -23,6 +23,7 @@ impl Inner {
     /// Returns how many families were dropped.
     pub(super) fn retain(&self) -> Result<usize, TsdbError> {
         let oldest = self.oldest_kept();
+        self.forget_lost(oldest)?;
         let mut n_dropped = 0;
         for era in ERAS {
             for span in self.spans(era) {

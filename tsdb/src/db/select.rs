@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 
 use super::{Inner, Tsdb, names::Names};
 use crate::{
-    error::TsdbError,
+    error::{Kind, TsdbError},
     index::{DayIndex, Place, matching},
     keys::Era,
     row::{DictionaryNo, RowValues},
@@ -31,13 +31,16 @@ impl Tsdb {
     /// # Errors
     /// What the store says, or that the index is damaged.
     pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Select, TsdbError> {
-        let mut groups = BTreeMap::new();
-        self.inner.places(matchers, range, true, &mut groups)?;
+        let (mut groups, mut errors) = (BTreeMap::new(), Vec::new());
+        let broken = &mut |error| errors.push(error);
+        self.inner
+            .places(matchers, range, true, &mut groups, broken)?;
+        errors.extend(self.inner.lost(range, |group| groups.contains_key(&group)));
         Ok(Select {
             inner: self.inner.clone(),
             groups: groups.into_iter(),
             range,
-            errors: Vec::new(),
+            errors,
         })
     }
 }
@@ -65,7 +68,7 @@ impl Iterator for Select {
             match read {
                 Ok(Some(slice)) => return Some(Ok(slice)),
                 Ok(None) => {}
-                Err(error) => return Some(Err(error)),
+                Err(error) => return Some(Err(error.of(group))),
             }
         }
     }
@@ -73,7 +76,7 @@ impl Iterator for Select {
 
 impl Inner {
     /// Adds where the series on which all of `matchers` pass stand: of what is active, if that is asked for, and of what
-    /// blocks have about `range`.
+    /// blocks have about `range`. A day whose index is broken is left out and told to `broken`.
     ///
     /// What is active first, then what is in blocks: series go that way, so none is missed on its way.
     pub(super) fn places(
@@ -82,6 +85,7 @@ impl Inner {
         range: TimeRange,
         active: bool,
         groups: &mut BTreeMap<GroupKey, Wanted>,
+        broken: &mut dyn FnMut(TsdbError),
     ) -> Result<(), TsdbError> {
         let mut take = |place: Place| {
             let wanted = groups.entry(place.group).or_default();
@@ -94,10 +98,25 @@ impl Inner {
                 .places(&matching(&*index, matchers)?)
                 .for_each(&mut take);
         }
+        let unusable = self.broken_indexes();
         for day in self.spans_in(Era::Index, range) {
+            if unusable.contains(&day) {
+                broken(TsdbError::Lost {
+                    range: Era::Index.range(day),
+                    what: "the index is being made anew".to_owned(),
+                });
+                continue;
+            }
             let index = DayIndex::new(&*self.store, Era::Index.family(day));
-            let places = index.places(&matching(&index, matchers)?)?;
-            places.into_iter().for_each(&mut take);
+            let found = matching(&index, matchers).and_then(|ids| index.places(&ids));
+            match found {
+                Ok(places) => places.into_iter().for_each(&mut take),
+                Err(error) if error.kind() == Kind::Corrupt => {
+                    self.break_index(day, &error);
+                    broken(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -111,8 +130,8 @@ impl Inner {
     ) -> Result<Option<GroupSlice>, TsdbError> {
         let (mut tables, mut names) = (Vec::new(), Names::default());
         let mut broken = |error: TsdbError| {
-            self.counters.found_damaged();
-            errors.push(error);
+            self.found_damaged(&error);
+            errors.push(error.of(group));
         };
         self.read_head(group, wanted, &mut tables, &mut names);
         for (number, ordinals) in wanted {

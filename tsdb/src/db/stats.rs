@@ -5,13 +5,8 @@ use std::{
 };
 
 use model::{Shard, TimeRange, Timestamp};
-use parking_lot::Mutex;
 
 use super::{Inner, Tsdb};
-use crate::error::TsdbError;
-
-/// How many damaged entries are remembered by name.
-const MAX_DAMAGE: usize = 100;
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -21,8 +16,6 @@ pub(super) struct Counters {
     pub(super) samples_out_of_window: AtomicU64,
     pub(super) segments: AtomicU64,
     pub(super) blocks: AtomicU64,
-    damaged: AtomicU64,
-    damage: Mutex<Vec<TsdbError>>,
 }
 
 /// The state of a database at one moment; totals count from when it was opened.
@@ -72,7 +65,7 @@ impl Tsdb {
             samples_out_of_window_total: counters.samples_out_of_window.load(Relaxed),
             segments_total: counters.segments.load(Relaxed),
             blocks_total: counters.blocks.load(Relaxed),
-            damaged_total: counters.damaged.load(Relaxed),
+            damaged_total: inner.damage.n_found(),
             ..Stats::default()
         };
         for group in groups {
@@ -86,29 +79,9 @@ impl Tsdb {
         }
         stats
     }
-
-    /// Takes what was found broken since the last call, by name: whole copies may be fetched from a replica.
-    pub fn take_damage(&self) -> Vec<TsdbError> {
-        std::mem::take(&mut *self.inner.counters.damage.lock())
-    }
-}
-
-impl Counters {
-    pub(super) fn found_damaged(&self) {
-        self.damaged.fetch_add(1, Relaxed);
-    }
 }
 
 impl Inner {
-    /// Remembers that an entry is broken; everything else is served.
-    pub(super) fn damage(&self, error: TsdbError) {
-        self.counters.found_damaged();
-        let mut damage = self.counters.damage.lock();
-        if damage.len() < MAX_DAMAGE {
-            damage.push(error);
-        }
-    }
-
     pub(super) fn time_range(&self) -> Option<TimeRange> {
         let load = |at: &AtomicI64| Timestamp::from_millis(at.load(Relaxed));
         TimeRange::new(load(&self.min_time), load(&self.max_time)).ok()

@@ -311,5 +311,6 @@ fn a_newer_format_is_refused() {
     );
 }
 
+mod damage;
 mod history;
 mod model_based;
