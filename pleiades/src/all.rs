@@ -4,7 +4,7 @@
 //! listens on the machine's.
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use model::{Millis, ReplicationFactor};
 use proto::v1::Role;
@@ -61,11 +61,10 @@ pub(crate) struct All {
     /// Enable reload via HTTP request.
     #[arg(long = "web.enable-lifecycle", env = "PLEIADES_WEB_ENABLE_LIFECYCLE")]
     enable_lifecycle: bool,
-    /// Not built yet: refused.
+    /// Enable API endpoint accepting remote write requests.
     #[arg(
         long = "web.enable-remote-write-receiver",
-        env = "PLEIADES_WEB_ENABLE_REMOTE_WRITE_RECEIVER",
-        hide = true
+        env = "PLEIADES_WEB_ENABLE_REMOTE_WRITE_RECEIVER"
     )]
     remote_write_receiver: bool,
     /// What a query may cost and hold.
@@ -78,9 +77,6 @@ const DISCOVERER: &str = "discoverer.inside:1";
 
 /// Runs every role until SIGTERM.
 pub(crate) async fn run(args: All) -> anyhow::Result<()> {
-    if args.remote_write_receiver {
-        bail!("--web.enable-remote-write-receiver is not supported yet");
-    }
     let network = Arc::new(InProcess::default());
     let components = Components::new(Arc::new(SystemClock), network, Offload::Threads);
     let stop = roles::until_signal();
@@ -133,6 +129,7 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         discoverers: vec![DISCOVERER.to_owned()],
         zone: String::new(),
         enable_lifecycle: args.enable_lifecycle,
+        enable_remote_write_receiver: args.remote_write_receiver,
         query: args.query.into(),
     };
     spawn(

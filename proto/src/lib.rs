@@ -25,3 +25,15 @@ pub const MAX_MESSAGE_BYTES: usize = 64 << 20;
 pub mod v1 {
     tonic::include_proto!("pleiades.v1");
 }
+
+/// The generated messages of Prometheus' remote write, version 1.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    reason = "generated; the .proto files carry the comments"
+)]
+pub mod prometheus {
+    tonic::include_proto!("prometheus");
+}

@@ -13,6 +13,7 @@ mod rules;
 mod status;
 mod targets;
 mod times;
+mod write;
 
 use std::{future::Future, sync::Arc};
 
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 pub(crate) use error::ApiError;
 pub(crate) use params::Params;
 pub(crate) use reply::{Answered, Reply};
+pub(crate) use write::Receiver;
 
 use crate::{
     Settings,
@@ -42,6 +44,8 @@ pub(crate) struct Api {
     pub(crate) engine: Engine,
     /// The way to the leader.
     pub(crate) discoverers: Discoverers,
+    /// What bounds remote write.
+    pub(crate) receiver: Receiver,
     /// As the querier was started.
     pub(crate) settings: Settings,
     /// When the querier was started.
@@ -86,6 +90,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/rules", get(rules::rules))
         .route("/alerts", get(rules::alerts))
         .route("/alertmanagers", get(rules::alertmanagers))
+        .route("/write", post(write::write))
         .route("/status/buildinfo", get(status::build_info))
         .route("/status/config", get(status::config))
         .route("/status/flags", get(status::flags))

@@ -16,6 +16,12 @@ pub struct Args {
     /// Answer POST /-/reload by having the leader read the configuration anew.
     #[arg(long = "web.enable-lifecycle", env = "PLEIADES_WEB_ENABLE_LIFECYCLE")]
     pub web_enable_lifecycle: bool,
+    /// Take samples that others send with remote write to /api/v1/write.
+    #[arg(
+        long = "web.enable-remote-write-receiver",
+        env = "PLEIADES_WEB_ENABLE_REMOTE_WRITE_RECEIVER"
+    )]
+    pub web_enable_remote_write_receiver: bool,
     /// What a query may cost and hold.
     #[command(flatten)]
     pub query: QueryArgs,
@@ -104,6 +110,7 @@ impl From<Args> for Settings {
             discoverers: args.member.discoverers,
             zone: args.member.zone,
             enable_lifecycle: args.web_enable_lifecycle,
+            enable_remote_write_receiver: args.web_enable_remote_write_receiver,
             query: args.query.into(),
         }
     }

@@ -23,6 +23,7 @@ mod query;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod write;
 
 pub use args::{Args, Feature, QueryArgs};
 pub use merge::merge;
@@ -39,8 +40,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::Api,
-    metrics::Metrics,
+    api::{Api, Receiver},
+    metrics::{Metrics, WriteMetrics},
     query::{Engine, View},
 };
 
@@ -82,6 +83,7 @@ pub async fn run(
 
     let mut registry = runtime::registry();
     let metrics = Arc::new(Metrics::new(&mut registry));
+    let receiver = Receiver::new(WriteMetrics::new(&mut registry));
     let started = components.clock.now();
     let (to, configuration) = watch::channel(Arc::default());
     let (followed, outside) = (membership.cluster(), components.clone());
@@ -113,6 +115,7 @@ pub async fn run(
     let api = Arc::new(Api {
         engine,
         discoverers: membership.discoverers().clone(),
+        receiver,
         settings,
         started,
     });

@@ -31,6 +31,60 @@ pub(crate) struct ByOutcome {
     pub(crate) outcome: Outcome,
 }
 
+/// The label of [`WriteMetrics::requests`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ByCode {
+    /// The status of the answer.
+    pub(crate) code: u16,
+}
+
+/// What the receiver of remote writes tells.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WriteMetrics {
+    /// Requests by answer.
+    pub(crate) requests: Family<ByCode, Counter>,
+    /// Samples that were stored.
+    pub(crate) samples: Counter,
+    /// Samples that ingesters, or the receiver, refused.
+    pub(crate) refused_samples: Counter,
+    /// Samples of series whose labels are invalid.
+    pub(crate) invalid_labels: Counter,
+}
+
+impl WriteMetrics {
+    /// New metrics, registered.
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "pleiades_querier_remote_write_requests",
+            "Remote writes by the status of their answer.",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "pleiades_querier_remote_write_samples",
+            "Samples that remote write stored on every replica.",
+            metrics.samples.clone(),
+        );
+        registry.register(
+            "pleiades_querier_remote_write_refused_samples",
+            "Samples of remote writes that were refused for good.",
+            metrics.refused_samples.clone(),
+        );
+        registry.register(
+            "prometheus_api_remote_write_invalid_labels_samples",
+            "The total number of received remote write samples and histogram samples which were rejected due to invalid labels.",
+            metrics.invalid_labels.clone(),
+        );
+        metrics
+    }
+
+    /// Counts an answer.
+    pub(crate) fn answered(&self, status: axum::http::StatusCode) {
+        let code = status.as_u16();
+        self.requests.get_or_create(&ByCode { code }).inc();
+    }
+}
+
 /// A querier's metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {

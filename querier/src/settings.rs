@@ -22,6 +22,8 @@ pub struct Settings {
     pub zone: String,
     /// Whether `POST /-/reload` is answered.
     pub enable_lifecycle: bool,
+    /// Whether others may write samples.
+    pub enable_remote_write_receiver: bool,
     /// What a query may cost.
     pub query: QuerySettings,
 }

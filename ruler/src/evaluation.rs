@@ -2,7 +2,7 @@
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use model::{Labels, Millis, Timestamp};
-use runtime::{Channels, Cluster};
+use runtime::{Channels, Cluster, WriteError};
 use template::{Context, QueryResult};
 use tokio::{
     sync::watch,
@@ -16,7 +16,7 @@ use crate::{
     query, restore,
     rules::{Group, Rule},
     staleness::Given,
-    write::{self, WriteError},
+    write,
 };
 
 /// Queries within templates of one evaluation; more are refused.
@@ -216,11 +216,13 @@ async fn store(group: &Group, samples: &QueryResult, world: &World<'_>) -> Resul
     loop {
         let cluster = world.cluster.borrow().clone();
         match write::write(samples, &cluster, world.channels).await {
-            Ok(refused) => {
-                if let Some((n_refused, reason)) = refused {
+            Ok(written) => {
+                if written.n_refused > 0 {
                     warn!(
                         group = group.written.name,
-                        n_refused, reason, "samples of a rule were refused"
+                        n_refused = written.n_refused,
+                        reason = written.reason,
+                        "samples of a rule were refused"
                     );
                 }
                 world.metrics.samples.inc_by(samples.len() as u64);

@@ -21,6 +21,7 @@ mod server;
 mod tasks;
 mod telemetry;
 mod trace;
+mod write;
 
 pub use args::{Format, MemberArgs, TelemetryArgs};
 pub use chain::Chain;
@@ -39,3 +40,4 @@ pub use server::{serve_grpc, serve_http};
 pub use tasks::{TaskError, Tasks};
 pub use telemetry::{LogFormat, Telemetry, TelemetrySettings};
 pub use trace::parent_of;
+pub use write::{PushedSeries, WriteError, Written, write};

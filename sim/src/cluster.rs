@@ -194,6 +194,7 @@ fn querier_settings(name: &str) -> querier::Settings {
         discoverers: discoverers(),
         zone: String::new(),
         enable_lifecycle: false,
+        enable_remote_write_receiver: false,
         query: querier::QuerySettings::default(),
     }
 }

@@ -5,6 +5,7 @@ mod all;
 mod cluster;
 mod crash;
 mod refusals;
+mod remote_write;
 mod scale;
 mod support;
 mod traces;

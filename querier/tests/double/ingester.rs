@@ -1,5 +1,8 @@
 //! An ingester over slices that were given to it.
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use futures::stream::{self, BoxStream, StreamExt as _};
 use model::{GroupSlice, Labels, Matcher, SeriesSlice, TimeRange};
@@ -20,15 +23,29 @@ pub(crate) enum Behaviour {
     Stuck,
     /// It has the groups and cannot read them.
     Damaged,
+    /// Its lease has run out, and nobody listens at its address.
+    Lost,
+    /// It stores nothing, since its disk is full.
+    Full,
+    /// It refuses the first sample of each write.
+    Picky,
 }
 
-pub(super) fn routes(behaviour: Behaviour, slices: Vec<GroupSlice>) -> Routes {
-    Routes::new(IngesterServer::new(Double { behaviour, slices }))
+/// The writes that ingesters took, in the order of their arrival.
+pub(crate) type Writes = Arc<Mutex<Vec<v1::WriteRequest>>>;
+
+pub(super) fn routes(behaviour: Behaviour, slices: Vec<GroupSlice>, writes: Writes) -> Routes {
+    Routes::new(IngesterServer::new(Double {
+        behaviour,
+        slices,
+        writes,
+    }))
 }
 
 struct Double {
     behaviour: Behaviour,
     slices: Vec<GroupSlice>,
+    writes: Writes,
 }
 
 impl Double {
@@ -157,9 +174,18 @@ impl Ingester for Double {
 
     async fn write(
         &self,
-        _: Request<v1::WriteRequest>,
+        request: Request<v1::WriteRequest>,
     ) -> Result<Response<v1::WriteResponse>, Status> {
-        Err(Status::unimplemented("a querier writes nothing"))
+        if self.behaviour == Behaviour::Full {
+            return Err(Status::resource_exhausted("the disk is full"));
+        }
+        self.writes.lock().unwrap().push(request.into_inner());
+        let is_picky = self.behaviour == Behaviour::Picky;
+        self.answer(v1::WriteResponse {
+            n_refused: u64::from(is_picky),
+            reason: ["", "out of order sample"][usize::from(is_picky)].to_owned(),
+        })
+        .await
     }
 
     async fn targets(

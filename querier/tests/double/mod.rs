@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-pub(crate) use ingester::Behaviour;
+pub(crate) use ingester::{Behaviour, Writes};
 
 /// What every clock shows: 2023-11-14T22:13:20Z.
 pub(crate) const NOW_SECONDS: i64 = 1_700_000_000;
@@ -42,6 +42,7 @@ pub(crate) struct Setup {
     rules: Option<Vec<v1::RuleGroup>>,
     query: QuerySettings,
     lifecycle: bool,
+    remote_write: bool,
 }
 
 impl Setup {
@@ -65,6 +66,11 @@ impl Setup {
         self
     }
 
+    pub(crate) fn remote_write(mut self) -> Self {
+        self.remote_write = true;
+        self
+    }
+
     /// Starts it all; each shard has two replicas, if there are two ingesters.
     pub(crate) async fn start(self) -> Cluster {
         let network = InProcess::default();
@@ -74,10 +80,16 @@ impl Setup {
             tokio::spawn(serve_grpc(listener, routes, stop.clone()));
         };
         let mut members = Vec::new();
+        let writes = Writes::default();
         for (i, (behaviour, slices)) in self.ingesters.into_iter().enumerate() {
-            let member = member(i as u32 + 1, "ingester", v1::Role::Ingester);
-            if behaviour != Behaviour::Dead {
-                serve(member.grpc.clone(), ingester::routes(behaviour, slices)).await;
+            let mut member = member(i as u32 + 1, "ingester", v1::Role::Ingester);
+            match behaviour {
+                Behaviour::Dead => {}
+                Behaviour::Lost => member.set_state(v1::MemberState::Unhealthy),
+                _ => {
+                    let routes = ingester::routes(behaviour, slices, writes.clone());
+                    serve(member.grpc.clone(), routes).await;
+                }
             }
             members.push(member);
         }
@@ -99,6 +111,7 @@ impl Setup {
             discoverers: vec!["discoverer.inside:1".to_owned()],
             zone: String::new(),
             enable_lifecycle: self.lifecycle,
+            enable_remote_write_receiver: self.remote_write,
             query: self.query,
         };
         let components =
@@ -107,6 +120,7 @@ impl Setup {
         let cluster = Cluster {
             network,
             components,
+            writes,
             _stop: stop.drop_guard(),
         };
         // Ready is when a discoverer has told of the cluster.
@@ -146,6 +160,8 @@ fn map(n_ingesters: u32) -> ShardMap {
 pub(crate) struct Cluster {
     network: InProcess,
     pub(crate) components: Components,
+    /// What ingesters were sent.
+    pub(crate) writes: Writes,
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -178,15 +194,22 @@ impl Cluster {
 
     /// Status and body of a call, spoken by hand.
     pub(crate) async fn call(&self, head: &str, body: &str) -> (u16, String) {
-        let mut connection = self.connect().await;
-        let request = format!("{head}host: querier\r\nconnection: close\r\n\r\n{body}");
-        connection.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        connection.read_to_end(&mut answer).await.unwrap();
-        let answer = String::from_utf8(answer).unwrap();
+        let answer = self.exchange(head, body.as_bytes()).await;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, body.to_owned())
+    }
+
+    /// The whole answer to a call, spoken by hand.
+    pub(crate) async fn exchange(&self, head: &str, body: &[u8]) -> String {
+        let mut connection = self.connect().await;
+        let head = format!("{head}host: querier\r\nconnection: close\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        // The server may have answered, and closed, before it has read all.
+        let _ = connection.write_all(body).await;
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8(answer).unwrap()
     }
 }
 

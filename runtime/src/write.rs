@@ -1,0 +1,223 @@
+//! Pushed samples go to every replica of their shards: what rules give and what others write.
+//!
+//! ```text
+//! series -> shard of each -> its replicas that are not unhealthy, at least one -> batches, one after the other
+//! ```
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use model::{GroupKey, Labels, NodeId, Sample};
+use proto::v1::{self, ingester_client::IngesterClient};
+use tonic::{Code, Status};
+
+use crate::{Channels, Cluster};
+
+/// A message is ended once it is about so large; far below what an ingester takes.
+const BATCH_BYTES: usize = 4 << 20;
+/// About what a sample takes in a message: a time as a varint, a value.
+const BYTES_PER_SAMPLE: usize = 15;
+
+/// Samples of one series, in the order in which they are to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PushedSeries {
+    /// The series.
+    pub labels: Labels,
+    /// Its samples.
+    pub samples: Vec<Sample>,
+}
+
+/// Why samples were not stored as they must be; a retry may do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// There is nobody to write to yet.
+    #[error("no ingester is placed yet")]
+    NoMap,
+    /// No replica of some series is healthy.
+    #[error("no replica of {series} is healthy")]
+    NoReplica {
+        /// One such series.
+        series: Labels,
+    },
+    /// A replica that should have the series does not.
+    #[error("write to {ingester}: {why}")]
+    Replica {
+        /// The ingester.
+        ingester: String,
+        /// What kind of trouble.
+        code: Code,
+        /// What it said.
+        why: String,
+    },
+}
+
+/// What became of samples that were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// How many were refused for good, by the replica that refused most.
+    pub n_refused: u64,
+    /// The first reason, if any was refused.
+    pub reason: String,
+}
+
+/// Writes `series` to every replica that is not unhealthy, at least one; they are synced when this returns.
+///
+/// A retry changes nothing that was stored. Samples of one series stay in their order.
+///
+/// # Errors
+/// [`WriteError`]; what was written stays.
+pub async fn write(
+    series: &[PushedSeries],
+    cluster: &Cluster,
+    channels: &Channels,
+) -> Result<Written, WriteError> {
+    let mut calls = Vec::new();
+    for (node, indexes) in routes(series, cluster)? {
+        let member = cluster.members.iter().find(|m| m.node == node.0);
+        let member = member.expect("samples are routed to members alone");
+        let batches = Batches::new(series, indexes);
+        calls.push(send(member, batches, cluster.epoch, channels));
+    }
+    let mut all = Written::default();
+    for written in join_all(calls).await {
+        let written = written?;
+        if written.n_refused > all.n_refused {
+            all = written;
+        }
+    }
+    Ok(all)
+}
+
+/// The places in `series` of those that each ingester is sent.
+fn routes(
+    series: &[PushedSeries],
+    cluster: &Cluster,
+) -> Result<BTreeMap<NodeId, Vec<usize>>, WriteError> {
+    let map = cluster.map().ok_or(WriteError::NoMap)?;
+    let healthy: BTreeSet<u32> = cluster
+        .members_of(v1::Role::Ingester)
+        .filter(|m| m.state() != v1::MemberState::Unhealthy)
+        .map(|m| m.node)
+        .collect();
+    let mut routes: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
+    for (i, PushedSeries { labels, .. }) in series.iter().enumerate() {
+        let replicas = map.replicas(GroupKey::of_pushed(labels).shard());
+        let mut is_routed = false;
+        for node in replicas.filter(|node| healthy.contains(&node.0)) {
+            routes.entry(node).or_default().push(i);
+            is_routed = true;
+        }
+        if !is_routed {
+            let series = labels.clone();
+            return Err(WriteError::NoReplica { series });
+        }
+    }
+    Ok(routes)
+}
+
+/// Sends `batches` to `member`, message by message.
+async fn send(
+    member: &v1::Member,
+    batches: Batches<'_>,
+    epoch: u64,
+    channels: &Channels,
+) -> Result<Written, WriteError> {
+    let failed = |status: Status| WriteError::Replica {
+        ingester: member.id.clone(),
+        code: status.code(),
+        why: status.message().to_owned(),
+    };
+    let mut client = IngesterClient::new(channels.to(&member.grpc).map_err(failed)?);
+    let mut all = Written::default();
+    for series in batches {
+        let answer = client.write(v1::WriteRequest { epoch, series }).await;
+        let v1::WriteResponse { n_refused, reason } = answer.map_err(failed)?.into_inner();
+        if all.n_refused == 0 {
+            all.reason = reason;
+        }
+        all.n_refused += n_refused;
+    }
+    Ok(all)
+}
+
+/// The messages for one ingester, made when they are sent.
+struct Batches<'a> {
+    series: &'a [PushedSeries],
+    /// Places in `series`.
+    left: std::vec::IntoIter<usize>,
+    /// What is left of the series that the last message ended in.
+    begun: Option<(&'a Labels, &'a [Sample])>,
+}
+
+impl<'a> Batches<'a> {
+    fn new(series: &'a [PushedSeries], indexes: Vec<usize>) -> Self {
+        Self {
+            series,
+            left: indexes.into_iter(),
+            begun: None,
+        }
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Vec<v1::PushedSeries>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (mut message, mut room) = (Vec::new(), BATCH_BYTES);
+        while room > 0 {
+            let begun = self.begun.take().or_else(|| {
+                let series = &self.series[self.left.next()?];
+                Some((&series.labels, series.samples.as_slice()))
+            });
+            let Some((labels, samples)) = begun else {
+                break;
+            };
+            let text: usize = labels.iter().map(|(n, v)| n.len() + v.len() + 8).sum();
+            let n_fitting = room.saturating_sub(text) / BYTES_PER_SAMPLE;
+            let (now, later) = samples.split_at(n_fitting.max(1).min(samples.len()));
+            self.begun = (!later.is_empty()).then_some((labels, later));
+            room = room.saturating_sub(text + now.len() * BYTES_PER_SAMPLE);
+            message.push(v1::PushedSeries {
+                labels: Some(labels.into()),
+                times_millis: now.iter().map(|s| s.at.as_millis()).collect(),
+                values: now.iter().map(|s| s.value).collect(),
+            });
+            if self.begun.is_some() {
+                break;
+            }
+        }
+        (!message.is_empty()).then_some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_message_is_bounded_and_nothing_is_left_out_or_out_of_order() {
+        let n_samples = BATCH_BYTES as i64 / BYTES_PER_SAMPLE as i64 * 2 + 1;
+        let samples = (0..n_samples).map(|i| Sample {
+            at: Timestamp::from_millis(i),
+            value: i as f64,
+        });
+        let long = PushedSeries {
+            labels: Labels::from_pairs([("__name__", "a")]),
+            samples: samples.collect(),
+        };
+        let mut short = long.clone();
+        short.samples.truncate(3);
+        let messages: Vec<_> = Batches::new(&[short, long], vec![0, 1, 0]).collect();
+        assert_eq!(messages.len(), 3);
+        for message in &messages {
+            let n_samples: usize = message.iter().map(|s| s.values.len()).sum();
+            assert!(n_samples * BYTES_PER_SAMPLE <= BATCH_BYTES);
+        }
+        let times = messages
+            .iter()
+            .flatten()
+            .flat_map(|s| s.times_millis.clone());
+        assert!(times.eq((0..3).chain(0..n_samples).chain(0..3)));
+    }
+}
