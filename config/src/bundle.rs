@@ -43,32 +43,32 @@ impl Default for Outside<'_> {
     }
 }
 
-/// Why there is no configuration.
+/// Why there is no configuration, in Prometheus' words, in which the cause stands: none is told beside it.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A file could not be read.
-    #[error("open {path}: {source}")]
+    #[error("open {path}: {cause}")]
     Read {
         /// Which.
         path: String,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The main file is refused.
-    #[error("parsing YAML file {path}: {source}")]
+    #[error("parsing YAML file {path}: {cause}")]
     Main {
         /// Which.
         path: String,
         /// Why.
-        source: Error,
+        cause: Error,
     },
     /// A file with scrape jobs is refused.
-    #[error("error loading scrape configs: {path:?}: {source}")]
+    #[error("error loading scrape configs: {path:?}: {cause}")]
     ScrapeFile {
         /// Which.
         path: String,
         /// Why.
-        source: Error,
+        cause: Error,
     },
     /// A rule file is refused.
     #[error("{}", Listed(path, errors))]
@@ -128,10 +128,10 @@ impl Bundle {
 
     fn parse_main(&self, outside: &Outside<'_>) -> Result<Config, LoadError> {
         let directory = self.path.parent().unwrap_or(Path::new(""));
-        Config::parse_main(&self.main, directory, outside.variable).map_err(|source| {
+        Config::parse_main(&self.main, directory, outside.variable).map_err(|cause| {
             LoadError::Main {
                 path: self.path.display().to_string(),
-                source,
+                cause,
             }
         })
     }
@@ -144,9 +144,9 @@ impl Bundle {
             .map(|job| (job.name.clone(), "main config file".to_owned()))
             .collect();
         for (path, text) in self.matching(&config.scrape_config_files.clone()) {
-            let refused = |source| LoadError::ScrapeFile {
+            let refused = |cause| LoadError::ScrapeFile {
                 path: path.to_owned(),
-                source,
+                cause,
             };
             let directory = Path::new(path).parent().unwrap_or(Path::new(""));
             let jobs = Config::parse_jobs(text, &config.global, directory).map_err(refused)?;
@@ -205,9 +205,9 @@ impl Config {
     }
 }
 fn read(path: &Path) -> Result<String, LoadError> {
-    fs::read_to_string(path).map_err(|source| LoadError::Read {
+    fs::read_to_string(path).map_err(|cause| LoadError::Read {
         path: path.display().to_string(),
-        source,
+        cause,
     })
 }
 

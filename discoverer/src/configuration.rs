@@ -31,11 +31,18 @@ pub(crate) enum ReloadError {
     Write(#[from] WriteError),
 }
 
-/// The files of one discoverer. Clones share nothing but settings.
+/// The files where the user edits them.
 #[derive(Clone)]
-pub(crate) struct Files {
+pub(crate) struct Edited {
+    /// The main file's place.
     pub(crate) path: PathBuf,
     pub(crate) offload: Offload,
+}
+
+/// The files of one discoverer, and the group that they are committed to. Clones share nothing but settings.
+#[derive(Clone)]
+pub(crate) struct Files {
+    pub(crate) edited: Edited,
     pub(crate) group: Group,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -60,9 +67,9 @@ pub(crate) fn parse(bundle: &ConfigBundle) -> Result<Config, LoadError> {
     Config::from_bundle(&bundle, &outside)
 }
 
-impl Files {
+impl Edited {
     /// Reads the files and checks them, unless they are what was `seen` before.
-    async fn load(&self, seen: Option<ConfigBundle>) -> Result<ConfigBundle, LoadError> {
+    pub(crate) async fn load(&self, seen: Option<ConfigBundle>) -> Result<ConfigBundle, LoadError> {
         let path = self.path.clone();
         let load = move || {
             let bundle = Bundle::load(&path)?;
@@ -79,10 +86,12 @@ impl Files {
         };
         self.offload.run(load).await
     }
+}
 
+impl Files {
     /// Reads the files and commits them; gives the version that holds now.
     pub(crate) async fn reload(&self) -> Result<u64, ReloadError> {
-        let loaded = self.load(None).await;
+        let loaded = self.edited.load(None).await;
         self.metrics.reloaded(loaded.is_ok());
         self.commit(loaded?).await
     }
@@ -104,7 +113,7 @@ impl Files {
         let mut pending = true;
         let mut complaint = String::new();
         loop {
-            match self.load(seen.clone()).await {
+            match self.edited.load(seen.clone()).await {
                 Ok(loaded) => {
                     complaint.clear();
                     if !seen.as_ref().is_some_and(|seen| seen.same_text(&loaded)) {

@@ -30,6 +30,7 @@ pub use raft::STORE_FAMILY;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use config::LoadError;
 use model::ReplicationFactor;
 use proto::v1;
 use runtime::{
@@ -41,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tsdb::Store;
 
 use crate::{
-    configuration::Files,
+    configuration::{Edited, Files},
     leader::{Leader, Term},
     metrics::Metrics,
     raft::{Group, GroupError, Leadership},
@@ -75,6 +76,14 @@ pub struct Settings {
 /// Why a discoverer ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The configuration is refused, and there is none from before.
+    #[error("Error loading config (--config.file={})", path.display())]
+    Configuration {
+        /// The main file.
+        path: PathBuf,
+        /// Why.
+        source: LoadError,
+    },
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -88,6 +97,8 @@ pub enum Error {
 
 /// Runs a discoverer on what `store` holds until `shutdown`.
 ///
+/// As long as no configuration was committed, it does not begin with one that is refused; later a bad one changes nothing.
+///
 /// # Errors
 /// [`Error`]
 pub async fn run(
@@ -98,6 +109,16 @@ pub async fn run(
 ) -> Result<(), Error> {
     let http = components.listen(&settings.http).await?;
     let grpc = components.listen(&settings.grpc).await?;
+    let edited = Edited {
+        path: settings.config_file.clone(),
+        offload: components.offload,
+    };
+    if let Err(source) = edited.load(None).await
+        && !raft::has_configuration(Arc::clone(&store), components.offload).await?
+    {
+        let path = settings.config_file;
+        return Err(Error::Configuration { path, source });
+    }
     let mut tasks = Tasks::new(shutdown);
     let peers = settings.peers.clone();
     let group = Group::start(&settings.id, peers, store, &components, &mut tasks).await?;
@@ -105,8 +126,7 @@ pub async fn run(
     let mut registry = runtime::registry();
     let metrics = Arc::new(Metrics::new(&mut registry));
     let files = Files {
-        path: settings.config_file.clone(),
-        offload: components.offload,
+        edited,
         group: group.clone(),
         metrics: Arc::clone(&metrics),
     };

@@ -14,11 +14,13 @@ mod group;
 mod log;
 mod machine;
 mod network;
+mod recorded;
 mod server;
 mod types;
 
 pub use group::{Group, GroupError, Leadership, WriteError};
 pub use log::LOG as STORE_FAMILY;
+pub(crate) use recorded::has_configuration;
 pub use types::Peer;
 
 #[cfg(test)]

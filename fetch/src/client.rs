@@ -71,20 +71,20 @@ pub enum FetchError {
         reason: String,
     },
     /// A secret or a certificate could not be read.
-    #[error("Get {url:?}: {source}")]
+    #[error("Get {url:?}: {cause}")]
     Secret {
         /// What was asked for.
         url: String,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// No token could be had.
-    #[error("Get {url:?}: {source}")]
+    #[error("Get {url:?}: {cause}")]
     Token {
         /// What was asked for.
         url: String,
         /// Why.
-        source: TokenError,
+        cause: TokenError,
     },
     /// An answer that is no page.
     #[error("server returned HTTP status {0}")]
@@ -298,9 +298,9 @@ impl Client {
             }
         }
         if let Some(tokens) = &self.tokens {
-            let token = tokens.header().await.map_err(|source| FetchError::Token {
+            let token = tokens.header().await.map_err(|cause| FetchError::Token {
                 url: url.to_string(),
-                source,
+                cause,
             })?;
             put("Authorization", &token)?;
         }
@@ -321,9 +321,9 @@ impl Client {
 
     async fn read(&self, url: &Url, source: &Source) -> Result<std::sync::Arc<str>, FetchError> {
         let value = read_source(source, self.offload).await;
-        value.map_err(|source| FetchError::Secret {
+        value.map_err(|cause| FetchError::Secret {
             url: url.to_string(),
-            source,
+            cause,
         })
     }
 }

@@ -28,7 +28,7 @@ pub(crate) enum TlsError {
     Cert(pem::Error),
     #[error("unable to use specified client key: {0}")]
     Key(pem::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Config(#[from] rustls::Error),
     #[error("{0:?} is no server name")]
     Name(String),

@@ -91,10 +91,10 @@ pub(crate) struct Costs {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QueryError {
     /// The text is no query.
-    #[error("{0}")]
+    #[error(transparent)]
     Parse(#[from] ParseError),
     /// It cannot be evaluated.
-    #[error("{0}")]
+    #[error(transparent)]
     Eval(#[from] EvalError),
     /// Too much time was needed.
     #[error("query timed out in {0}")]

@@ -63,7 +63,7 @@ impl Machine {
 }
 
 /// The snapshot in the store.
-async fn stored(log: &LogStore) -> Result<Option<(Meta, Vec<u8>)>, LogError> {
+pub(super) async fn stored(log: &LogStore) -> Result<Option<(Meta, Vec<u8>)>, LogError> {
     let read = log.run(|store| {
         let meta: Option<Meta> = get(store, SNAPSHOT_META)?;
         let bytes = store.get(META, SNAPSHOT)?;

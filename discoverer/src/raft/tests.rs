@@ -8,8 +8,8 @@ use runtime::{Components, InProcess, Network, Offload, Tasks, TokioClock, serve_
 use tokio_util::sync::CancellationToken;
 use tsdb::{MemoryStore, Store};
 
-use super::{Group, Leadership, Peer, WriteError};
-use crate::state::{Command, Outcome, State};
+use super::{Group, Leadership, Peer, WriteError, has_configuration};
+use crate::state::{Command, ConfigBundle, Outcome, State};
 
 /// A discoverer's group with what it stands on.
 struct Node {
@@ -239,4 +239,29 @@ async fn a_group_of_one_grows_to_three() {
         assert_eq!(state.replication, ReplicationFactor::new(2));
     }
     cluster.leader().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_tells_whether_a_configuration_was_committed() {
+    let mut cluster = Cluster::of(1).await;
+    let leader = cluster.leader().await;
+    let store = Arc::new(cluster.stores[0].clone());
+    let told = async || {
+        let store: Arc<dyn Store> = store.clone();
+        has_configuration(store, Offload::Inline).await.unwrap()
+    };
+    cluster.write(leader, &factor(2)).await;
+    assert!(!told().await);
+    let bundle = ConfigBundle::default();
+    cluster.write(leader, &Command::SetConfig(bundle)).await;
+    assert!(told().await);
+    // By now a snapshot stands for the entry.
+    for i in 0..200 {
+        cluster.write(leader, &factor(1 + i % 2)).await;
+    }
+    cluster.kill(0).await;
+    assert!(told().await);
+    let first = store.scan(super::log::LOG, tsdb::KeyRange::ALL).unwrap();
+    let first = first.into_iter().next().unwrap().unwrap().0;
+    assert!(u64::from_be_bytes(first[..].try_into().unwrap()) > 64);
 }

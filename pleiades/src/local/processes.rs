@@ -42,6 +42,8 @@ pub(super) struct Processes {
     notify: mpsc::Sender<Event>,
     watchers: JoinSet<()>,
     ready_watchers: HashMap<String, AbortHandle>,
+    /// Where in each log the current process began.
+    logged_before: HashMap<String, usize>,
 }
 
 impl Processes {
@@ -58,6 +60,7 @@ impl Processes {
             notify,
             watchers: JoinSet::new(),
             ready_watchers: HashMap::new(),
+            logged_before: HashMap::new(),
         })
     }
 
@@ -79,6 +82,8 @@ impl Processes {
             .append(true)
             .open(&log)
             .with_context(|| format!("open {}", log.display()))?;
+        let before = log.metadata().map_or(0, |log| log.len() as usize);
+        self.logged_before.insert(id.to_owned(), before);
         let mut child = Command::new(&self.program)
             .args(layout::command_line(&self.shared, &self.roster, &member))
             .stdin(Stdio::null())
@@ -193,18 +198,31 @@ impl Processes {
             self.take(event)?;
         }
     }
+    /// Waits for all members to be ready; fails with the first that ends, whichever was waited for.
     pub(super) async fn all_running(&mut self) -> anyhow::Result<()> {
-        for id in self.ids() {
-            self.running(&id).await?;
+        loop {
+            let of_state = |state| self.roster.members.iter().find(|m| m.state == state);
+            if let Some(down) = of_state(State::Down) {
+                bail!(self.why_down(&down.id));
+            }
+            if of_state(State::Starting).is_none() {
+                return Ok(());
+            }
+            let event = self.event().await;
+            self.take(event)?;
         }
-        Ok(())
     }
-    /// The last lines of the log of a member that ended by itself.
+    /// What a member that ended by itself said at last: its complaint, or the last lines of its log.
     fn why_down(&self, id: &str) -> String {
         let path = self.shared.data_dir.join(format!("{id}.log"));
         let log = fs::read_to_string(&path).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let last = lines[lines.len().saturating_sub(5)..].join("\n");
+        let before = self.logged_before.get(id).copied().unwrap_or_default();
+        let lines: Vec<&str> = log.get(before..).unwrap_or_default().lines().collect();
+        let complaint = lines
+            .iter()
+            .rposition(|line| line.starts_with("pleiades: "));
+        let from = complaint.unwrap_or(lines.len().saturating_sub(5));
+        let last = lines[from..].join("\n");
         format!(
             "{id} ended by itself; the end of {}:\n{last}",
             path.display()

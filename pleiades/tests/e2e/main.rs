@@ -3,6 +3,7 @@
 //! Each test has a directory and ports of its own, and ends its processes when it ends; one runs at a time.
 mod all;
 mod cluster;
+mod config;
 mod crash;
 mod refusals;
 mod remote_write;
