@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use model::ReplicationFactor;
+use runtime::FeatureArgs;
 
 use crate::{Settings, raft::Peer};
 
@@ -45,6 +46,15 @@ pub struct Args {
     /// Copies of every shard; fixed with the group's first start.
     #[arg(long = "replication-factor", env = "PLEIADES_REPLICATION_FACTOR", default_value = "2", value_parser = factor)]
     pub replication_factor: ReplicationFactor,
+    /// What rules may use although it is not stable yet; queriers, which evaluate them, need the same.
+    #[command(flatten)]
+    pub features: FeatureArgs,
+    /// Take a configuration that finds targets by mechanisms that are not supported, and leave those out.
+    #[arg(
+        long = "config.skip-unsupported-sd",
+        env = "PLEIADES_CONFIG_SKIP_UNSUPPORTED_SD"
+    )]
+    pub skip_unsupported_sd: bool,
     /// Where the Raft log and its snapshots are kept.
     #[arg(long, env = "PLEIADES_DATA_DIR", default_value = "data")]
     pub data_dir: PathBuf,
@@ -75,6 +85,8 @@ impl From<Args> for Settings {
             advertised_http: args.web_advertise_address,
             zone: args.zone,
             config_file: args.config_file,
+            language: args.features.language(),
+            skip_unsupported_sd: args.skip_unsupported_sd,
             replication: args.replication_factor,
         }
     }

@@ -5,9 +5,8 @@
 //! disk happens to hold.
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use config::{Bundle, Config, LoadError, Outside};
+use config::{Bundle, Config, LoadError, Unsupported};
 use runtime::{Chain, Offload};
-use template::{ALERT_DEFINITIONS, Template};
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -20,12 +19,33 @@ use crate::{
 /// How often the files are looked at.
 const POLL: Duration = Duration::from_secs(5);
 
+/// Why what the user edits is not taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The files are refused as Prometheus refuses them.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// They name discovery mechanisms that Prometheus has and we do not.
+    #[error("{path}: {}; --config.skip-unsupported-sd leaves such mechanisms out", listed(.unsupported))]
+    Unsupported {
+        /// The main file.
+        path: String,
+        /// Each of them.
+        unsupported: Vec<Unsupported>,
+    },
+}
+
+fn listed(unsupported: &[Unsupported]) -> String {
+    let all: Vec<String> = unsupported.iter().map(Unsupported::to_string).collect();
+    all.join("; ")
+}
+
 /// The configuration cannot be taken over.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReloadError {
     /// The files are refused.
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Refused(#[from] Refused),
     /// The group did not commit it.
     #[error("commit the configuration")]
     Write(#[from] WriteError),
@@ -36,6 +56,10 @@ pub(crate) enum ReloadError {
 pub(crate) struct Edited {
     /// The main file's place.
     pub(crate) path: PathBuf,
+    /// What the PromQL of rules may hold.
+    pub(crate) language: promql::Options,
+    /// Whether unsupported mechanisms are left out rather than refused.
+    pub(crate) skip_unsupported_sd: bool,
     pub(crate) offload: Offload,
 }
 
@@ -47,32 +71,26 @@ pub(crate) struct Files {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What the texts of `bundle` mean.
-pub(crate) fn parse(bundle: &ConfigBundle) -> Result<Config, LoadError> {
-    let bundle = Bundle {
+/// The texts of a bundle as they are read.
+fn texts(bundle: &ConfigBundle) -> Bundle {
+    Bundle {
         path: PathBuf::from(&bundle.path),
         main: bundle.main.clone(),
         files: bundle.files.clone(),
-    };
-    let outside = Outside {
-        variable: &|name| std::env::var(name).ok(),
-        template: &|alert, text| {
-            // Named and begun as when it is evaluated, so that a refusal reads the same.
-            let name = format!("__alert_{alert}");
-            let parsed = Template::parse(&name, &format!("{ALERT_DEFINITIONS}{text}"));
-            parsed.map(drop).map_err(|refused| refused.to_string())
-        },
-        ..Outside::default()
-    };
-    Config::from_bundle(&bundle, &outside)
+    }
+}
+
+/// What a committed `bundle` means.
+pub(crate) fn parse(bundle: &ConfigBundle) -> Result<Config, LoadError> {
+    runtime::read_config(&texts(bundle))
 }
 
 impl Edited {
     /// Reads the files and checks them, unless they are what was `seen` before.
-    pub(crate) async fn load(&self, seen: Option<ConfigBundle>) -> Result<ConfigBundle, LoadError> {
-        let path = self.path.clone();
+    pub(crate) async fn load(&self, seen: Option<ConfigBundle>) -> Result<ConfigBundle, Refused> {
+        let edited = self.clone();
         let load = move || {
-            let bundle = Bundle::load(&path)?;
+            let bundle = Bundle::load(&edited.path)?;
             let loaded = ConfigBundle {
                 version: 0,
                 path: bundle.path.display().to_string(),
@@ -80,11 +98,24 @@ impl Edited {
                 files: bundle.files,
             };
             if !seen.is_some_and(|seen| seen.same_text(&loaded)) {
-                parse(&loaded)?;
+                edited.check(&loaded)?;
             }
             Ok(loaded)
         };
         self.offload.run(load).await
+    }
+
+    /// Refuses what must not be committed.
+    fn check(&self, loaded: &ConfigBundle) -> Result<(), Refused> {
+        let config = Config::from_bundle(&texts(loaded), &runtime::outside(self.language))?;
+        let unsupported = config.unsupported();
+        match unsupported.is_empty() || self.skip_unsupported_sd {
+            true => Ok(()),
+            false => Err(Refused::Unsupported {
+                path: loaded.path.clone(),
+                unsupported,
+            }),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use config::Config;
 use runtime::{Chain, Offload};
 use tokio::sync::{Notify, watch};
-use tracing::{error, warn};
+use tracing::error;
 
 pub(crate) use self::provider::Publish;
 use self::{provider::Providers, resolve::Resolver};
@@ -40,9 +40,6 @@ pub(crate) async fn run(
             version = bundle.version;
             match offload.run(move || parse(&bundle)).await {
                 Ok(parsed) => {
-                    for one in parsed.unsupported() {
-                        warn!(whose = %one.whose, mechanism = %one.field, "not supported");
-                    }
                     config = Arc::new(parsed);
                     providers.use_those_of(&config);
                 }

@@ -22,15 +22,16 @@ mod metrics;
 pub mod raft;
 mod service;
 pub mod state;
+mod status;
 pub mod targets;
 mod watching;
 
 pub use args::Args;
+pub use configuration::Refused;
 pub use raft::STORE_FAMILY;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use config::LoadError;
 use model::ReplicationFactor;
 use proto::v1;
 use runtime::{
@@ -39,6 +40,7 @@ use runtime::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use tsdb::Store;
 
 use crate::{
@@ -69,6 +71,10 @@ pub struct Settings {
     pub zone: String,
     /// Where `prometheus.yml` lies.
     pub config_file: PathBuf,
+    /// What the PromQL of rules may hold besides its stable part.
+    pub language: promql::Options,
+    /// Whether discovery mechanisms that are not supported are left out rather than refused.
+    pub skip_unsupported_sd: bool,
     /// How many replicas each shard has.
     pub replication: ReplicationFactor,
 }
@@ -82,7 +88,7 @@ pub enum Error {
         /// The main file.
         path: PathBuf,
         /// Why.
-        source: LoadError,
+        source: Refused,
     },
     /// An address cannot be listened on.
     #[error(transparent)]
@@ -111,6 +117,8 @@ pub async fn run(
     let grpc = components.listen(&settings.grpc).await?;
     let edited = Edited {
         path: settings.config_file.clone(),
+        language: settings.language,
+        skip_unsupported_sd: settings.skip_unsupported_sd,
         offload: components.offload,
     };
     if let Err(source) = edited.load(None).await
@@ -149,6 +157,20 @@ pub async fn run(
         targets: to_targets,
     };
     let readiness = Readiness::default();
+    let (to_skipped, skipped) = watch::channel(Vec::new());
+    let known = status::Known {
+        id: settings.id.clone(),
+        group: group.clone(),
+        targets: targets.clone(),
+        skipped,
+    };
+    let of_skipped = skip(
+        group.clone(),
+        components.offload,
+        to_skipped,
+        metrics.clone(),
+    );
+    spawn(&mut tasks, "skipped discovery", of_skipped);
     let observed = observe(group.clone(), targets, readiness.clone(), metrics);
     spawn(&mut tasks, "observe", observed);
     let leadership = group.leadership();
@@ -160,7 +182,7 @@ pub async fn run(
     tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));
 
     join(&mut tasks, &settings, &components, &*http);
-    let pages = base_router(Arc::new(registry), readiness);
+    let pages = base_router(Arc::new(registry), readiness).merge(status::router(known));
     tasks.spawn("http", |stop| serve_http(http, pages, stop));
     Ok(tasks.run(GRACE).await?)
 }
@@ -194,6 +216,34 @@ fn join(tasks: &mut Tasks, settings: &Settings, components: &Components, http: &
         zone: settings.zone.clone(),
     };
     Membership::start(tasks, discoverers, identity, Load::default);
+}
+
+/// Tells which discovery mechanisms of the committed configuration are left out.
+async fn skip(
+    group: Group,
+    offload: runtime::Offload,
+    to: watch::Sender<Vec<config::Unsupported>>,
+    metrics: Arc<Metrics>,
+) {
+    let (mut state, mut version) = (group.state(), 0);
+    loop {
+        let committed = state.borrow_and_update().config.clone();
+        if let Some(bundle) = committed.filter(|bundle| bundle.version != version) {
+            version = bundle.version;
+            // What cannot be read here is told of where targets are looked for.
+            if let Ok(config) = offload.run(move || configuration::parse(&bundle)).await {
+                let unsupported = config.unsupported();
+                for one in &unsupported {
+                    warn!(whose = %one.whose, mechanism = %one.field, "not supported and left out");
+                }
+                metrics.skipped.set(unsupported.len() as i64);
+                to.send_replace(unsupported);
+            }
+        }
+        if state.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Keeps metrics and readiness: a discoverer is ready while it knows a leader.

@@ -16,6 +16,8 @@ pub(crate) struct Metrics {
     epoch: Gauge,
     config_version: Gauge,
     targets: Gauge,
+    /// Discovery mechanisms of the configuration that are left out.
+    pub(crate) skipped: Gauge,
     reload_successful: Gauge<f64, AtomicU64>,
     /// Assignment messages sent to ingesters.
     pub(crate) assignments: Counter,
@@ -50,6 +52,11 @@ impl Metrics {
                 "pleiades_discoverer_targets",
                 "Targets to scrape that the leader has discovered",
                 &metrics.targets,
+            ),
+            (
+                "pleiades_discoverer_skipped_discovery_configs",
+                "Discovery mechanisms of the configuration that are not supported and left out.",
+                &metrics.skipped,
             ),
         ];
         for (name, help, gauge) in gauges {

@@ -272,7 +272,7 @@ impl cluster_server::Cluster for Service {
         self.lead()?;
         match self.files.reload().await {
             Ok(version) => Ok(Response::new(v1::ReloadResponse { version })),
-            Err(ReloadError::Load(error)) => {
+            Err(ReloadError::Refused(error)) => {
                 Err(Status::invalid_argument(Chain(&error).to_string()))
             }
             Err(ReloadError::Write(error)) => Err(refused(&error)),

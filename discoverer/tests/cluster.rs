@@ -65,6 +65,8 @@ impl Running {
             advertised_http: None,
             zone: String::new(),
             config_file: self.path().join("prometheus.yml"),
+            language: promql::Options::default(),
+            skip_unsupported_sd: false,
             replication: ReplicationFactor::new(2).unwrap(),
         };
         let stop = CancellationToken::new();

@@ -25,6 +25,8 @@ const RETRY: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub(crate) struct Assignment {
     targets: BTreeMap<GroupKey, Change>,
+    /// The newest that was told with them.
+    epoch: u64,
 }
 
 impl Assignment {
@@ -96,6 +98,8 @@ pub(crate) async fn follow(
     mut assignment: Assignment,
     to: mpsc::Sender<Vec<Change>>,
 ) {
+    // What is repeated at every try is told once.
+    let mut told = String::new();
     loop {
         let own = match node.wait_for(Option::is_some).await {
             Ok(own) => own.unwrap_or_default(),
@@ -116,7 +120,11 @@ pub(crate) async fn follow(
             ended = stream(&shared, &saved, &discoverers, own, &mut assignment, &to) => {
                 match ended.code() {
                     Code::Unavailable | Code::FailedPrecondition => debug!(error = ended.message(), "the assignment stream ended"),
-                    _ => warn!(error = ended.message(), "the assignment stream ended"),
+                    _ if ended.message() == told => {}
+                    _ => {
+                        ended.message().clone_into(&mut told);
+                        warn!(error = told, "the assignment stream ended");
+                    }
                 }
                 tokio::time::sleep(RETRY).await;
             }
@@ -124,7 +132,7 @@ pub(crate) async fn follow(
     }
 }
 
-/// Takes in one stream; gives why it ended.
+/// Takes in one stream; gives why it ended. It ends with a whole set that is older than what is known: nothing of it is taken.
 async fn stream(
     shared: &Shared,
     saved: &Saved,
@@ -147,6 +155,16 @@ async fn stream(
             Ok(None) => return Status::unavailable("the stream ended"),
             Err(status) => return status,
         };
+        let known = shared.epoch().max(assignment.epoch);
+        if delta.full && delta.epoch < known {
+            // One who was deposed, or restored from of old: what it does not name would all be given up.
+            shared.metrics.stale_assignments.inc();
+            return Status::aborted(format!(
+                "the set of targets is of epoch {}, and {known} is known",
+                delta.epoch
+            ));
+        }
+        assignment.epoch = assignment.epoch.max(delta.epoch);
         let changes = assignment.changes(&delta, |key| shared.is_own(key, delta.epoch));
         if changes.is_empty() {
             continue;

@@ -38,6 +38,7 @@ pub(crate) struct Metrics {
     pub(crate) groups: Gauge,
     pub(crate) damaged: Gauge,
     pub(crate) targets: Gauge,
+    pub(crate) stale_assignments: Counter,
     pub(crate) streams: Gauge,
     pub(crate) sent_bytes: Counter,
     pub(crate) calls: Family<Method, Counter>,
@@ -72,6 +73,7 @@ impl Metrics {
             groups: Gauge::default(),
             damaged: Gauge::default(),
             targets: Gauge::default(),
+            stale_assignments: Counter::default(),
             streams: Gauge::default(),
             sent_bytes: Counter::default(),
             calls: Family::default(),
@@ -155,6 +157,11 @@ impl Metrics {
             "damaged",
             "Stored entries that were found broken and are left out",
             m.damaged,
+        );
+        registry.register(
+            "stale_assignments",
+            "Sets of targets refused since a newer epoch was known",
+            m.stale_assignments,
         );
         registry.register("targets", "Targets that are scraped", m.targets);
         registry.register("open_streams", "Selects that are being answered", m.streams);

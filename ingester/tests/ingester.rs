@@ -237,6 +237,37 @@ async fn scraping_goes_on_after_a_restart_without_discoverers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_set_of_targets_of_an_old_epoch_is_refused_and_asked_for_again() {
+    let mut world = World::new().await;
+    world.exporter.page("/metrics", "m 1\n");
+    world.discoverer.set_config(CONFIG);
+    let kept = target("a", "/metrics");
+    world.discoverer.assign(vec![kept.clone()]);
+    world.start_discoverer().await;
+    world.start_ingester();
+    seconds(15).await;
+    assert_eq!(world.discoverer.n_streams(), 1);
+    world.stop_ingester().await;
+
+    // Who leads now has forgotten the target, and an epoch.
+    world.discoverer.unassign(&kept, Reason::Moved);
+    world.discoverer.set_epoch(2);
+    world.start_ingester();
+    seconds(15).await;
+    assert!(world.discoverer.n_streams() > 10);
+    assert_eq!(world.targets().await.len(), 1);
+    let page = world.page("/metrics").await;
+    let counted = |line: &&str| line.starts_with("pleiades_ingester_stale_assignments_total ");
+    let counted = page.lines().find(counted).unwrap();
+    let n_refused: u64 = counted.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(n_refused > 10, "{counted}");
+
+    world.discoverer.set_epoch(3);
+    seconds(30).await;
+    assert_eq!(world.targets().await.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_configuration_holds_from_the_next_scrape_on() {
     let world = World::running(
         CONFIG,

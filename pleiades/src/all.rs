@@ -28,6 +28,12 @@ pub(crate) struct All {
         default_value = "prometheus.yml"
     )]
     config_file: PathBuf,
+    /// Take a configuration that finds targets by mechanisms that are not supported, and leave those out.
+    #[arg(
+        long = "config.skip-unsupported-sd",
+        env = "PLEIADES_CONFIG_SKIP_UNSUPPORTED_SD"
+    )]
+    skip_unsupported_sd: bool,
     /// Base path for metrics storage.
     #[arg(
         long = "storage.tsdb.path",
@@ -93,6 +99,8 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         advertised_http: None,
         zone: String::new(),
         config_file: args.config_file.clone(),
+        language: args.query.features.language(),
+        skip_unsupported_sd: args.skip_unsupported_sd,
         replication: ReplicationFactor::new(1).expect("one is above zero"),
     };
     let data = DataDir::new("--storage.tsdb.path", &args.storage_path);

@@ -12,15 +12,19 @@ pub(crate) enum Command {
         /// The config files to check.
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// What rules may use although it is not stable yet.
+        #[command(flatten)]
+        features: runtime::FeatureArgs,
     },
 }
 
 /// Checks and prints; the exit code is promtool's.
 pub(crate) fn run(command: Command) -> ExitCode {
-    let Command::Config { files } = command;
+    let Command::Config { files, features } = command;
+    let outside = runtime::outside(features.language());
     let reports = files
         .iter()
-        .map(|file| config::check_config(file, config::Depth::Whole, &runtime::outside()));
+        .map(|file| config::check_config(file, config::Depth::Whole, &outside));
     let codes = reports.map(|report| {
         show(&report);
         report.exit_code

@@ -1,9 +1,9 @@
 //! The command line of a querier.
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 use model::{Millis, parse_duration};
-use runtime::MemberArgs;
+use runtime::{Feature, FeatureArgs, MemberArgs};
 
 use crate::{QuerySettings, Settings};
 
@@ -61,26 +61,9 @@ pub struct QueryArgs {
         value_parser = at_least_one
     )]
     pub query_max_concurrency: usize,
-    /// Parts of PromQL that are not stable yet.
-    #[arg(
-        long = "enable-feature",
-        env = "PLEIADES_ENABLE_FEATURE",
-        value_delimiter = ','
-    )]
-    pub enable_feature: Vec<Feature>,
-}
-
-/// Features under the names that Prometheus gives them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Feature {
-    /// Functions that may still change.
-    PromqlExperimentalFunctions,
-    /// Names are dropped from results rather than by each function.
-    PromqlDelayedNameRemoval,
-    /// A value can stand in for series that find no other in a binary operation.
-    PromqlBinopFillModifiers,
-    /// `anchored` and `smoothed` look beyond the edges of a window.
-    PromqlExtendedRangeSelectors,
+    /// What is not stable yet.
+    #[command(flatten)]
+    pub features: FeatureArgs,
 }
 
 fn duration(text: &str) -> Result<Millis, String> {
@@ -118,18 +101,13 @@ impl From<Args> for Settings {
 
 impl From<QueryArgs> for QuerySettings {
     fn from(args: QueryArgs) -> Self {
-        let has = |feature| args.enable_feature.contains(&feature);
         Self {
             timeout: args.query_timeout.to_std().max(Duration::from_millis(1)),
             max_samples: args.query_max_samples,
             lookback_delta: args.query_lookback_delta,
             max_concurrency: args.query_max_concurrency,
-            language: promql::Options {
-                experimental_functions: has(Feature::PromqlExperimentalFunctions),
-                fill_modifiers: has(Feature::PromqlBinopFillModifiers),
-                extended_ranges: has(Feature::PromqlExtendedRangeSelectors),
-            },
-            delayed_name_removal: has(Feature::PromqlDelayedNameRemoval),
+            language: args.features.language(),
+            delayed_name_removal: args.features.has(Feature::PromqlDelayedNameRemoval),
         }
     }
 }

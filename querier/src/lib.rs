@@ -25,7 +25,7 @@ mod settings;
 mod testing;
 mod write;
 
-pub use args::{Args, Feature, QueryArgs};
+pub use args::{Args, QueryArgs};
 pub use merge::merge;
 pub use settings::{QuerySettings, Settings};
 

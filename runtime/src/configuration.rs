@@ -15,25 +15,27 @@ pub fn bundle_of(message: &v1::ConfigBundle) -> Bundle {
     }
 }
 
-/// What a configuration means in this process: its environment, its templates, its PromQL.
+/// What a committed configuration means in this process, with its environment.
+///
+/// What PromQL may hold was judged before it was committed: here all of it is read.
 ///
 /// # Errors
 /// [`LoadError`], with Prometheus' texts.
 pub fn read_config(bundle: &Bundle) -> Result<Config, LoadError> {
-    Config::from_bundle(bundle, &outside())
+    Config::from_bundle(bundle, &outside(promql::Options::ALL))
 }
 
-/// What reading a configuration needs from outside of it.
-pub fn outside() -> Outside<'static> {
+/// What reading a configuration needs from outside of it, where PromQL may hold what `language` says.
+pub fn outside(language: promql::Options) -> Outside<'static> {
     Outside {
         variable: &|name| std::env::var(name).ok(),
-        template: &|name, text| {
-            let text = format!("{ALERT_DEFINITIONS}{text}");
-            Template::parse(name, &text)
-                .map(drop)
-                .map_err(|error| error.to_string())
+        template: &|alert, text| {
+            // Named and begun as when it is evaluated, so that a refusal reads the same.
+            let name = format!("__alert_{alert}");
+            let parsed = Template::parse(&name, &format!("{ALERT_DEFINITIONS}{text}"));
+            parsed.map(drop).map_err(|refused| refused.to_string())
         },
-        promql: promql::Options::default(),
+        promql: language,
     }
 }
 

@@ -160,6 +160,8 @@ fn discoverer_settings(name: &str) -> discoverer::Settings {
         advertised_http: Some(format!("{name}:9090")),
         zone: String::new(),
         config_file: CONFIG.into(),
+        language: Default::default(),
+        skip_unsupported_sd: false,
         replication: ReplicationFactor::new(2).expect("two is above zero"),
     }
 }

@@ -329,6 +329,10 @@ pub(crate) struct Discoverer {
     states: broadcast::Sender<()>,
     deltas: broadcast::Sender<v1::AssignmentDelta>,
     version: Arc<AtomicU64>,
+    /// Of whole sets of targets.
+    epoch: Arc<AtomicU64>,
+    /// Streams of assignments that were opened.
+    n_streams: Arc<AtomicU64>,
 }
 
 impl Discoverer {
@@ -339,6 +343,8 @@ impl Discoverer {
             states: broadcast::channel(16).0,
             deltas: broadcast::channel(16).0,
             version: Arc::new(AtomicU64::new(1)),
+            epoch: Arc::new(AtomicU64::new(3)),
+            n_streams: Arc::default(),
         }
     }
 
@@ -378,6 +384,16 @@ impl Discoverer {
             }],
             ..Default::default()
         });
+    }
+
+    /// The sets of targets that are asked for from now on are of `epoch`; the cluster's own stays 3.
+    pub(crate) fn set_epoch(&self, epoch: u64) {
+        self.epoch.store(epoch, Ordering::Relaxed);
+    }
+
+    /// How often the assignment was asked for.
+    pub(crate) fn n_streams(&self) -> u64 {
+        self.n_streams.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> v1::ClusterState {
@@ -425,9 +441,10 @@ impl Cluster for Discoverer {
         &self,
         _: Request<v1::AssignmentsRequest>,
     ) -> Answered<Self::AssignmentsStream> {
+        self.n_streams.fetch_add(1, Ordering::Relaxed);
         let deltas = self.deltas.subscribe();
         let full = v1::AssignmentDelta {
-            epoch: 3,
+            epoch: self.epoch.load(Ordering::Relaxed),
             full: true,
             upserts: self.assigned.lock().clone(),
             ..Default::default()

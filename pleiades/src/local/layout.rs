@@ -76,6 +76,8 @@ pub(super) struct Shared {
     pub(super) config_file: PathBuf,
     pub(super) replication_factor: u8,
     pub(super) telemetry: TelemetryArgs,
+    /// Flags passed on to every discoverer as they are.
+    pub(super) discoverer_args: Vec<String>,
     /// Flags passed on to every ingester as they are.
     pub(super) ingester_args: Vec<String>,
     /// Flags passed on to every querier as they are.
@@ -106,6 +108,7 @@ pub(super) fn command_line(shared: &Shared, roster: &Roster, member: &Member) ->
     }
     args.extend(shared.telemetry.command_line());
     match member.role.as_str() {
+        "discoverer" => args.extend(shared.discoverer_args.iter().cloned()),
         "ingester" => args.extend(shared.ingester_args.iter().cloned()),
         "querier" => args.extend(shared.querier_args.iter().cloned()),
         _ => {}
@@ -187,6 +190,7 @@ mod tests {
                 log_format: Format::Json,
                 otlp_endpoint: Some("http://localhost:4317".to_owned()),
             },
+            discoverer_args: Vec::new(),
             ingester_args: vec!["--storage.sync-interval=0s".to_owned()],
             querier_args: Vec::new(),
         };

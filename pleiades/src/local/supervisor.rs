@@ -52,6 +52,9 @@ pub(crate) struct Up {
     /// Where the first querier listens.
     #[arg(long = "web.listen-address", default_value = "127.0.0.1:9090")]
     web_listen_address: String,
+    /// A flag for every discoverer, as it is; may be given again.
+    #[arg(long = "discoverer-arg", allow_hyphen_values = true)]
+    discoverer_args: Vec<String>,
     /// A flag for every ingester, as it is; may be given again.
     #[arg(long = "ingester-arg", allow_hyphen_values = true)]
     ingester_args: Vec<String>,
@@ -167,6 +170,7 @@ impl Cluster {
             config_file,
             replication_factor: up.replication_factor,
             telemetry: telemetry.clone(),
+            discoverer_args: up.discoverer_args.clone(),
             ingester_args: up.ingester_args.clone(),
             querier_args: up.querier_args.clone(),
         };

@@ -113,3 +113,80 @@ async fn a_local_cluster_reports_the_member_that_fails() {
     let roster = fs::read_to_string(dir.path().join("data/cluster.json")).unwrap();
     assert_eq!(roster.matches(r#""state": "down""#).count(), 8, "{roster}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn discovery_that_is_not_supported_is_refused_unless_it_may_be_skipped() {
+    let _turn = turn().await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("prometheus.yml");
+    let pages = Pages::start().await;
+    let config = pages.config(1, "1s") + "  consul_sd_configs: [{server: 'a:1'}]\n";
+    fs::write(&path, &config).unwrap();
+    let line = config.lines().count();
+    let told = format!("line {line}: consul_sd_configs of scrape job \"pages\" is not supported");
+    let address = free_address();
+    let mut args = all(dir.path(), &path, &address);
+    let ended = pleiades(&borrowed(&args)).await;
+    assert_eq!(ended.status.code(), Some(1));
+    let complaint = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(complaint.contains(&told), "{complaint}");
+    assert!(
+        complaint.contains("--config.skip-unsupported-sd"),
+        "{complaint}"
+    );
+
+    let checked = pleiades(&["check", "config", &path.display().to_string()]).await;
+    assert_eq!(checked.status.code(), Some(0));
+    let warning = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(warning.contains(&format!("WARNING: {told}")), "{warning}");
+
+    args.push("--config.skip-unsupported-sd".to_owned());
+    let server = Process::start(&borrowed(&args));
+    let api = Api::new(&address);
+    until(
+        "the other mechanism's target is scraped",
+        SOON,
+        async || equal(api.value("count(up{job=\"pages\"} == 1)").await?, 1.0),
+    )
+    .await;
+    server.signal(Signal::TERM);
+    assert!(server.ended(SOON).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_may_use_what_is_switched_on() {
+    let _turn = turn().await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("prometheus.yml");
+    let pages = Pages::start().await;
+    fs::write(&path, pages.config(3, "1s") + "rule_files: [a.rules]\n").unwrap();
+    let rule = "{record: 'level:sorted', expr: 'limitk(2, level{of=\"number\"})'}";
+    let rules = format!("groups: [{{name: a, interval: 1s, rules: [{rule}]}}]");
+    fs::write(dir.path().join("a.rules"), rules).unwrap();
+    let address = free_address();
+    let mut args = all(dir.path(), &path, &address);
+    let ended = pleiades(&borrowed(&args)).await;
+    assert_eq!(ended.status.code(), Some(1));
+    let complaint = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let told = "limitk() is experimental and must be enabled with --enable-feature=promql-experimental-functions";
+    assert!(complaint.contains(told), "{complaint}");
+
+    let flag = "--enable-feature=promql-experimental-functions";
+    let shown = path.display().to_string();
+    let checked = async |more: &[&str]| {
+        let args = [&["check", "config", &shown], more].concat();
+        pleiades(&args).await.status.code()
+    };
+    assert_eq!(checked(&[]).await, Some(1));
+    assert_eq!(checked(&[flag]).await, Some(0));
+
+    args.push(flag.to_owned());
+    let server = Process::start(&borrowed(&args));
+    let api = Api::new(&address);
+    until("the rule records", SOON, async || {
+        equal(api.value("count(level:sorted)").await?, 2.0)
+    })
+    .await;
+    server.signal(Signal::TERM);
+    assert!(server.ended(SOON).await);
+}
