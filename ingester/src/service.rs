@@ -3,7 +3,7 @@ mod select;
 
 use std::sync::Arc;
 
-use model::{GroupKey, Labels, Matcher, Outcome, Timestamp};
+use model::{Labels, Matcher, Outcome, Sample, Timestamp};
 use proto::v1::{self, ingester_server::Ingester, target_status};
 use tonic::{Request, Response, Status};
 use tsdb::{Pushed, SeriesOf, TsdbError};
@@ -89,23 +89,30 @@ impl Ingester for Service {
         request: Request<v1::WriteRequest>,
     ) -> Result<Response<v1::WriteResponse>, Status> {
         self.called("Write");
-        let samples = self.pushed(&request.into_inner())?;
-        let (db, n_samples) = (self.0.db.clone(), samples.len() as u64);
+        let request = request.into_inner();
+        let (series, backfill) = (pushed(&request)?, request.backfill);
+        let shared = Arc::clone(&self.0);
         let written = self.0.offload().run(move || {
-            let results = db.append_pushed(&samples)?;
-            db.sync()?;
-            Ok(results)
+            let series: Vec<Pushed<'_>> = (series.iter())
+                .map(|(labels, samples)| Pushed { labels, samples })
+                .collect();
+            let stamp = |group| shared.stamp(Outcome::Success, shared.rank(group));
+            let written = match backfill {
+                true => shared.db.backfill(&series, &stamp)?,
+                false => shared.db.append_pushed(&series, &stamp)?,
+            };
+            shared.db.sync()?;
+            let reason = written.refused.first().map(|first| {
+                let (labels, at) = (series[first.series].labels, first.sample.at);
+                format!("{}: {labels} at {at}", first.reason)
+            });
+            Ok((written, reason.unwrap_or_default()))
         });
-        let results = written.await.map_err(|e: TsdbError| status(&e))?;
-        let mut refused = results.iter().filter_map(|result| result.as_ref().err());
-        let reason = refused
-            .next()
-            .map(|first| runtime::Chain(first).to_string());
-        let n_refused = refused.count() as u64 + u64::from(reason.is_some());
-        self.0.metrics.pushed_samples.inc_by(n_samples - n_refused);
+        let (written, reason) = written.await.map_err(|e: TsdbError| status(&e))?;
+        self.0.metrics.pushed_samples.inc_by(written.n_stored);
         Ok(Response::new(v1::WriteResponse {
-            n_refused,
-            reason: reason.unwrap_or_default(),
+            n_refused: written.refused.len() as u64,
+            reason,
         }))
     }
 
@@ -164,31 +171,27 @@ impl Service {
     fn called(&self, method: &'static str) {
         self.0.metrics.calls.get_or_create(&Method { method }).inc();
     }
+}
 
-    /// The samples of a push, in its order.
-    fn pushed(&self, request: &v1::WriteRequest) -> Result<Vec<Pushed>, Status> {
-        let mut samples = Vec::new();
-        for series in &request.series {
-            let labels: Labels = series.labels.as_ref().map(Into::into).unwrap_or_default();
-            if labels.is_empty() {
-                return Err(Status::invalid_argument("a pushed series has no labels"));
-            }
-            if series.times_millis.len() != series.values.len() {
-                let text = format!("times and values of {labels} differ in length");
-                return Err(Status::invalid_argument(text));
-            }
-            let rank = self.0.rank(GroupKey::of_pushed(&labels));
-            let stamp = self.0.stamp(Outcome::Success, rank);
-            let points = series.times_millis.iter().zip(&series.values);
-            samples.extend(points.map(|(millis, value)| Pushed {
-                labels: labels.clone(),
-                at: Timestamp::from_millis(*millis),
-                value: *value,
-                stamp,
-            }));
+/// The samples of a push, series by series.
+fn pushed(request: &v1::WriteRequest) -> Result<Vec<(Labels, Vec<Sample>)>, Status> {
+    let series = |series: &v1::PushedSeries| {
+        let labels: Labels = series.labels.as_ref().map(Into::into).unwrap_or_default();
+        if labels.is_empty() {
+            return Err(Status::invalid_argument("a pushed series has no labels"));
         }
-        Ok(samples)
-    }
+        if series.times_millis.len() != series.values.len() {
+            let text = format!("times and values of {labels} differ in length");
+            return Err(Status::invalid_argument(text));
+        }
+        let samples = series.times_millis.iter().zip(&series.values);
+        let sample = |(millis, value): (&i64, &f64)| Sample {
+            at: Timestamp::from_millis(*millis),
+            value: *value,
+        };
+        Ok((labels, samples.map(sample).collect()))
+    };
+    request.series.iter().map(series).collect()
 }
 
 /// A question about labels, with its matchers compiled.

@@ -305,7 +305,10 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
         times_millis: times.into_iter().map(|t| world::START + t).collect(),
         values,
     };
-    let write = |series| v1::WriteRequest { epoch: 0, series };
+    let write = |series| v1::WriteRequest {
+        series,
+        ..v1::WriteRequest::default()
+    };
     let mut client = world.client();
     let request = write(vec![
         series("a", vec![0, 10], vec![1.0, 2.0]),
@@ -320,6 +323,13 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
     let answer = client.write(late).await.unwrap().into_inner();
     assert_eq!(answer.n_refused, 1);
     assert!(answer.reason.contains("out of order"), "{}", answer.reason);
+    let backfill = v1::WriteRequest {
+        backfill: true,
+        ..write(vec![series("a", vec![-5], vec![9.0])])
+    };
+    let answer = client.write(backfill).await.unwrap().into_inner();
+    assert_eq!(answer, v1::WriteResponse::default());
+    assert_eq!(world.values("a").await, [9.0, 1.0, 2.0]);
     let uneven = write(vec![series("a", vec![20], vec![])]);
     let refused = client.write(uneven).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::InvalidArgument);
@@ -357,7 +367,7 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!((stats.n_series, stats.n_appended_samples), (2, 3));
+    assert_eq!((stats.n_series, stats.n_appended_samples), (2, 4));
 }
 
 #[tokio::test(start_paused = true)]

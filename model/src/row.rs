@@ -12,7 +12,7 @@ pub enum Outcome {
     End,
     /// No usable page: the row holds the synthetic series alone, with `up` 0.
     Failed,
-    /// A page was read, or a batch was pushed.
+    /// A page was read, or samples were pushed.
     Success,
 }
 
@@ -57,6 +57,9 @@ pub struct RowHead {
 }
 
 /// A part of one group as one holder has it: some rows, and those of its series that were asked for.
+///
+/// Rows of a scraped group are whole: absence from one says that the page lacked the series. Rows of a pushed group
+/// ([`GroupKey::is_pushed`]) are partial, and those without any of the series are left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSlice {
     /// The group.

@@ -51,7 +51,7 @@ impl Target {
             part(name);
             values.iter().for_each(|value| part(value));
         }
-        GroupKey(hasher.digest())
+        GroupKey::of_target(hasher.digest())
     }
 
     /// The address that is fetched, with its parameters.

@@ -11,12 +11,17 @@
 //! row's time. That holds for failed rows (which have the synthetic series alone) and for end rows (which are
 //! empty) without further rules. A missing slot means nothing.
 //!
+//! Pushed groups are other: their rows are partial, and each replica may have had other batches. There a series' samples
+//! are the union of what the holders have; of two values for one time the one in the better row is believed, and absence
+//! marks nothing.
+//!
 //! The first row within the asked range can mark a series only if the row before it was sent too. Nothing is lost
 //! if it was not: a marker ends the lookback of a sample before it, and such a sample would lie within the range.
 //!
 //! Slices stay packed until evaluation asks for a group: [`Slices`] takes them in as they arrive and drops what a
 //! replica says again, [`Merged`] unfolds one group after the other.
 mod group;
+mod pushed;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +30,17 @@ use std::collections::BTreeMap;
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 use model::{GroupKey, GroupSlice, Labels, Series, TimeRange};
 
-use group::{adds_nothing, group_series};
+/// The series of one group that `wants` asks for, sorted by labels, samples within `range`.
+fn group_series(
+    holders: &[GroupSlice],
+    range: TimeRange,
+    wants: impl Fn(&Labels) -> bool,
+) -> Vec<Series> {
+    match holders.first().is_some_and(|slice| slice.group.is_pushed()) {
+        true => pushed::series(holders, range, wants),
+        false => group::series(holders, range, wants),
+    }
+}
 
 /// The series that `slices`, sent by one or more holders in any order, stand for: sorted by labels, samples within `range`.
 ///
@@ -55,6 +70,10 @@ impl Slices {
     /// Gives the number of samples that were dropped.
     pub(crate) fn add(&mut self, slice: GroupSlice) -> usize {
         let held = self.groups.entry(slice.group).or_default();
+        let adds_nothing = match slice.group.is_pushed() {
+            true => pushed::adds_nothing,
+            false => group::adds_nothing,
+        };
         if held.iter().any(|held| adds_nothing(&slice, held)) {
             return n_samples(&slice);
         }

@@ -129,7 +129,12 @@ async fn send(
     let mut client = IngesterClient::new(channels.to(&member.grpc).map_err(failed)?);
     let mut all = Written::default();
     for series in batches {
-        let answer = client.write(v1::WriteRequest { epoch, series }).await;
+        let request = v1::WriteRequest {
+            epoch,
+            series,
+            backfill: false,
+        };
+        let answer = client.write(request).await;
         let v1::WriteResponse { n_refused, reason } = answer.map_err(failed)?.into_inner();
         if all.n_refused == 0 {
             all.reason = reason;

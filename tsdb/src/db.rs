@@ -11,6 +11,7 @@ mod marks;
 mod merge;
 mod names;
 mod numbers;
+mod pushed;
 mod retention;
 mod select;
 mod stats;
@@ -27,20 +28,23 @@ use model::{GroupKey, Millis, TimeRange, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
+    dictionary::Dictionary,
     error::TsdbError,
     group::Group,
     index::ActiveIndex,
     keys::{Era, FORMAT_KEY, META},
+    pushed::PushedGroup,
     store::{Batch, Store},
 };
 
-pub use append::{Appended, Defined, Pushed};
+pub use append::{Appended, Defined};
 use damage::Damage;
 use generations::Generations;
 pub use labels::SeriesOf;
 pub use maintain::Maintained;
 use maintain::Maintenance;
 use numbers::Numbers;
+pub use pushed::{Pushed, Refusal, Refused, Written};
 pub use select::Select;
 use stats::Counters;
 pub use stats::Stats;
@@ -66,6 +70,9 @@ pub struct Options {
     pub retention_bytes: Option<u64>,
     /// How many rows of a group make a segment; above zero.
     pub rows_per_segment: usize,
+    /// How far behind the newest of all samples a pushed sample may lie that is older than others of its series;
+    /// zero or less takes none. See [`Tsdb::set_out_of_order_window`].
+    pub out_of_order_window: Millis,
 }
 
 impl Default for Options {
@@ -75,6 +82,7 @@ impl Default for Options {
             retention: Some(Millis::from_seconds(15 * 86_400)),
             retention_bytes: None,
             rows_per_segment: 32,
+            out_of_order_window: Millis::ZERO,
         }
     }
 }
@@ -90,6 +98,7 @@ struct Inner {
     store: Arc<dyn Store>,
     options: Options,
     groups: RwLock<HashMap<GroupKey, Arc<Mutex<Group>>>>,
+    pushed_groups: RwLock<HashMap<GroupKey, Arc<Mutex<PushedGroup>>>>,
     index: RwLock<ActiveIndex>,
     generations: Mutex<Generations>,
     /// The numbers of dictionaries.
@@ -100,6 +109,7 @@ struct Inner {
     families: Mutex<BTreeSet<String>>,
     /// The latest `now` that was told.
     clock: AtomicI64,
+    out_of_order_window: AtomicI64,
     /// The earliest and latest instant of any stored row; `min > max` if there is none.
     min_time: AtomicI64,
     max_time: AtomicI64,
@@ -128,10 +138,12 @@ impl Tsdb {
             store,
             options,
             groups: RwLock::default(),
+            pushed_groups: RwLock::default(),
             index: RwLock::default(),
             generations: Mutex::new(Generations::new(now)),
             due: Mutex::default(),
             clock: AtomicI64::new(now.as_millis()),
+            out_of_order_window: AtomicI64::new(options.out_of_order_window.as_millis()),
             min_time: AtomicI64::new(i64::MAX),
             max_time: AtomicI64::new(i64::MIN),
             active_since: AtomicI64::new(i64::MAX),
@@ -143,6 +155,14 @@ impl Tsdb {
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Sets how far behind the newest of all samples a pushed sample may lie that is older than others of its series.
+    pub fn set_out_of_order_window(&self, window: Millis) {
+        let window = window.as_millis();
+        self.inner
+            .out_of_order_window
+            .store(window, Ordering::Relaxed);
     }
 
     /// Makes every row appended so far survive a crash of the machine; without it a row survives that of the process alone.
@@ -157,6 +177,10 @@ impl Tsdb {
 impl Inner {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.load(Ordering::Relaxed))
+    }
+
+    fn out_of_order_window(&self) -> Millis {
+        Millis::new(self.out_of_order_window.load(Ordering::Relaxed))
     }
 
     /// Makes `name` exist.
@@ -219,6 +243,23 @@ impl Inner {
             )))
         };
         self.groups.write().entry(key).or_insert_with(new).clone()
+    }
+
+    /// The pushed group of `key`, if it is in memory.
+    fn pushed_group(&self, key: GroupKey) -> Option<Arc<Mutex<PushedGroup>>> {
+        self.pushed_groups.read().get(&key).cloned()
+    }
+
+    /// Shows `look` those dictionaries of a group that are in memory.
+    fn dictionaries(&self, key: GroupKey, mut look: impl FnMut(&Dictionary)) {
+        if key.is_pushed() {
+            if let Some(group) = self.pushed_group(key) {
+                let group = group.lock();
+                group.pages.iter().for_each(|page| look(&page.dictionary));
+            }
+        } else if let Some(group) = self.group(key) {
+            group.lock().dictionaries.iter().for_each(look);
+        }
     }
 
     /// Widens the span of stored time.

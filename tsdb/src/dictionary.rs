@@ -14,6 +14,8 @@ use crate::{
 };
 
 const VERSION: u8 = 1;
+/// Of how many days a dictionary remembers what they hold of it.
+const DAYS: usize = 32;
 
 /// The label sets of a group, in the order of their first appearance.
 #[derive(Clone, Debug)]
@@ -85,13 +87,26 @@ impl Dictionary {
         let mut seen = std::collections::HashSet::new();
         fresh.retain(|labels| seen.insert(*labels));
         self.labels.extend(fresh.iter().map(|l| (*l).clone()));
-        let known = self.order.len() as u32;
-        self.order.extend(known..self.labels.len() as u32);
-        // The old part is one sorted run, which the sort makes use of.
-        let labels = &self.labels;
-        self.order
-            .sort_by(|a, b| series_order(&labels[*a as usize], &labels[*b as usize]));
+        self.sort();
         fresh.into_iter().cloned().collect()
+    }
+
+    /// Appends labels that have no place yet. The order is made up for by [`Dictionary::sort`].
+    pub(crate) fn push(&mut self, labels: Labels) -> Ordinal {
+        self.labels.push(labels);
+        Ordinal(self.labels.len() as u32 - 1)
+    }
+
+    /// Brings the order up to date with what was pushed or loaded.
+    pub(crate) fn sort(&mut self) {
+        if self.order.len() < self.labels.len() {
+            self.order
+                .extend(self.order.len() as u32..self.labels.len() as u32);
+            // The old part is one sorted run, which the sort makes use of.
+            let labels = &self.labels;
+            self.order
+                .sort_by(|a, b| series_order(&labels[*a as usize], &labels[*b as usize]));
+        }
     }
 
     /// Puts what the family of `day` does not hold yet into `batch`.
@@ -111,8 +126,8 @@ impl Dictionary {
     /// Notes that what the mark stands for is in the store.
     pub(crate) fn mark_stored(&mut self, mark: StoreMark) {
         self.stored.insert(mark.day, mark.places);
-        // Rows come in order but for replacements: older days are done with.
-        while self.stored.len() > 3 {
+        // What is forgotten here is written again when it is needed, which does no harm.
+        while self.stored.len() > DAYS {
             self.stored.pop_first();
         }
     }
@@ -123,29 +138,21 @@ impl Dictionary {
     }
 
     /// Takes in one entry of the family of `day`: the chunk that begins at `first`.
-    /// Chunks of a day come in order; those of a later day may repeat and lengthen what is known.
+    /// Chunks of a day come in order; they may repeat and lengthen what is known.
     pub(crate) fn load(&mut self, day: i64, first: u32, value: &[u8]) -> Result<(), DecodeError> {
         let stored = self.stored.entry(day).or_default();
         let labels = decode(value)?;
         let (first, end) = (first as usize, first as usize + labels.len());
-        if first != *stored {
+        if first > *stored {
             let what = "dictionary chunk is out of order";
             return Err(DecodeError { offset: 0, what });
         }
-        *stored = end;
+        *stored = end.max(*stored);
         if end > self.labels.len() {
             let known = self.labels.len() - first;
             self.labels.extend_from_slice(&labels[known..]);
         }
         Ok(())
-    }
-
-    /// Sorts what was loaded.
-    pub(crate) fn finish_loading(&mut self) {
-        let labels = &self.labels;
-        self.order = (0..labels.len() as u32).collect();
-        self.order
-            .sort_by(|a, b| series_order(&labels[*a as usize], &labels[*b as usize]));
     }
 }
 

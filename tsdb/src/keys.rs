@@ -2,15 +2,19 @@
 //!
 //! ```text
 //! meta                "format"                                             -> version
-//! rows-<generation>   00 | group 8 | dictionary 4                          -> mark: newest slot cut
-//!                     01 | group 8 | slot 8                                -> row record
-//! series-<day>        group 8 | dictionary 4 | first ordinal 4             -> dictionary chunk
-//! segments-<period>   00 | group 8 | dictionary 4                               -> mark: newest slot cut
-//!                     01 | group 8 | 00 | latest time 8 | dictionary 4           -> head of a block of 32 rows
-//!                     01 | group 8 | 01 | latest time 8 | dictionary 4 | chunk 2 -> chunk of its columns
+//! rows-<generation>   00 | group 8 | dictionary 4                  -> mark: how far rows are cut
+//!                     01 | group 8 | slot 8                        -> row record, of a scraped group
+//!                     01 | group 8 | sequence 8 | dictionary 4     -> batch record, of a pushed group
+//! series-<day>        group 8 | dictionary 4 | first ordinal 4     -> dictionary chunk
+//! segments-<period>   00 | group 8 | dictionary 4                  -> mark: how far rows are cut
+//!                     01 | group 8 | 00 | block 20                 -> head of a block of 32 rows
+//!                     01 | group 8 | 01 | block 20 | chunk 2       -> chunk of its columns
 //! blocks-<day>        01 as in segments-<period>, of two hours
 //! index-<day>         see index/day.rs
 //! ```
+//!
+//! A block is named by its latest time 8, its dictionary 4 and its position 8: how far its group's rows were cut with
+//! it, a slot for a scraped group, a sequence number for a pushed one.
 //!
 //! Numbers are big-endian, times with their sign flipped, so that keys sort as numbers do.
 use model::{GroupKey, Millis, TimeRange, Timestamp};
@@ -144,6 +148,11 @@ impl Key {
         self
     }
 
+    pub(crate) fn u64(mut self, n: u64) -> Self {
+        self.0.extend_from_slice(&n.to_be_bytes());
+        self
+    }
+
     pub(crate) fn u16(mut self, n: u16) -> Self {
         self.0.extend_from_slice(&n.to_be_bytes());
         self
@@ -180,6 +189,10 @@ impl KeyParts<'_> {
 
     pub(crate) fn dictionary(&mut self) -> Option<DictionaryNo> {
         self.u32().map(DictionaryNo)
+    }
+
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
     }
 
     pub(crate) fn u32(&mut self) -> Option<u32> {

@@ -1,5 +1,8 @@
 //! Stores rows and finds them again: dictionaries, the head in memory, durable rows, segments, blocks, postings, retention.
 //!
+//! Pushed series ([`Tsdb::append_pushed`]) go the same way, in groups whose rows are partial: what batches bring is united
+//! when it is read, cut or merged.
+//!
 //! Pure but for the [`Store`] that is handed in: no clock (callers give `now`), no runtime, no file.
 //! Data flows one way: a row is appended to the head and to the log ([`Tsdb::append`]), every 32 rows of a group are
 //! transposed into a segment, every two hours segments are merged into blocks, and days are dropped when
@@ -14,13 +17,17 @@ mod error;
 mod group;
 mod index;
 mod keys;
+mod pushed;
 mod record;
 mod row;
 mod store;
 mod table;
 
 pub use codec::DecodeError;
-pub use db::{Appended, Defined, Maintained, Options, Pushed, Select, SeriesOf, Stats, Tsdb};
+pub use db::{
+    Appended, Defined, Maintained, Options, Pushed, Refusal, Refused, Select, SeriesOf, Stats,
+    Tsdb, Written,
+};
 pub use error::{Kind, TsdbError};
 pub use row::{DictionaryNo, Ordinal, RowValues};
 pub use store::{

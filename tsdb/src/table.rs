@@ -1,4 +1,6 @@
 //! Rows and columns of one dictionary: the form in which head, segments and blocks meet.
+pub(crate) mod union;
+
 use std::collections::BTreeMap;
 
 use model::{GroupKey, GroupSlice, Labels, RowHead, SeriesSlice, TimeRange, Timestamp};
@@ -9,6 +11,8 @@ use crate::row::{DictionaryNo, OWN_TIME, Ordinal, RowValues};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     pub(crate) dictionary: DictionaryNo,
+    /// Of tables of a pushed group by one dictionary, the samples of the one with the lower position came first.
+    pub(crate) position: i64,
     /// Ascending by slot.
     pub(crate) rows: Vec<RowHead>,
     pub(crate) columns: Vec<Column>,
@@ -75,6 +79,7 @@ impl Table {
             .collect();
         Self {
             dictionary,
+            position: i64::MAX,
             rows: rows.iter().map(|(head, _)| *head).collect(),
             columns,
         }
@@ -132,6 +137,7 @@ pub(crate) fn concat(tables: Vec<Table>) -> Table {
     }
     Table {
         dictionary,
+        position: 0,
         rows,
         columns: columns
             .into_values()
@@ -219,13 +225,13 @@ fn extend(whole: &mut Column, part: &Column, places: &[Option<u32>]) {
     }
 }
 
-/// `column` with ascending rows: tables come in the order of time but for late ones.
+/// `column` with ascending rows, in a stable order: tables come in the order of time but for late ones.
 fn sorted(column: Column) -> Column {
     if column.rows.is_sorted() {
         return column;
     }
     let mut order: Vec<usize> = (0..column.rows.len()).collect();
-    order.sort_unstable_by_key(|i| column.rows[*i]);
+    order.sort_by_key(|i| column.rows[*i]);
     let mut ascending = Column::new(column.ordinal);
     for i in order {
         ascending.push(column.rows[i], column.values[i], column.time(i));

@@ -1,4 +1,4 @@
-//! One group: its winning rows, and the series that they hold.
+//! One scraped group: its winning rows, and the series that they hold.
 use std::cmp::Ordering;
 
 use model::{
@@ -7,7 +7,7 @@ use model::{
 };
 
 /// The series of one group that `wants` asks for, sorted by labels, samples within `range`.
-pub(super) fn group_series(
+pub(super) fn series(
     holders: &[GroupSlice],
     range: TimeRange,
     wants: impl Fn(&Labels) -> bool,
@@ -25,7 +25,7 @@ pub(super) fn group_series(
         .collect();
     // Holders send their series in much the same order, so that this finds long sorted runs.
     columns.sort_by(|a, b| a.series.labels.cmp(&b.series.labels));
-    let series = |columns: &[Column<'_>]| {
+    let merged = |columns: &[Column<'_>]| {
         let samples = match columns {
             [column] => samples(column.points(&times), &times, range),
             _ => {
@@ -42,7 +42,7 @@ pub(super) fn group_series(
     };
     columns
         .chunk_by(|a, b| a.series.labels == b.series.labels)
-        .filter_map(series)
+        .filter_map(merged)
         .collect()
 }
 

@@ -403,3 +403,84 @@ fn a_replica_that_adds_nothing_is_dropped_whenever_it_comes() {
         assert_eq!(taken.groups[&GroupKey(1)], slices(&whole));
     }
 }
+
+/// What one replica took of the group [`PUSHED`]: by series and time the bits of a value.
+type Taken = BTreeMap<(String, i64), u64>;
+
+const PUSHED: GroupKey = GroupKey(1 << 47);
+
+/// What a replica of a rank sends: its rows are partial.
+fn pushed_slice(rank: u8, taken: &Taken) -> GroupSlice {
+    let mut times: Vec<i64> = taken.keys().map(|(_, time)| *time).collect();
+    times.sort_unstable();
+    times.dedup();
+    let mut series: BTreeMap<&str, SeriesSlice> = BTreeMap::new();
+    for ((name, time), bits) in taken {
+        let column = series.entry(name).or_insert_with(|| SeriesSlice {
+            labels: labels(name),
+            rows: Vec::new(),
+            values: Vec::new(),
+            times: Vec::new(),
+        });
+        let row = times.binary_search(time).unwrap();
+        column.rows.push(row as u32);
+        column.values.push(f64::from_bits(*bits));
+    }
+    let head = |time: &i64| RowHead {
+        slot: at(*time),
+        at: at(*time),
+        stamp: stamp(OK, rank),
+    };
+    GroupSlice {
+        group: PUSHED,
+        rows: times.iter().map(head).collect(),
+        series: series.into_values().collect(),
+    }
+}
+
+fn taken() -> impl Strategy<Value = Taken> {
+    prop::collection::btree_map(("[a-c]", 0_i64..20), 0_u64..3, 0..30)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_pushed_group_is_the_union_of_what_its_replicas_took(
+        replicas in prop::collection::vec(taken(), 1..4), start in 0_i64..20, span in 0_i64..20,
+    ) {
+        let range = TimeRange::new(at(start), at(start + span)).unwrap();
+        // The lower rank is believed.
+        let mut expected: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
+        for ((name, time), bits) in replicas.iter().rev().flatten() {
+            if range.contains(at(*time)) {
+                expected.entry(name.clone()).or_default().insert(*time, *bits);
+            }
+        }
+        let series = |(name, samples): (String, BTreeMap<i64, u64>)| Series {
+            labels: labels(&name),
+            samples: samples.into_iter().map(|(time, bits)| Sample { at: at(time), value: f64::from_bits(bits) }).collect(),
+        };
+        let expected: Vec<Series> = expected.into_iter().map(series).collect();
+        let sent: Vec<GroupSlice> = (0..).zip(&replicas).map(|(rank, taken)| pushed_slice(rank, taken)).collect();
+        prop_assert_eq!(&merge(sent.clone(), range), &expected);
+        prop_assert_eq!(&merge(sent.into_iter().rev(), range), &expected);
+    }
+}
+
+#[test]
+fn a_replica_that_took_no_other_sample_is_dropped() {
+    let taken = |samples: &[(&str, i64)]| -> Taken {
+        let sample = |(name, time): &(&str, i64)| (((*name).to_owned(), *time), 1);
+        samples.iter().map(sample).collect()
+    };
+    let whole = pushed_slice(0, &taken(&[("a", 10), ("a", 20), ("b", 15)]));
+    let part = pushed_slice(1, &taken(&[("a", 20), ("b", 15)]));
+    let other = pushed_slice(1, &taken(&[("a", 30)]));
+    let mut slices = Slices::default();
+    assert_eq!(slices.add(part.clone()), 0);
+    assert_eq!(slices.add(whole.clone()), 2);
+    assert_eq!(slices.add(part), 2);
+    assert_eq!(slices.add(other), 0);
+    assert_eq!(slices.n_samples(), 4);
+}

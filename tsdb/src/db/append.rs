@@ -1,8 +1,7 @@
 //! Appending: one durable record a row, and a copy in the head.
-use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
-use model::{GroupKey, Labels, RowHead, Stamp, Timestamp};
-use parking_lot::MutexGuard;
+use model::{GroupKey, Labels, RowHead, Timestamp};
 
 use super::{EXPLICIT_AFTER, EXPLICIT_BEFORE, Inner, MAX_AHEAD, MAX_LATE, Tsdb};
 use crate::{
@@ -34,19 +33,6 @@ pub enum Appended {
     Replaced,
     /// The row that is held for its slot is as good or better: nothing was changed.
     Ignored,
-}
-
-/// A sample of a pushed series, which is a group of its own.
-#[derive(Clone, Debug)]
-pub struct Pushed {
-    /// The series.
-    pub labels: Labels,
-    /// The sample's time, which is also its row's slot.
-    pub at: Timestamp,
-    /// The sample's value.
-    pub value: f64,
-    /// Who ordered it.
-    pub stamp: Stamp,
 }
 
 impl Tsdb {
@@ -85,52 +71,6 @@ impl Tsdb {
                 return result.pop().expect("one row gives one result").1;
             }
         }
-    }
-
-    /// Appends samples of pushed series, whose groups and dictionaries are made as they come, in one write.
-    /// Of several samples of one series the earlier in `samples` comes first.
-    ///
-    /// # Errors
-    /// What the store says, and then nothing is held; what is wrong with single samples stands in their places.
-    pub fn append_pushed(
-        &self,
-        samples: &[Pushed],
-    ) -> Result<Vec<Result<Appended, TsdbError>>, TsdbError> {
-        let mut by_group: BTreeMap<GroupKey, Vec<usize>> = BTreeMap::new();
-        for (i, sample) in samples.iter().enumerate() {
-            let group = GroupKey::of_pushed(&sample.labels);
-            by_group.entry(group).or_default().push(i);
-        }
-        let keys = || by_group.keys().copied();
-        let groups: Vec<_> = keys().map(|key| self.inner.group_or_new(key)).collect();
-        // All locks are taken in the order of keys, so that two batches cannot wait for each other.
-        let mut guards: Vec<MutexGuard<'_, Group>> = groups.iter().map(|g| g.lock()).collect();
-        if guards.iter().any(|group| group.evicted) {
-            drop(guards);
-            return self.append_pushed(samples);
-        }
-        let mut work = Vec::with_capacity(guards.len());
-        for (guard, indexes) in guards.iter_mut().zip(by_group.values()) {
-            let mut rows = Vec::with_capacity(indexes.len());
-            for i in indexes {
-                let sample = &samples[*i];
-                let labels = std::slice::from_ref(&sample.labels);
-                let defined = self.inner.define(guard, labels);
-                let mut values = RowValues::new(defined.dictionary);
-                values.set(defined.ordinals[0], sample.value, None);
-                let (slot, at) = (sample.at, sample.at);
-                let head = RowHead {
-                    slot,
-                    at,
-                    stamp: sample.stamp,
-                };
-                rows.push((*i, head, values));
-            }
-            work.push((&mut **guard, rows));
-        }
-        let mut results = self.inner.append(&mut work)?;
-        results.sort_by_key(|(i, _)| *i);
-        Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct BlockId {
     /// The latest time of any row or sample.
     pub(super) end: Timestamp,
     pub(super) dictionary: DictionaryNo,
+    /// How far the group's rows were cut with it: a slot, or, in a pushed group, the number of a batch.
+    pub(super) position: i64,
 }
 
 impl BlockId {
@@ -32,6 +34,7 @@ impl BlockId {
             .byte(part)
             .time(self.end)
             .dictionary(self.dictionary)
+            .time(Timestamp::from_millis(self.position))
     }
 
     fn of_head(key: &[u8]) -> Option<Self> {
@@ -43,6 +46,7 @@ impl BlockId {
             group,
             end: parts.time()?,
             dictionary: parts.dictionary()?,
+            position: parts.time()?.as_millis(),
         })
     }
 
@@ -58,6 +62,7 @@ impl BlockId {
             group,
             end,
             dictionary,
+            ..
         } = self;
         format!(
             "the block of group {group} up to {end} by dictionary {}",
@@ -165,12 +170,14 @@ impl Inner {
         }
         Ok(Table {
             dictionary: id.dictionary,
+            position: id.position,
             rows: layout.rows.clone(),
             columns,
         })
     }
 
     /// Adds what the blocks of `group` in `family` have of `wanted` in `range`: all rows, and the wanted columns.
+    /// Of a pushed group, where absence says nothing, only the blocks that may have a wanted column.
     pub(super) fn read_blocks(
         &self,
         family: &str,
@@ -182,7 +189,8 @@ impl Inner {
     ) -> Result<(), TsdbError> {
         let none = RoaringBitmap::new();
         for (id, layout) in self.heads(family, group, range, broken)? {
-            if layout.bounds.overlaps(range) {
+            let is_wanted = !group.is_pushed() || wanted.contains_key(&id.dictionary);
+            if is_wanted && layout.bounds.overlaps(range) {
                 let wanted = wanted.get(&id.dictionary).unwrap_or(&none);
                 tables.push(self.table(family, id, &layout, wanted, broken)?);
             }

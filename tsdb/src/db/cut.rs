@@ -40,17 +40,19 @@ impl Inner {
                 .into_iter()
                 .for_each(|column| builder.push(column));
             let (end, block) = builder.finish();
+            let last = part[part.len() - 1].head.slot;
             let id = BlockId {
                 group: group.key,
                 end,
                 dictionary: number,
+                position: last.as_millis(),
             };
             let family = Era::Segments.family(period(slot));
             for (key, value) in id.entries(block) {
                 batch.put(&family, key, value);
             }
-            let last = part[part.len() - 1].head.slot;
-            batch.put(&family, marks::key(group.key, number), marks::value(last));
+            let mark = marks::value(last.as_millis(), last);
+            batch.put(&family, marks::key(group.key, number), mark);
             lasts.insert(number, last);
             let day = Era::Series.of(slot);
             let mark =
@@ -62,7 +64,8 @@ impl Inner {
         let generation = self.generations.lock().enter(0);
         let family = Era::Rows.family(generation);
         for (number, last) in lasts {
-            batch.put(&family, marks::key(group.key, number), marks::value(last));
+            let mark = marks::value(last.as_millis(), last);
+            batch.put(&family, marks::key(group.key, number), mark);
         }
         self.write(batch)?;
         for (number, period, mark) in stored {

@@ -126,14 +126,11 @@ impl Inner {
         range: TimeRange,
     ) -> Result<Names, TsdbError> {
         let mut names = Names::default();
-        if let Some(group) = self.group(group) {
-            let group = group.lock();
-            for (number, ordinals) in wanted {
-                if let Some(dictionary) = group.dictionary(*number) {
-                    names.insert(dictionary, ordinals);
-                }
+        self.dictionaries(group, |dictionary| {
+            if let Some(ordinals) = wanted.get(&dictionary.number) {
+                names.insert(dictionary, ordinals);
             }
-        }
+        });
         for (number, ordinals) in wanted {
             if !names.has(*number) {
                 let wanted = (*number, ordinals);

@@ -1,9 +1,17 @@
 //! Coming back: what the head, the dictionaries and the index of what is active were before the end of the process.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use model::{GroupKey, TimeRange, Timestamp};
+use parking_lot::Mutex;
 
-use super::{Inner, marks::TRUNCATED};
+use super::{
+    Inner,
+    marks::{Mark, TRUNCATED},
+    pushed::FoundPushed,
+};
 use crate::{
     dictionary::Dictionary,
     error::TsdbError,
@@ -30,14 +38,22 @@ pub(super) fn load(inner: &Inner) -> Result<(), TsdbError> {
     let families = inner.store.families()?;
     load_damage(inner, &families)?;
     let mut found: HashMap<GroupKey, Found> = HashMap::new();
+    let mut pushed: HashMap<GroupKey, FoundPushed> = HashMap::new();
     let mut days: BTreeSet<i64> = BTreeSet::new();
     for period in Era::Segments.numbers(&families) {
         let start = Era::Segments.start(period);
         inner.is_active_at(start);
         days.insert(Era::Series.of(start));
-        for (group, number, cut) in inner.marks(&Era::Segments.family(period))? {
-            let group = found.entry(group).or_default();
-            group.cut(inner, number, cut);
+        for mark in inner.marks(&Era::Segments.family(period))? {
+            let number = mark.dictionary;
+            if mark.group.is_pushed() {
+                let group = pushed.entry(mark.group).or_default();
+                group.cut(inner, &mark);
+                group.has_segments(number, period);
+                continue;
+            }
+            let group = found.entry(mark.group).or_default();
+            group.cut(inner, &mark);
             let new = || Dictionary::new(number);
             let dictionary = group.dictionaries.entry(number).or_insert_with(new);
             dictionary.last_period = Some(period);
@@ -45,20 +61,31 @@ pub(super) fn load(inner: &Inner) -> Result<(), TsdbError> {
     }
     for generation in Era::Rows.numbers(&families) {
         inner.generations.lock().load(generation, 0);
-        for (group, number, cut) in inner.marks(&Era::Rows.family(generation))? {
-            found.entry(group).or_default().cut(inner, number, cut);
+        for mark in inner.marks(&Era::Rows.family(generation))? {
+            match mark.group.is_pushed() {
+                true => pushed.entry(mark.group).or_default().cut(inner, &mark),
+                false => found.entry(mark.group).or_default().cut(inner, &mark),
+            }
         }
     }
     for generation in Era::Rows.numbers(&families) {
-        load_rows(inner, generation, &mut found, &mut days)?;
+        load_rows(inner, generation, &mut found, &mut pushed, &mut days)?;
     }
     for day in days {
-        load_dictionaries(inner, day, &mut found)?;
+        load_dictionaries(inner, day, &mut found, &mut pushed)?;
     }
     let mut groups = inner.groups.write();
     for (key, found) in found {
         let group = found.into_group(inner, key);
-        groups.insert(key, std::sync::Arc::new(parking_lot::Mutex::new(group)));
+        groups.insert(key, Arc::new(Mutex::new(group)));
+    }
+    let mut groups = inner.pushed_groups.write();
+    for (key, found) in pushed {
+        let group = found.into_group(inner, key);
+        // Marks alone, whose segments are gone, bring nothing back.
+        if !group.pages.is_empty() {
+            groups.insert(key, Arc::new(Mutex::new(group)));
+        }
     }
     Ok(())
 }
@@ -78,6 +105,7 @@ fn load_rows(
     inner: &Inner,
     generation: i64,
     found: &mut HashMap<GroupKey, Found>,
+    pushed: &mut HashMap<GroupKey, FoundPushed>,
     days: &mut BTreeSet<i64>,
 ) -> Result<(), TsdbError> {
     let family = Era::Rows.family(generation);
@@ -87,7 +115,13 @@ fn load_rows(
             continue;
         };
         let mut parts = KeyParts(&key);
-        let (Some(_), Some(group), Some(slot)) = (parts.tag(), parts.group(), parts.time()) else {
+        let (tag, group) = (parts.tag(), parts.group());
+        if let Some(group) = group.filter(|group| group.is_pushed()) {
+            let group = pushed.entry(group).or_default();
+            group.record(inner, generation, (&key, &value), days)?;
+            continue;
+        }
+        let (Some(_), Some(group), Some(slot)) = (tag, group, parts.time()) else {
             inner.damage(TsdbError::corrupt(&family, "a row's key", TRUNCATED));
             continue;
         };
@@ -129,6 +163,7 @@ fn load_dictionaries(
     inner: &Inner,
     day: i64,
     found: &mut HashMap<GroupKey, Found>,
+    pushed: &mut HashMap<GroupKey, FoundPushed>,
 ) -> Result<(), TsdbError> {
     let family = Era::Series.family(day);
     let mut broken = Vec::new();
@@ -144,8 +179,11 @@ fn load_dictionaries(
             inner.damage(TsdbError::corrupt(&family, what, TRUNCATED));
             continue;
         };
-        let wanted = found.get_mut(&group);
-        let Some(dictionary) = wanted.and_then(|f| f.dictionaries.get_mut(&number)) else {
+        let wanted = match group.is_pushed() {
+            true => pushed.get_mut(&group).map(|f| &mut f.dictionaries),
+            false => found.get_mut(&group).map(|f| &mut f.dictionaries),
+        };
+        let Some(dictionary) = wanted.and_then(|d| d.get_mut(&number)) else {
             continue;
         };
         if let Err(source) = dictionary.load(day, first, &value) {
@@ -158,6 +196,9 @@ fn load_dictionaries(
     if !broken.is_empty() {
         // Whose names are missing is not known, and no place may be given twice.
         let dictionaries = found.values_mut().flat_map(|f| f.dictionaries.values_mut());
+        let pushed = pushed.values_mut();
+        let pushed = pushed.flat_map(|f| f.dictionaries.values_mut());
+        let dictionaries = dictionaries.chain(pushed);
         dictionaries.for_each(|dictionary| dictionary.damaged = true);
     }
     let range = Era::Series.range(day);
@@ -167,10 +208,11 @@ fn load_dictionaries(
 }
 
 impl Found {
-    fn cut(&mut self, inner: &Inner, number: DictionaryNo, cut: Timestamp) {
-        if cut != Timestamp::MIN {
-            inner.saw(cut);
-            let known = self.cuts.entry(number).or_insert(cut);
+    fn cut(&mut self, inner: &Inner, mark: &Mark) {
+        if let Some(newest) = mark.newest {
+            inner.saw(newest);
+            let cut = Timestamp::from_millis(mark.position);
+            let known = self.cuts.entry(mark.dictionary).or_insert(cut);
             *known = cut.max(*known);
         }
     }
@@ -194,7 +236,7 @@ impl Found {
         group.dictionaries.splice(..0, known);
         let mut index = inner.index.write();
         for dictionary in &mut group.dictionaries {
-            dictionary.finish_loading();
+            dictionary.sort();
             let number = dictionary.number;
             let place = |ordinal| Place {
                 group: key,

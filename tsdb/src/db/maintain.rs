@@ -5,7 +5,12 @@ use model::{Millis, Timestamp};
 use parking_lot::Mutex;
 
 use super::{Inner, Tsdb};
-use crate::{error::TsdbError, group::Group, keys::Era};
+use crate::{
+    error::TsdbError,
+    group::Group,
+    keys::Era,
+    pushed::{Page, PushedGroup},
+};
 
 /// Rows that were written so many generations ago are cut whatever their number, so that the generation can be dropped.
 const STRAGGLERS: i64 = 4;
@@ -74,11 +79,24 @@ impl Inner {
         self.groups.read().values().cloned().collect()
     }
 
+    pub(super) fn all_pushed_groups(&self) -> Vec<Arc<Mutex<PushedGroup>>> {
+        self.pushed_groups.read().values().cloned().collect()
+    }
+
     /// Cuts the groups that have enough rows.
     fn cut_due(&self) -> Result<usize, TsdbError> {
         let due = std::mem::take(&mut *self.due.lock());
         let mut n_segments = 0;
         for (i, key) in due.iter().enumerate() {
+            if let Some(group) = self.pushed_group(*key) {
+                match self.cut_pushed(&mut group.lock(), Page::is_due) {
+                    Ok(n) => n_segments += n,
+                    Err(error) => {
+                        self.due.lock().extend_from_slice(&due[i..]);
+                        return Err(error);
+                    }
+                }
+            }
             let Some(group) = self.group(*key) else {
                 continue;
             };
@@ -99,10 +117,12 @@ impl Inner {
 
     /// Cuts the rows that were written in `generation` or before.
     fn cut_stragglers(&self, generation: i64) -> Result<usize, TsdbError> {
-        self.cut_all(|group| {
+        let n_segments = self.cut_all(|group| {
             let mut rows = group.rows.iter();
             rows.rposition(|row| row.generation <= generation)
-        })
+        })?;
+        let is_old = |page: &Page| page.records.keys().next().is_some_and(|g| *g <= generation);
+        Ok(n_segments + self.cut_all_pushed(is_old)?)
     }
 
     /// Cuts each group up to the row that `last` gives.
@@ -113,6 +133,15 @@ impl Inner {
             if let Some(last) = last(&group) {
                 n_segments += self.cut(&mut group, last + 1)?;
             }
+        }
+        Ok(n_segments)
+    }
+
+    /// Cuts the pages of pushed groups that `wants` takes.
+    fn cut_all_pushed(&self, wants: impl Fn(&Page) -> bool) -> Result<usize, TsdbError> {
+        let mut n_segments = 0;
+        for group in self.all_pushed_groups() {
+            n_segments += self.cut_pushed(&mut group.lock(), &wants)?;
         }
         Ok(n_segments)
     }
@@ -137,7 +166,11 @@ impl Inner {
             let mut rows = group.rows.iter();
             rows.rposition(|row| ended(Era::Segments.of(row.head.slot)))
         };
-        let n_segments = self.cut_all(last)?;
+        let has_ended = |page: &Page| {
+            let oldest = page.held.oldest();
+            oldest.is_some_and(|at| ended(Era::Segments.of(at)))
+        };
+        let n_segments = self.cut_all(last)? + self.cut_all_pushed(has_ended)?;
         let mut n_blocks = 0;
         for period in self.spans(Era::Segments).into_iter().filter(|p| ended(*p)) {
             // Blocks come beside the log: what they rest on, dictionaries above all, must be durable before them.
@@ -155,9 +188,17 @@ impl Inner {
         let first = || {
             let groups = self.all_groups().into_iter();
             let held = groups.filter_map(|group| Some(group.lock().rows.first()?.head.slot));
+            let pushed = self.all_pushed_groups().into_iter();
+            let pushed = pushed.filter_map(|group| {
+                let group = group.lock();
+                group.pages.iter().filter_map(|p| p.held.oldest()).min()
+            });
             let segments = self.spans(Era::Segments).into_iter();
             let cut = segments.map(|period| Era::Segments.start(period));
-            held.chain(cut).min().unwrap_or(Timestamp::MAX)
+            held.chain(pushed)
+                .chain(cut)
+                .min()
+                .unwrap_or(Timestamp::MAX)
         };
         self.active_since.store(first().as_millis(), Relaxed);
         // What was appended since the first look is not missed by the second.

@@ -13,6 +13,7 @@ use crate::{
     error::{Kind, TsdbError},
     index::DayIndex,
     keys::Era,
+    pushed::MAX_RUNS,
     row::{DictionaryNo, Ordinal},
     store::{Entry, MemoryStore, StoreError, StoreErrorKind},
     table::{self, Table},
@@ -33,7 +34,7 @@ impl Inner {
         let family = Era::Segments.family(period);
         let day = Era::Blocks.of(Era::Segments.start(period));
         let members = self.marks(&family)?;
-        let groups: BTreeSet<GroupKey> = members.iter().map(|(group, ..)| *group).collect();
+        let groups: BTreeSet<GroupKey> = members.iter().map(|mark| mark.group).collect();
         let mut merged = Merged {
             inner: self,
             family: &family,
@@ -64,9 +65,12 @@ impl Inner {
             self.lose(group, Era::Segments.range(period), error)?;
         }
         let n_blocks = merged.n_blocks;
-        groups
-            .into_iter()
-            .for_each(|group| self.forget(group, period));
+        for group in groups {
+            match group.is_pushed() {
+                true => self.forget_pushed(group, period),
+                false => self.forget(group, period),
+            }
+        }
         self.drop_family(&family)?;
         self.counters.blocks.fetch_add(n_blocks as u64, Relaxed);
         Ok(n_blocks)
@@ -130,11 +134,11 @@ impl Inner {
         losses: &mut Vec<Loss>,
     ) -> Result<Vec<(u32, Labels)>, TsdbError> {
         let mut names = Names::default();
-        if let Some(group) = self.group(group)
-            && let Some(dictionary) = group.lock().dictionary(number)
-        {
-            names.insert(dictionary, ordinals);
-        }
+        self.dictionaries(group, |dictionary| {
+            if dictionary.number == number {
+                names.insert(dictionary, ordinals);
+            }
+        });
         if !names.has(number) {
             let (wanted, at) = ((number, ordinals), TimeRange::at(start));
             let mut broken = |error| losses.push((Some(group), error));
@@ -199,15 +203,21 @@ impl Inner {
                 .or_default()
                 .push((id, layout));
         }
+        let max_rows = match group.is_pushed() {
+            true => MAX_RUNS,
+            false => MAX_ROWS,
+        };
         let mut blocks = Vec::new();
-        for (number, segments) in by_dictionary {
+        for (number, mut segments) in by_dictionary {
             let ordinals: RoaringBitmap = segments.iter().flat_map(|(_, l)| &l.ordinals).collect();
             let order = self.order(group, number, &ordinals, &segments);
             *present.entry((group, number)).or_default() |= ordinals;
+            // Of what overlaps, that which came first must come first: within a part it is found out row by row.
+            segments.sort_by_key(|(id, _)| (id.position, id.end));
             let mut n_rows = 0;
             let mut parts: Vec<Vec<(BlockId, Layout)>> = vec![Vec::new()];
             for segment in segments {
-                if n_rows + segment.1.rows.len() > MAX_ROWS && n_rows > 0 {
+                if n_rows + segment.1.rows.len() > max_rows && n_rows > 0 {
                     parts.push(Vec::new());
                     n_rows = 0;
                 }
@@ -219,10 +229,12 @@ impl Inner {
             }
             for part in parts {
                 let (end, block) = self.merge_segments(family, &part, &order, &mut broken)?;
+                let positions = part.iter().map(|(id, _)| id.position);
                 let id = BlockId {
                     group,
                     end,
                     dictionary: number,
+                    position: positions.min().expect("a part has segments"),
                 };
                 blocks.push((id, block));
             }
@@ -238,11 +250,16 @@ impl Inner {
         present: &RoaringBitmap,
         segments: &[(BlockId, Layout)],
     ) -> Vec<u32> {
-        if let Some(group) = self.group(group)
-            && let Some(dictionary) = group.lock().dictionary(number)
-        {
-            let order = dictionary.order().iter().copied();
-            return order.filter(|ordinal| present.contains(*ordinal)).collect();
+        let mut order = None;
+        self.dictionaries(group, |dictionary| {
+            if dictionary.number == number {
+                let all = dictionary.order().iter().copied();
+                order = Some(all.filter(|o| present.contains(*o)).collect::<Vec<u32>>());
+            }
+        });
+        // One that was damaged may know less than the segments have.
+        if let Some(order) = order.filter(|order| order.len() as u64 == present.len()) {
+            return order;
         }
         // Without the dictionary, as it was when the segments were cut.
         let mut seen = RoaringBitmap::new();
@@ -263,11 +280,16 @@ impl Inner {
                 .map(|(id, layout)| self.table(family, *id, layout, wanted, broken));
             tables.collect::<Result<Vec<Table>, TsdbError>>()
         };
-        let rows = table::concat(tables(&RoaringBitmap::new(), broken)?).rows;
+        let is_pushed = segments.iter().any(|(id, _)| id.group.is_pushed());
+        let concat = match is_pushed {
+            true => table::union::concat,
+            false => table::concat,
+        };
+        let rows = concat(tables(&RoaringBitmap::new(), broken)?).rows;
         let mut builder = Builder::new(rows);
         for ordinals in order.chunks(COLUMNS_AT_ONCE) {
             let wanted: RoaringBitmap = ordinals.iter().copied().collect();
-            let columns = table::concat(tables(&wanted, broken)?).columns;
+            let columns = concat(tables(&wanted, broken)?).columns;
             let mut columns: BTreeMap<u32, _> =
                 columns.into_iter().map(|c| (c.ordinal.0, c)).collect();
             let in_order = ordinals.iter().filter_map(|o| columns.remove(o));

@@ -13,7 +13,7 @@ use crate::{
     index::{DayIndex, Place, matching},
     keys::Era,
     row::{DictionaryNo, RowValues},
-    table::{Table, slice},
+    table::{Table, slice, union},
 };
 
 /// The series wanted of each dictionary of a group.
@@ -23,7 +23,7 @@ impl Tsdb {
     /// The groups with series on which all of `matchers` pass, in the order of their keys, as far as they lie in `range`.
     ///
     /// A slice has all rows of its group in the range, also those in which no selected series is present, so that
-    /// absence after presence shows; a row is in range if its own time is or that of a selected sample it carries.
+    /// absence after presence shows (of a pushed group, where it means nothing, only those with a sample); a row is in range if its own time is or that of a selected sample it carries.
     /// Groups whose selected series have no row in range are left out. Memory holds one group at a time.
     /// A row that is appended while the iteration runs may or may not be seen. After an error, which names what is
     /// damaged, the iteration goes on with the rest; what is whole of the damaged group comes before the error.
@@ -133,7 +133,10 @@ impl Inner {
             self.found_damaged(&error);
             errors.push(error.of(group));
         };
-        self.read_head(group, wanted, &mut tables, &mut names);
+        match group.is_pushed() {
+            true => self.read_pushed_head(group, wanted, &mut tables, &mut names),
+            false => self.read_head(group, wanted, &mut tables, &mut names),
+        }
         for (number, ordinals) in wanted {
             if !names.has(*number) {
                 let wanted = (*number, ordinals);
@@ -146,9 +149,11 @@ impl Inner {
                 self.read_blocks(&family, group, wanted, range, &mut tables, &mut broken)?;
             }
         }
-        Ok(slice(group, tables, range, |number, ordinal| {
-            names.get(number, ordinal)
-        }))
+        let labels = |number, ordinal| names.get(number, ordinal);
+        Ok(match group.is_pushed() {
+            true => union::slice(group, tables, range, labels),
+            false => slice(group, tables, range, labels),
+        })
     }
 
     /// Adds what the head has of `group`, and its dictionaries in memory.

@@ -4,9 +4,12 @@ use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
 };
 
-use model::{Shard, TimeRange, Timestamp};
+use model::{Millis, Shard, TimeRange, Timestamp};
 
-use super::{Inner, Tsdb};
+use super::{Inner, Refused, Tsdb};
+
+/// A pushed series is active for so long after a sample.
+const ACTIVE: Millis = Millis::from_seconds(15 * 60);
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -14,6 +17,8 @@ pub(super) struct Counters {
     pub(super) samples: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) samples_out_of_window: AtomicU64,
+    pub(super) known: AtomicU64,
+    refused_by: [AtomicU64; 4],
     pub(super) segments: AtomicU64,
     pub(super) blocks: AtomicU64,
 }
@@ -25,7 +30,7 @@ pub struct Stats {
     pub n_groups: u64,
     /// Series in memory: those that have data which is not in blocks yet.
     pub n_series: u64,
-    /// Series in the newest row of their group.
+    /// Series in the newest row of their group; pushed ones with a sample in the last quarter of an hour.
     pub n_active_series: u64,
     /// The same, by shard; shards without any are left out.
     pub active_series_by_shard: BTreeMap<Shard, u64>,
@@ -41,6 +46,10 @@ pub struct Stats {
     pub rows_refused_total: u64,
     /// Samples left out since their explicit time was too far from their slot.
     pub samples_out_of_window_total: u64,
+    /// Pushed samples that were there already, with the same value.
+    pub samples_known_total: u64,
+    /// Pushed samples that were not taken, by reason.
+    pub samples_refused_total: BTreeMap<Refused, u64>,
     /// Segments cut.
     pub segments_total: u64,
     /// Blocks merged.
@@ -63,6 +72,10 @@ impl Tsdb {
             samples_total: counters.samples.load(Relaxed),
             rows_refused_total: counters.refused.load(Relaxed),
             samples_out_of_window_total: counters.samples_out_of_window.load(Relaxed),
+            samples_known_total: counters.known.load(Relaxed),
+            samples_refused_total: Refused::ALL
+                .map(|reason| (reason, counters.refused_by(reason).load(Relaxed)))
+                .into(),
             segments_total: counters.segments.load(Relaxed),
             blocks_total: counters.blocks.load(Relaxed),
             damaged_total: inner.damage.n_found(),
@@ -77,7 +90,26 @@ impl Tsdb {
                 *stats.active_series_by_shard.entry(shard).or_default() += group.n_active as u64;
             }
         }
+        let since = inner.now() - ACTIVE;
+        for group in inner.all_pushed_groups() {
+            let group = group.lock();
+            stats.n_groups += 1;
+            for page in &group.pages {
+                let n_active = page.n_active(since) as u64;
+                stats.n_held_rows += page.held.n_rows() as u64;
+                stats.n_active_series += n_active;
+                let shard = group.key.shard();
+                *stats.active_series_by_shard.entry(shard).or_default() += n_active;
+            }
+        }
+        stats.active_series_by_shard.retain(|_, n| *n > 0);
         stats
+    }
+}
+
+impl Counters {
+    pub(super) fn refused_by(&self, reason: Refused) -> &AtomicU64 {
+        &self.refused_by[reason as usize]
     }
 }
 

@@ -186,42 +186,6 @@ fn ordinals_that_were_never_given_are_refused() {
 }
 
 #[test]
-fn pushed_samples_are_groups_of_their_own() {
-    let store = MemoryStore::new();
-    let db = open(&store, 0);
-    let pushed = |pod: &str, millis, value| Pushed {
-        labels: series("p", pod),
-        at: at(millis),
-        value,
-        stamp: head(0).stamp,
-    };
-    let results = db
-        .append_pushed(&[
-            pushed("1", 10, 1.0),
-            pushed("2", 10, 2.0),
-            pushed("1", 20, 3.0),
-            pushed("1", 20, 4.0),
-            pushed("1", 15, 5.0),
-        ])
-        .unwrap();
-    let results: Vec<_> = results.into_iter().map(Result::ok).collect();
-    let stored = Some(Appended::Stored);
-    assert_eq!(
-        results,
-        [stored, stored, stored, Some(Appended::Ignored), None]
-    );
-    for db in [db.clone(), open(&store, 0)] {
-        let matcher = Matcher::equal("pod", "1");
-        assert_eq!(
-            text(&select(&db, &[matcher], TimeRange::ALL)),
-            ["10: p/1=1", "20: p/1=3"]
-        );
-        assert_eq!(db.stats().n_groups, 2);
-        assert_eq!(db.stats().n_active_series, 2);
-    }
-}
-
-#[test]
 fn explicit_times_decide_what_is_in_range() {
     let db = open(&MemoryStore::new(), 0);
     let defined = db.define(GROUP, &[series("a", "1"), series("b", "1")]);
@@ -314,3 +278,4 @@ fn a_newer_format_is_refused() {
 mod damage;
 mod history;
 mod model_based;
+mod pushed;

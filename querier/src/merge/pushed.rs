@@ -1,0 +1,88 @@
+//! One pushed group: the union of the samples that its holders have.
+use foldhash::{HashMap, HashMapExt as _};
+use model::{GroupSlice, Labels, Sample, Series, SeriesSlice, Stamp, TimeRange};
+
+/// The series of one group that `wants` asks for, sorted by labels, samples within `range`.
+pub(super) fn series<'s>(
+    holders: &'s [GroupSlice],
+    range: TimeRange,
+    wants: impl Fn(&Labels) -> bool,
+) -> Vec<Series> {
+    let columns = |slice: &'s GroupSlice| {
+        let series = slice.series.iter();
+        series.map(move |series| Column { slice, series })
+    };
+    let mut columns: Vec<Column<'s>> = (holders.iter().flat_map(columns))
+        .filter(|column| wants(&column.series.labels))
+        .collect();
+    columns.sort_by(|a, b| a.series.labels.cmp(&b.series.labels));
+    let merged = |columns: &[Column<'_>]| {
+        let samples: Vec<Sample> = match columns {
+            [column] => (column.samples().map(|(sample, _)| sample))
+                .filter(|sample| range.contains(sample.at))
+                .collect(),
+            _ => united(columns, range),
+        };
+        (!samples.is_empty()).then(|| Series {
+            labels: columns[0].series.labels.clone(),
+            samples,
+        })
+    };
+    columns
+        .chunk_by(|a, b| a.series.labels == b.series.labels)
+        .filter_map(merged)
+        .collect()
+}
+
+/// True if `held` has every sample of `slice`, in a row as good or better.
+pub(super) fn adds_nothing(slice: &GroupSlice, held: &GroupSlice) -> bool {
+    let mut known = HashMap::with_capacity(held.series.len());
+    known.extend(held.series.iter().map(|series| (&series.labels, series)));
+    slice.series.iter().all(|series| {
+        let known = known.get(&series.labels).into_iter();
+        let known = known.map(|series| Column {
+            slice: held,
+            series,
+        });
+        let mut known = known.flat_map(Column::samples).peekable();
+        Column { slice, series }.samples().all(|(sample, stamp)| {
+            while known.next_if(|(known, _)| known.at < sample.at).is_some() {}
+            let is_it =
+                |(known, held): &(Sample, &Stamp)| *known == sample && !stamp.wins_over(held);
+            known.peek().is_some_and(is_it)
+        })
+    })
+}
+
+/// One series as one holder sent it.
+#[derive(Clone, Copy)]
+struct Column<'s> {
+    slice: &'s GroupSlice,
+    series: &'s SeriesSlice,
+}
+
+impl<'s> Column<'s> {
+    /// The samples, ascending, with who ordered them.
+    fn samples(self) -> impl Iterator<Item = (Sample, &'s Stamp)> {
+        let Self { slice, series } = self;
+        let values = series.rows.iter().zip(&series.values);
+        values.map(move |(row, value)| {
+            let row = &slice.rows[*row as usize];
+            let (at, value) = (row.at, *value);
+            (Sample { at, value }, &row.stamp)
+        })
+    }
+}
+
+fn united(columns: &[Column<'_>], range: TimeRange) -> Vec<Sample> {
+    let samples = columns.iter().flat_map(|column| column.samples());
+    let mut samples: Vec<_> = samples.filter(|(s, _)| range.contains(s.at)).collect();
+    samples.sort_by(|(a, a_stamp), (b, b_stamp)| {
+        let better_first = b_stamp.wins_over(a_stamp).cmp(&a_stamp.wins_over(b_stamp));
+        // Of rows that are equally good any will do, if it is always the same.
+        let same = || a.value.to_bits().cmp(&b.value.to_bits());
+        (a.at.cmp(&b.at)).then(better_first).then_with(same)
+    });
+    samples.dedup_by_key(|(sample, _)| sample.at);
+    samples.into_iter().map(|(sample, _)| sample).collect()
+}

@@ -1,0 +1,453 @@
+//! Appending pushed samples: one durable record a batch and page, and a copy in the head.
+//!
+//! What is taken, of one series:
+//!
+//! ```text
+//!            retention's start        newest - window          newest of the series         now + 1 h
+//! ───────────────┼──────────────────────────┼────────────────────────────┼──────────────────────┼──────────>
+//!  out of bounds │ too old, or, without a   │ out of order: taken        │ taken                │ out of bounds
+//!                │ window, out of order     │                            │                      │
+//! ```
+//!
+//! The newest of a series is known while its page is in memory; a series that was not heard of for hours may begin
+//! anew anywhere within retention, as one that was never heard of. [`Tsdb::backfill`] takes samples at any time within
+//! retention. A sample whose series has a value at its time already changes nothing: it is known if the value is the
+//! same, and refused if it is another. Where that cannot be told at once, since the first is in a segment already, both are
+//! stored, and the one that came first is read.
+mod cut;
+mod load;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use model::{GroupKey, Labels, Sample, Stamp, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
+
+use super::{Inner, MAX_AHEAD, Tsdb, names::Names, select::Wanted};
+use crate::{
+    dictionary::StoreMark,
+    error::TsdbError,
+    index::Place,
+    keys::{DATA, Era, Key},
+    pushed::{Page, Point, PushedGroup, PushedPlace, record},
+    row::Ordinal,
+    store::Batch,
+    table::Table,
+};
+
+pub(super) use load::FoundPushed;
+
+/// Samples of one series, as they were pushed.
+#[derive(Clone, Copy, Debug)]
+pub struct Pushed<'a> {
+    /// The series.
+    pub labels: &'a Labels,
+    /// In any order; of two at one time the earlier in the slice comes first.
+    pub samples: &'a [Sample],
+}
+
+/// What became of pushed samples.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Written {
+    /// How many were stored.
+    pub n_stored: u64,
+    /// How many were there already, with the same value.
+    pub n_known: u64,
+    /// Those that were not taken, series by series within their groups.
+    pub refused: Vec<Refusal>,
+}
+
+/// A sample that was not taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Refusal {
+    /// The index of its series among those that were pushed.
+    pub series: usize,
+    /// The sample.
+    pub sample: Sample,
+    /// Why.
+    pub reason: Refused,
+}
+
+/// Why a pushed sample was not taken, in Prometheus' words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum Refused {
+    /// It is older than what retention keeps, or too far ahead of the clock.
+    #[error("out of bounds")]
+    OutOfBounds,
+    /// Its series has a newer one, and out-of-order samples are not taken.
+    #[error("out of order sample")]
+    OutOfOrder,
+    /// Its series has a newer one, and it is older than the window for such samples.
+    #[error("too old sample")]
+    TooOld,
+    /// Its series has another value at that time.
+    #[error("duplicate sample for timestamp")]
+    Duplicate,
+}
+
+impl Refused {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [
+        Self::OutOfBounds,
+        Self::OutOfOrder,
+        Self::TooOld,
+        Self::Duplicate,
+    ];
+}
+
+impl Tsdb {
+    /// Appends samples of pushed series, whose groups and dictionaries are made as they come, in one write.
+    /// `stamp` gives for a group who orders its samples.
+    ///
+    /// # Errors
+    /// What the store says, and then nothing is held; what is wrong with single samples stands in [`Written::refused`].
+    pub fn append_pushed(
+        &self,
+        series: &[Pushed<'_>],
+        stamp: &dyn Fn(GroupKey) -> Stamp,
+    ) -> Result<Written, TsdbError> {
+        self.inner.push(series, stamp, false)
+    }
+
+    /// Appends samples of pushed series at any time that retention keeps, also before others of their series.
+    ///
+    /// # Errors
+    /// As [`Tsdb::append_pushed`].
+    pub fn backfill(
+        &self,
+        series: &[Pushed<'_>],
+        stamp: &dyn Fn(GroupKey) -> Stamp,
+    ) -> Result<Written, TsdbError> {
+        self.inner.push(series, stamp, true)
+    }
+}
+
+/// The times at which samples are taken.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    oldest: Timestamp,
+    latest: Timestamp,
+    /// Samples behind the newest of their series are taken from here on.
+    out_of_order_since: Timestamp,
+    /// What those before it are refused with.
+    behind: Refused,
+}
+
+/// What a sample is to its page.
+enum Verdict {
+    New,
+    Known,
+    Refused(Refused),
+}
+
+/// What a batch brings to one page.
+#[derive(Default)]
+struct PageWork {
+    points: Vec<Point>,
+    /// What the newest samples were, to be undone from the last.
+    before: Vec<(u16, Option<Sample>)>,
+}
+
+/// What a batch brings to one group.
+struct GroupWork<'g> {
+    group: MutexGuard<'g, PushedGroup>,
+    stamp: Stamp,
+    /// By the index of the page.
+    pages: BTreeMap<usize, PageWork>,
+}
+
+impl Inner {
+    fn push(
+        &self,
+        series: &[Pushed<'_>],
+        stamp: &dyn Fn(GroupKey) -> Stamp,
+        anywhere: bool,
+    ) -> Result<Written, TsdbError> {
+        self.numbers.lock().reserve(&*self.store)?;
+        let bounds = self.bounds(anywhere);
+        let mut written = Written::default();
+        let mut by_group: Vec<(GroupKey, usize)> = Vec::with_capacity(series.len());
+        for (i, pushed) in series.iter().enumerate() {
+            let is_within = |s: &Sample| bounds.oldest <= s.at && s.at <= bounds.latest;
+            match pushed.samples.iter().any(is_within) {
+                true => by_group.push((GroupKey::of_pushed(pushed.labels), i)),
+                // Not even a place is given to such a series.
+                false => written
+                    .refused
+                    .extend(pushed.samples.iter().map(|s| Refusal {
+                        series: i,
+                        sample: *s,
+                        reason: Refused::OutOfBounds,
+                    })),
+            }
+        }
+        by_group.sort_unstable();
+        let parts: Vec<_> = by_group.chunk_by(|a, b| a.0 == b.0).collect();
+        loop {
+            let held = parts.iter().map(|part| self.pushed_group_or_new(part[0].0));
+            let held: Vec<_> = held.collect();
+            // All locks are taken in the order of keys, so that two batches cannot wait for each other.
+            let guards: Vec<_> = held.iter().map(|group| group.lock()).collect();
+            // A group that was let go between the look-up and the lock is looked up again.
+            if guards.iter().any(|group| group.evicted) {
+                continue;
+            }
+            let mut work = Vec::with_capacity(guards.len());
+            for (group, part) in guards.into_iter().zip(&parts) {
+                let stamp = stamp(group.key);
+                let pages = BTreeMap::new();
+                let mut one = GroupWork {
+                    group,
+                    stamp,
+                    pages,
+                };
+                for (_, i) in *part {
+                    self.judge(&mut one, *i, &series[*i], &bounds, &mut written);
+                }
+                work.push(one);
+            }
+            self.write_pushed(&mut work)?;
+            self.count(&written);
+            return Ok(written);
+        }
+    }
+
+    fn bounds(&self, anywhere: bool) -> Bounds {
+        let newest = Timestamp::from_millis(self.max_time.load(Relaxed));
+        let window = self.out_of_order_window();
+        Bounds {
+            oldest: self.oldest_kept(),
+            latest: self.now() + MAX_AHEAD,
+            out_of_order_since: match (anywhere, window.as_millis()) {
+                (true, _) => Timestamp::MIN,
+                (false, ..=0) => Timestamp::MAX,
+                (false, _) => newest - window,
+            },
+            behind: match window.as_millis() {
+                ..=0 => Refused::OutOfOrder,
+                _ => Refused::TooOld,
+            },
+        }
+    }
+
+    fn pushed_group_or_new(&self, key: GroupKey) -> Arc<Mutex<PushedGroup>> {
+        if let Some(group) = self.pushed_group(key) {
+            return group;
+        }
+        let new = || Arc::new(Mutex::new(PushedGroup::new(key)));
+        let mut groups = self.pushed_groups.write();
+        groups.entry(key).or_insert_with(new).clone()
+    }
+
+    /// Judges the samples of one series, which get their places, and notes those that are new.
+    fn judge(
+        &self,
+        work: &mut GroupWork<'_>,
+        i: usize,
+        pushed: &Pushed<'_>,
+        bounds: &Bounds,
+        written: &mut Written,
+    ) {
+        let place = match work.group.find(pushed.labels) {
+            Some(place) => place,
+            None => self.define_pushed(&mut work.group, pushed.labels),
+        };
+        let page = &mut work.group.pages[place.page as usize];
+        let noted = work.pages.entry(place.page as usize).or_default();
+        for sample in pushed.samples {
+            match verdict(page, place.ordinal, sample, &noted.points, bounds) {
+                Verdict::New => {
+                    noted.points.push(Point {
+                        at: sample.at,
+                        ordinal: place.ordinal,
+                        value: sample.value,
+                    });
+                    let newest = page.newest(place.ordinal);
+                    if newest.is_none_or(|newest| newest.at < sample.at) {
+                        page.set_newest(place.ordinal, Some(*sample));
+                        noted.before.push((place.ordinal, newest));
+                    }
+                    written.n_stored += 1;
+                }
+                Verdict::Known => written.n_known += 1,
+                Verdict::Refused(reason) => written.refused.push(Refusal {
+                    series: i,
+                    sample: *sample,
+                    reason,
+                }),
+            }
+        }
+    }
+
+    fn define_pushed(&self, group: &mut PushedGroup, labels: &Labels) -> PushedPlace {
+        if group.is_full() {
+            let number = self.numbers.lock().take();
+            group.open_page(number, self.options.rows_per_segment);
+        }
+        let place = group.define(labels);
+        let key = group.key;
+        let dictionary = &mut group.pages[place.page as usize].dictionary;
+        let at = Place {
+            group: key,
+            dictionary: dictionary.number,
+            ordinal: Ordinal(u32::from(place.ordinal)),
+        };
+        dictionary.ids.push(self.index.write().insert(labels, at));
+        place
+    }
+
+    /// Writes what was noted in one batch, and then holds it; if it cannot be written, nothing has happened.
+    fn write_pushed(&self, work: &mut [GroupWork<'_>]) -> Result<(), TsdbError> {
+        let records = work.iter().flat_map(|one| one.pages.values());
+        let n_records = records.filter(|page| !page.points.is_empty()).count();
+        if n_records == 0 {
+            return Ok(());
+        }
+        let generation = self.generations.lock().enter(n_records);
+        let family = Era::Rows.family(generation);
+        let mut batch = Batch::new();
+        let mut marks: Vec<(usize, usize, StoreMark)> = Vec::new();
+        for (w, one) in work.iter_mut().enumerate() {
+            let (group, stamp) = (&*one.group, one.stamp);
+            for (p, noted) in &mut one.pages {
+                let (points, page) = (&mut noted.points, &group.pages[*p]);
+                if points.is_empty() {
+                    continue;
+                }
+                points.sort_unstable_by_key(|point| (point.at, point.ordinal));
+                let dictionary = &page.dictionary;
+                let key = Key::tag(DATA)
+                    .group(group.key)
+                    .u64(group.sequence + 1)
+                    .dictionary(dictionary.number)
+                    .bytes();
+                let value = record::encode(&stamp, dictionary.len(), points);
+                batch.put(&family, key, value);
+                for day in points.chunk_by(|a, b| Era::Series.of(a.at) == Era::Series.of(b.at)) {
+                    let day = Era::Series.of(day[0].at);
+                    if !dictionary.is_stored(day) {
+                        marks.push((w, *p, dictionary.store(group.key, day, &mut batch)));
+                    }
+                }
+            }
+        }
+        if let Err(error) = self.write(batch) {
+            self.generations.lock().leave(generation, n_records);
+            work.iter_mut().for_each(GroupWork::undo);
+            return Err(error);
+        }
+        for (w, p, mark) in marks {
+            work[w].group.pages[p].dictionary.mark_stored(mark);
+        }
+        for one in work {
+            self.hold_pushed(one, generation);
+        }
+        Ok(())
+    }
+
+    /// Takes what is written into the head.
+    fn hold_pushed(&self, work: &mut GroupWork<'_>, generation: i64) {
+        let GroupWork {
+            group,
+            stamp,
+            pages,
+        } = work;
+        let (mut is_due, mut is_large) = (false, false);
+        for (p, noted) in pages.iter().filter(|(_, noted)| !noted.points.is_empty()) {
+            let (page, points) = (&mut group.pages[*p], &noted.points);
+            let was_due = page.is_due();
+            page.held.extend(points, *stamp);
+            *page.records.entry(generation).or_default() += 1;
+            is_due |= page.is_due() && !was_due;
+            is_large |= page.held.is_large();
+            self.saw(points[0].at);
+            self.saw(points[points.len() - 1].at);
+            self.is_active_at(points[0].at);
+            let n_rows = points.chunk_by(|a, b| a.at == b.at).count();
+            self.counters.rows.fetch_add(n_rows as u64, Relaxed);
+        }
+        group.sequence += 1;
+        // Who sends faster than the timer runs cuts for himself, unless maintenance is under way: nothing may be cut
+        // into what is being merged. What fails is tried again by the timer.
+        if is_large && let Some(_held) = self.maintenance.try_lock() {
+            is_due |= self.cut_pushed(group, Page::is_due).is_err();
+        }
+        if is_due {
+            self.due.lock().push(group.key);
+        }
+    }
+
+    fn count(&self, written: &Written) {
+        let counters = &self.counters;
+        counters.samples.fetch_add(written.n_stored, Relaxed);
+        counters.known.fetch_add(written.n_known, Relaxed);
+        for refusal in &written.refused {
+            counters.refused_by(refusal.reason).fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Adds what the head has of a pushed group, and its dictionaries in memory.
+    pub(super) fn read_pushed_head(
+        &self,
+        group: GroupKey,
+        wanted: &Wanted,
+        tables: &mut Vec<Table>,
+        names: &mut Names,
+    ) {
+        let Some(group) = self.pushed_group(group) else {
+            return;
+        };
+        let group = group.lock();
+        for page in &group.pages {
+            let number = page.dictionary.number;
+            if let Some(ordinals) = wanted.get(&number) {
+                names.insert(&page.dictionary, ordinals);
+                let is_wanted = |ordinal| ordinals.contains(u32::from(ordinal));
+                tables.extend(page.held.tables(number, |_| 0, is_wanted));
+            }
+        }
+    }
+}
+
+impl GroupWork<'_> {
+    /// Puts the newest samples back to what they were.
+    fn undo(&mut self) {
+        for (p, noted) in &mut self.pages {
+            for (ordinal, newest) in noted.before.drain(..).rev() {
+                self.group.pages[*p].set_newest(ordinal, newest);
+            }
+        }
+    }
+}
+
+/// What a sample is to a page that holds `noted` besides.
+fn verdict(
+    page: &Page,
+    ordinal: u16,
+    sample: &Sample,
+    noted: &[Point],
+    bounds: &Bounds,
+) -> Verdict {
+    if sample.at < bounds.oldest || sample.at > bounds.latest {
+        return Verdict::Refused(Refused::OutOfBounds);
+    }
+    let Some(newest) = page.newest(ordinal).filter(|newest| sample.at <= newest.at) else {
+        return Verdict::New;
+    };
+    let known = match sample.at == newest.at {
+        true => Some(newest.value),
+        false => {
+            let is_it = |p: &&Point| p.ordinal == ordinal && p.at == sample.at;
+            let noted = noted.iter().find(is_it).map(|point| point.value);
+            noted.or_else(|| page.held.find(ordinal, sample.at))
+        }
+    };
+    match known {
+        Some(value) if value.to_bits() == sample.value.to_bits() => Verdict::Known,
+        Some(_) => Verdict::Refused(Refused::Duplicate),
+        None if sample.at >= bounds.out_of_order_since => Verdict::New,
+        None => Verdict::Refused(bounds.behind),
+    }
+}

@@ -1,0 +1,196 @@
+//! The samples of one page that no segment holds yet, in the order in which they came.
+//!
+//! Ten bytes a sample, and sixteen a run: the samples of one batch that share a time. Nothing is kept by series or by
+//! row, so that an append is a copy whatever the times are; a reader sorts what it needs.
+use model::{RowHead, Stamp, Timestamp};
+
+use super::PAGE;
+use crate::{
+    row::{DictionaryNo, OWN_TIME, Ordinal},
+    table::{Column, Table},
+};
+
+/// More runs are cut at once: each may become a row of its own.
+pub(crate) const MAX_RUNS: usize = 1 << 15;
+/// More samples are cut at once.
+const MANY_SAMPLES: usize = 1 << 18;
+
+/// A sample of a page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Point {
+    pub(crate) at: Timestamp,
+    pub(crate) ordinal: u16,
+    pub(crate) value: f64,
+}
+
+/// The samples with one time of one batch.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    at: Timestamp,
+    /// The index of its first sample.
+    first: u32,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    runs: Vec<Run>,
+    /// Who made the runs from an index on.
+    stamps: Vec<(u32, Stamp)>,
+    ordinals: Vec<u16>,
+    values: Vec<f64>,
+    /// The places that have a sample, one bit each.
+    present: Vec<u64>,
+    n_series: usize,
+    oldest: Option<Timestamp>,
+}
+
+impl Held {
+    /// How many samples.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// How many series have a sample.
+    pub(crate) fn n_series(&self) -> usize {
+        self.n_series
+    }
+
+    /// How many rows there are, or somewhat more.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// True if it must not grow much further.
+    pub(crate) fn is_large(&self) -> bool {
+        self.runs.len() >= MAX_RUNS || self.values.len() >= MANY_SAMPLES
+    }
+
+    /// The earliest time of a sample.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.oldest
+    }
+
+    /// Appends what one batch brought, ascending by time.
+    pub(crate) fn extend(&mut self, points: &[Point], stamp: Stamp) {
+        if self.stamps.last().is_none_or(|(_, last)| *last != stamp) {
+            self.stamps.push((self.runs.len() as u32, stamp));
+        }
+        reserve(&mut self.ordinals, points.len());
+        reserve(&mut self.values, points.len());
+        for run in points.chunk_by(|a, b| a.at == b.at) {
+            let (at, first) = (run[0].at, self.values.len() as u32);
+            self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
+            self.runs.push(Run { at, first });
+            self.ordinals.extend(run.iter().map(|point| point.ordinal));
+            self.values.extend(run.iter().map(|point| point.value));
+        }
+        self.present.resize(PAGE / 64, 0);
+        for point in points {
+            let (word, bit) = (point.ordinal as usize / 64, 1 << (point.ordinal % 64));
+            if let Some(word) = self.present.get_mut(word) {
+                self.n_series += usize::from(*word & bit == 0);
+                *word |= bit;
+            }
+        }
+    }
+
+    /// The value of a series at a time.
+    pub(crate) fn find(&self, ordinal: u16, at: Timestamp) -> Option<f64> {
+        let (runs, oldest) = (0..self.runs.len(), self.oldest?);
+        let mut runs = runs.filter(|i| at >= oldest && self.runs[*i].at == at);
+        runs.find_map(|i| {
+            let samples = self.samples(i);
+            let found = self.ordinals[samples.clone()]
+                .iter()
+                .position(|o| *o == ordinal)?;
+            Some(self.values[samples.start + found])
+        })
+    }
+
+    fn samples(&self, run: usize) -> std::ops::Range<usize> {
+        let end = self.runs.get(run + 1).map(|next| next.first as usize);
+        self.runs[run].first as usize..end.unwrap_or(self.values.len())
+    }
+
+    /// Forgets all samples.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The samples as tables by the dictionary `number`, with the columns of those series that `wants` takes, by ordinal.
+    /// A table has a bounded number of rows, all of one `part`.
+    pub(crate) fn tables(
+        &self,
+        number: DictionaryNo,
+        part: impl Fn(Timestamp) -> i64,
+        wants: impl Fn(u16) -> bool,
+    ) -> Vec<Table> {
+        let mut order: Vec<u32> = (0..self.runs.len() as u32).collect();
+        order.sort_by_key(|run| self.runs[*run as usize].at);
+        let at = |run: &u32| self.runs[*run as usize].at;
+        let parts = order.chunk_by(|a, b| part(at(a)) == part(at(b)));
+        let mut tables = Vec::new();
+        for part in parts {
+            let mut rows: Vec<&[u32]> = part.chunk_by(|a, b| at(a) == at(b)).collect();
+            while !rows.is_empty() {
+                let rest = rows.split_off(rows.len().min(MAX_RUNS));
+                tables.push(self.table(number, &rows, &wants));
+                rows = rest;
+            }
+        }
+        tables
+    }
+
+    /// The table of some rows, each given by its runs, first come first.
+    fn table(&self, number: DictionaryNo, rows: &[&[u32]], wants: impl Fn(u16) -> bool) -> Table {
+        let mut columns: Vec<Column> = Vec::new();
+        for (row, runs) in (0..).zip(rows) {
+            for samples in runs.iter().map(|run| self.samples(*run as usize)) {
+                let values = &self.values[samples.clone()];
+                for (ordinal, value) in self.ordinals[samples].iter().zip(values) {
+                    let place = usize::from(*ordinal);
+                    if !wants(*ordinal) {
+                        continue;
+                    }
+                    if place >= columns.len() {
+                        let new = |i| Column::new(Ordinal(i as u32));
+                        columns.extend((columns.len()..=place).map(new));
+                    }
+                    if columns[place].rows.last() != Some(&row) {
+                        columns[place].push(row, *value, OWN_TIME);
+                    }
+                }
+            }
+        }
+        columns.retain(|column| !column.rows.is_empty());
+        let head = |runs: &&[u32]| RowHead {
+            slot: self.runs[runs[0] as usize].at,
+            at: self.runs[runs[0] as usize].at,
+            stamp: self.stamp(runs[0]),
+        };
+        Table {
+            dictionary: number,
+            position: i64::MAX,
+            rows: rows.iter().map(head).collect(),
+            columns,
+        }
+    }
+
+    /// Who made a run; the first of all begins with a stamp.
+    fn stamp(&self, run: u32) -> Stamp {
+        let next = self.stamps.partition_point(|(first, _)| *first <= run);
+        self.stamps[next - 1].1
+    }
+}
+
+/// Makes room for `n` more without doubling.
+fn reserve<T>(items: &mut Vec<T>, n: usize) {
+    if items.capacity() - items.len() < n {
+        items.reserve_exact(n.max(items.len() / 4));
+    }
+}
