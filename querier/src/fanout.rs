@@ -2,7 +2,8 @@
 //!
 //! A query asks all ingesters, whatever their state: history stays where it was written. It waits for those that are
 //! well. Once those that answered hold everything, it waits a little for the rest and goes on without them, so that
-//! a dead or stuck ingester with a living replica costs nothing. What is left missing is told.
+//! a dead or stuck ingester with a living replica costs nothing. One that has just failed is asked only if the others
+//! cannot have everything. What is left missing is told.
 use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
 
 use model::{NodeId, TimeRange};
@@ -21,7 +22,7 @@ use crate::{
 /// A client of one ingester.
 pub(crate) type Ingester = IngesterClient<TracedChannel>;
 
-/// How long a failure is taken for granted: the ingester is not asked again.
+/// How long a failure is taken for granted: the ingester is not asked again while the others may have everything.
 const REMEMBERED: Duration = Duration::from_secs(1);
 /// How long an ingester that failed is not waited for if others have what it holds.
 const SUSPECTED: Duration = Duration::from_secs(10);
@@ -34,14 +35,9 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Ingesters {
     channels: Channels,
-    failures: Arc<Mutex<HashMap<u32, Remembered>>>,
+    /// When each that failed did so last, by node.
+    failures: Arc<Mutex<HashMap<u32, Instant>>>,
     metrics: Arc<Metrics>,
-}
-
-#[derive(Clone)]
-struct Remembered {
-    at: Instant,
-    status: Status,
 }
 
 /// What the ingesters answered.
@@ -140,25 +136,36 @@ impl Ingesters {
             failures: Vec::new(),
             missing: None,
         };
-        for member in cluster.members_of(v1::Role::Ingester) {
-            let node = member.node;
-            let name = format!("{} ({})", member.id, member.grpc);
-            match self.client(member) {
-                Ok(client) => {
-                    let span = tracing::info_span!("ask", ingester = %member.id);
-                    let call = ask(client);
-                    calls.spawn(async move { (node, call.await) }.instrument(span));
-                    let is_suspect = self.is_suspect(member);
-                    pending.insert(node, Pending { name, is_suspect });
-                }
-                Err(status) => answers.failures.push(Failure {
-                    member: name,
-                    status,
-                }),
-            }
-        }
+        let members = cluster.members_of(v1::Role::Ingester);
+        let (mut spared, mut next): (Vec<_>, Vec<_>) =
+            members.partition(|member| self.has_just_failed(member));
         let mut is_complete = false;
-        while !pending.is_empty() {
+        loop {
+            for member in next.drain(..) {
+                let (node, name) = (member.node, name(member));
+                match self.client(member) {
+                    Ok(client) => {
+                        let span = tracing::info_span!("ask", ingester = %member.id);
+                        let call = ask(client);
+                        calls.spawn(async move { (node, call.await) }.instrument(span));
+                        let is_suspect = self.is_suspect(member);
+                        pending.insert(node, Pending { name, is_suspect });
+                    }
+                    Err(status) => answers.failures.push(Failure {
+                        member: name,
+                        status,
+                    }),
+                }
+            }
+            let has = |node: NodeId| answers.has(node) || pending.contains_key(&node.0);
+            if !spared.is_empty() && coverage::missing(&cluster.maps, range, has).is_some() {
+                // What they have nobody else tells, and they may be back.
+                next.append(&mut spared);
+                continue;
+            }
+            if pending.is_empty() {
+                break;
+            }
             is_complete = is_complete || answers.missing_of(cluster, range).is_none();
             let until = match is_complete {
                 true if pending.values().all(|p| p.is_suspect) => {
@@ -204,35 +211,35 @@ impl Ingesters {
     }
 
     fn client(&self, member: &v1::Member) -> Result<Ingester, Status> {
-        if let Some(failure) = self.failures.lock().get(&member.node)
-            && failure.at.elapsed() < REMEMBERED
-        {
-            return Err(failure.status.clone());
-        }
         let client = IngesterClient::new(self.channels.to(&member.grpc)?);
         Ok(client.max_decoding_message_size(MAX_MESSAGE_BYTES))
     }
 
     fn is_suspect(&self, member: &v1::Member) -> bool {
-        let failures = self.failures.lock();
-        let failed = failures.get(&member.node).map(|failure| failure.at);
-        member.state() == v1::MemberState::Unhealthy
-            || failed.is_some_and(|at| at.elapsed() < SUSPECTED)
+        member.state() == v1::MemberState::Unhealthy || self.failed_within(member.node, SUSPECTED)
+    }
+
+    fn has_just_failed(&self, member: &v1::Member) -> bool {
+        self.failed_within(member.node, REMEMBERED)
+    }
+
+    fn failed_within(&self, node: u32, time: Duration) -> bool {
+        let failed = self.failures.lock().get(&node).copied();
+        failed.is_some_and(|at| at.elapsed() < time)
     }
 
     fn failed(&self, node: u32, member: String, status: Status) -> Failure {
-        tracing::warn!(ingester = %member, error = status.message(), "an ingester did not answer");
+        // One that is asked in vain by query after query is told of once in a while.
+        if !self.failed_within(node, REMEMBERED) {
+            tracing::warn!(ingester = %member, error = status.message(), "an ingester did not answer");
+        }
         self.metrics.ingester_failures.inc();
         // One that refuses this request is well.
         if !matches!(
             status.code(),
             Code::InvalidArgument | Code::ResourceExhausted
         ) {
-            let failure = Remembered {
-                at: Instant::now(),
-                status: status.clone(),
-            };
-            self.failures.lock().insert(node, failure);
+            self.failures.lock().insert(node, Instant::now());
         }
         Failure { member, status }
     }
@@ -244,9 +251,16 @@ struct Pending {
     is_suspect: bool,
 }
 
+fn name(member: &v1::Member) -> String {
+    format!("{} ({})", member.id, member.grpc)
+}
+
 impl<T> Answers<T> {
+    fn has(&self, node: NodeId) -> bool {
+        self.answers.iter().any(|(known, _)| *known == node)
+    }
+
     fn missing_of(&self, cluster: &Cluster, range: TimeRange) -> Option<Missing> {
-        let answered = |node| self.answers.iter().any(|(known, _)| *known == node);
-        coverage::missing(&cluster.maps, range, answered)
+        coverage::missing(&cluster.maps, range, |node| self.has(node))
     }
 }

@@ -27,7 +27,7 @@ async fn cluster(behaviours: &[Behaviour]) -> Cluster {
 
 const WHOLE: &str = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1700000000,"1"]}]}}"#;
 
-use Behaviour::{Damaged, Dead, Stuck, Well};
+use Behaviour::{Damaged, Dead, Starting, Stuck, Well};
 
 #[tokio::test(start_paused = true)]
 async fn one_of_two_replicas_is_enough() {
@@ -95,6 +95,28 @@ async fn what_is_damaged_is_told_unless_a_replica_has_it() {
         let answer = alone.get("/api/v1/query?query=sum(a)").await;
         assert_eq!(answer, (200, warned.to_owned()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_back_is_asked_at_once_if_nobody_else_has_what_it_holds() {
+    let cluster = cluster(&[Starting, Dead]).await;
+    let (_, first) = cluster.get("/api/v1/query?query=sum(a)").await;
+    assert!(first.contains("the database is being opened"), "{first}");
+    let answer = cluster.get("/api/v1/query?query=sum(a)").await;
+    assert_eq!(answer, (200, WHOLE.to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_failed_is_spared_while_others_have_what_it_holds() {
+    let cluster = cluster(&[Starting, Well]).await;
+    let metric = "pleiades_querier_ingester_failures_total";
+    for _ in 0..3 {
+        let answer = cluster.get("/api/v1/query?query=sum(a)").await;
+        assert_eq!(answer, (200, WHOLE.to_owned()));
+        assert_eq!(cluster.metric(metric).await, 1);
+    }
+    let calls = r#"pleiades_querier_queries_total{outcome="Success"}"#;
+    assert_eq!(cluster.metric(calls).await, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,21 +206,18 @@ async fn a_query_whose_client_goes_away_gives_its_place_to_the_next() {
     };
     let setup = Setup::default().query(settings);
     let cluster = setup.ingester(Stuck, one()).start().await;
-    let metric = async |name: &str| {
-        let (_, page) = cluster.get("/metrics").await;
-        let line = page
-            .lines()
-            .find_map(|line| line.strip_prefix(name).map(str::to_owned));
-        line.map_or(0, |value| value.trim().parse::<u32>().unwrap())
-    };
     let mut client = cluster.connect().await;
     let request = b"GET /api/v1/query?query=a HTTP/1.1\r\nhost: querier\r\n\r\n";
     client.write_all(request).await.unwrap();
-    while metric("pleiades_querier_queries_active").await == 0 {
+    while cluster.metric("pleiades_querier_queries_active").await == 0 {
         tokio::task::yield_now().await;
     }
     drop(client);
-    while metric(r#"pleiades_querier_queries_total{outcome="Canceled"}"#).await == 0 {
+    while cluster
+        .metric(r#"pleiades_querier_queries_total{outcome="Canceled"}"#)
+        .await
+        == 0
+    {
         tokio::task::yield_now().await;
     }
     let (status, _) = cluster.get("/api/v1/query?query=1").await;

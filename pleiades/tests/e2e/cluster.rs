@@ -41,11 +41,8 @@ impl Scene {
     /// Between `start` and `end` every target has a sample at each slot of its grid.
     async fn has_no_holes(&self, start: f64, end: f64) {
         let expr = format!("up{{job=\"pages\"}}[{}ms]", ((end - start) * 1000.0) as u64);
-        // For a second after an ingester came back it may still be taken for dead.
-        let series = until("an answer is complete", SOON, async || {
-            self.cluster.api().query(&expr, Some(end)).await
-        })
-        .await;
+        let series = self.cluster.api().query(&expr, Some(end)).await;
+        let series = series.expect("an answer is complete");
         assert_eq!(series.len(), TARGETS);
         for one in series {
             assert_eq!(one.n_holes(INTERVAL), 0, "{one:?}");

@@ -1,7 +1,10 @@
 //! An ingester over slices that were given to it.
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -29,14 +32,18 @@ pub(crate) enum Behaviour {
     Full,
     /// It refuses the first sample of each write.
     Picky,
+    /// It fails its first call, as one does that is about to come up, and then it answers.
+    Starting,
 }
 
 /// The writes that ingesters took, in the order of their arrival.
 pub(crate) type Writes = Arc<Mutex<Vec<v1::WriteRequest>>>;
 
 pub(super) fn routes(behaviour: Behaviour, slices: Vec<GroupSlice>, writes: Writes) -> Routes {
+    let is_up = AtomicBool::new(behaviour != Behaviour::Starting);
     Routes::new(IngesterServer::new(Double {
         behaviour,
+        is_up,
         slices,
         writes,
     }))
@@ -44,6 +51,7 @@ pub(super) fn routes(behaviour: Behaviour, slices: Vec<GroupSlice>, writes: Writ
 
 struct Double {
     behaviour: Behaviour,
+    is_up: AtomicBool,
     slices: Vec<GroupSlice>,
     writes: Writes,
 }
@@ -52,6 +60,9 @@ impl Double {
     async fn answer<T>(&self, answer: T) -> Result<Response<T>, Status> {
         match self.behaviour {
             Behaviour::Stuck => std::future::pending().await,
+            _ if !self.is_up.swap(true, Ordering::Relaxed) => {
+                Err(Status::unavailable("the database is being opened"))
+            }
             _ => Ok(Response::new(answer)),
         }
     }

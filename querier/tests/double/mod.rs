@@ -171,6 +171,15 @@ impl Cluster {
         self.call(&format!("GET {path} HTTP/1.1\r\n"), "").await
     }
 
+    /// The metric `name` of the querier; 0 while there is none.
+    pub(crate) async fn metric(&self, name: &str) -> u32 {
+        let (_, page) = self.get("/metrics").await;
+        let mut values = page.lines().filter_map(|line| line.strip_prefix(name));
+        values
+            .next()
+            .map_or(0, |value| value.trim().parse().unwrap())
+    }
+
     /// Status and body of a form sent with POST.
     pub(crate) async fn post(&self, path: &str, form: &str) -> (u16, String) {
         let head = format!(
