@@ -42,7 +42,7 @@ use crate::{
     assignment::Assignment,
     metrics::Metrics,
     saved::Saved,
-    scrape::{Jobs, Pool},
+    scrape::{Jobs, Pool, Targets},
     service::Service,
     shared::Shared,
     storage::Figures,
@@ -98,7 +98,8 @@ pub async fn run(
         grpc = identity.grpc,
         "ingester starts"
     );
-    let figures = Figures::default();
+    let targets = Targets::default();
+    let figures = Figures::new(targets.clone());
     let told = figures.clone();
     let membership = Membership::start(&mut tasks, discoverers.clone(), identity, move || {
         told.load()
@@ -107,6 +108,7 @@ pub async fn run(
         components,
         db.clone(),
         metrics,
+        targets,
         membership.cluster(),
         &former,
         settings.sync_interval.is_zero(),

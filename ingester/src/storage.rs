@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tsdb::TsdbError;
 
-use crate::shared::Shared;
+use crate::{scrape::Targets, shared::Shared};
 
 /// How often segments are looked after.
 const MAINTAIN: Duration = Duration::from_secs(5);
@@ -64,13 +64,28 @@ fn told(shared: &Shared, failing: &mut bool, what: &str, result: Result<(), Tsdb
 }
 
 /// The figures that heartbeats tell. Clones share them.
-#[derive(Clone, Default)]
-pub(crate) struct Figures(Arc<Mutex<Load>>);
+#[derive(Clone)]
+pub(crate) struct Figures {
+    gathered: Arc<Mutex<Load>>,
+    targets: Targets,
+}
 
 impl Figures {
-    /// The last that were gathered.
+    /// None are gathered yet.
+    pub(crate) fn new(targets: Targets) -> Self {
+        Self {
+            gathered: Arc::default(),
+            targets,
+        }
+    }
+
+    /// How many targets are scraped now, those too that others have and this ingester is about to leave; and the rest
+    /// as it was gathered last.
     pub(crate) fn load(&self) -> Load {
-        self.0.lock().clone()
+        Load {
+            n_targets: self.targets.n_scraped() as u64,
+            ..self.gathered.lock().clone()
+        }
     }
 
     /// Gathers them again and again until `stop`.
@@ -87,15 +102,15 @@ impl Figures {
             for damage in shared.db.take_damage() {
                 warn!(damage, "stored data is broken and left out");
             }
-            shared.targets.prune();
+            self.targets.prune();
             let shards = stats.active_series_by_shard.iter();
             let shards = shards.map(|(shard, n_series)| v1::ShardLoad {
                 shard: u32::from(shard.0),
                 n_series: *n_series,
             });
-            *self.0.lock() = Load {
+            *self.gathered.lock() = Load {
                 n_series: stats.n_active_series,
-                n_targets: shared.targets.len() as u64,
+                n_targets: 0,
                 shards: shards.collect(),
             };
         }

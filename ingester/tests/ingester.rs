@@ -1,7 +1,10 @@
 //! An ingester from its door to its store: what it scrapes, stores, answers and remembers.
 mod world;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use axum::response::Response;
 use model::{Matcher, Millis, NodeId, Outcome, TimeRange};
@@ -94,6 +97,28 @@ async fn a_target_that_is_removed_gets_an_end_and_one_that_moved_does_not() {
     assert_eq!(ended.last(), Some(&Outcome::End));
     assert_eq!(ended.iter().filter(|o| **o == Outcome::End).count(), 1);
     assert!(rows("m").await.iter().all(|o| *o == Outcome::Success));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_tells_how_many_targets_are_scraped_by_then() {
+    let (stays, moves) = (target("a", "/stays"), target("b", "/moves"));
+    let world = World::running(CONFIG, vec![stays, moves.clone()]).await;
+    let told = || world.discoverer.told_targets.load(Ordering::Relaxed);
+    // A heartbeat comes every two seconds.
+    seconds(3).await;
+    assert_eq!(told(), 2);
+    world.discoverer.unassign(&moves, Reason::Removed);
+    seconds(3).await;
+    assert_eq!(told(), 1);
+    world.discoverer.assign(vec![moves.clone()]);
+    seconds(3).await;
+    assert_eq!(told(), 2);
+    // One that another ingester has is scraped for one more interval of ten seconds, and counts as long.
+    world.discoverer.unassign(&moves, Reason::Moved);
+    seconds(3).await;
+    assert_eq!(told(), 2);
+    seconds(10).await;
+    assert_eq!(told(), 1);
 }
 
 #[tokio::test(start_paused = true)]

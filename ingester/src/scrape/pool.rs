@@ -103,7 +103,10 @@ impl Pool {
                     }
                     self.shared.metrics.targets.set(self.assigned.len() as i64);
                 }
-                Some(left) = self.ends.next() => drop(self.leaving.remove(left.get_ref())),
+                Some(left) = self.ends.next() => {
+                    self.shared.targets.remove(*left.get_ref());
+                    self.leaving.remove(left.get_ref());
+                }
                 Some(_) = self.tasks.join_next() => {}
             }
         }
@@ -131,11 +134,14 @@ impl Pool {
                 if let Some(Assigned {
                     state,
                     task: Some(task),
-                }) = self.remove(key)
+                }) = self.assigned.remove(&key)
                 {
+                    self.shared.targets.leave(key);
                     let end = state.target.settings.interval.to_std();
                     let end = self.ends.insert(key, end);
                     self.leaving.insert(key, (task, end));
+                } else {
+                    self.shared.targets.remove(key);
                 }
             }
             Change::Removed(key) => {

@@ -69,26 +69,50 @@ impl TargetState {
 /// All targets of the ingester. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Targets {
-    states: Arc<RwLock<BTreeMap<GroupKey, Arc<TargetState>>>>,
+    known: Arc<RwLock<Known>>,
     interned: Arc<Mutex<HashSet<Interned>>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    assigned: BTreeMap<GroupKey, Arc<TargetState>>,
+    /// Those that others have now and that are scraped for a while yet.
+    leaving: HashSet<GroupKey>,
 }
 
 impl Targets {
     /// All, in the order of their keys.
     pub(crate) fn all(&self) -> Vec<Arc<TargetState>> {
-        self.states.read().values().cloned().collect()
+        self.known.read().assigned.values().cloned().collect()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.states.read().len()
+        self.known.read().assigned.len()
+    }
+
+    /// How many are scraped, with those that are being left.
+    pub(crate) fn n_scraped(&self) -> usize {
+        let known = self.known.read();
+        known.assigned.len() + known.leaving.len()
     }
 
     pub(crate) fn put(&self, state: Arc<TargetState>) {
-        self.states.write().insert(state.key, state);
+        let mut known = self.known.write();
+        known.leaving.remove(&state.key);
+        known.assigned.insert(state.key, state);
     }
 
     pub(crate) fn remove(&self, key: GroupKey) {
-        self.states.write().remove(&key);
+        let mut known = self.known.write();
+        known.assigned.remove(&key);
+        known.leaving.remove(&key);
+    }
+
+    /// Another ingester has the target now; it is scraped until it is removed.
+    pub(crate) fn leave(&self, key: GroupKey) {
+        let mut known = self.known.write();
+        known.assigned.remove(&key);
+        known.leaving.insert(key);
     }
 
     /// Lets go of metadata that no target tells any more.

@@ -333,6 +333,8 @@ pub(crate) struct Discoverer {
     epoch: Arc<AtomicU64>,
     /// Streams of assignments that were opened.
     n_streams: Arc<AtomicU64>,
+    /// How many targets the last heartbeat told.
+    pub(crate) told_targets: Arc<AtomicU64>,
 }
 
 impl Discoverer {
@@ -345,6 +347,7 @@ impl Discoverer {
             version: Arc::new(AtomicU64::new(1)),
             epoch: Arc::new(AtomicU64::new(3)),
             n_streams: Arc::default(),
+            told_targets: Arc::default(),
         }
     }
 
@@ -419,7 +422,12 @@ impl Cluster for Discoverer {
         Ok(tonic::Response::new(v1::JoinResponse { node: 7 }))
     }
 
-    async fn heartbeat(&self, _: Request<v1::HeartbeatRequest>) -> Answered<v1::HeartbeatResponse> {
+    async fn heartbeat(
+        &self,
+        request: Request<v1::HeartbeatRequest>,
+    ) -> Answered<v1::HeartbeatResponse> {
+        let n_targets = request.into_inner().n_targets;
+        self.told_targets.store(n_targets, Ordering::Relaxed);
         Ok(tonic::Response::new(v1::HeartbeatResponse::default()))
     }
 
