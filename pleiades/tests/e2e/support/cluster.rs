@@ -5,8 +5,12 @@ use std::{
     time::Duration,
 };
 
+use proto::v1;
+use runtime::{Components, Discoverers};
 use rustix::process::Signal;
 use serde::Deserialize;
+use tokio::task::JoinSet;
+use tonic::Streaming;
 
 use super::{Api, Process, free_address, pleiades, process};
 
@@ -61,6 +65,28 @@ impl Ring {
             .collect();
         ingesters.sort_by_key(|member| &member.id);
         ingesters.into_iter().map(|m| m.state.as_str()).collect()
+    }
+}
+
+/// Discoverers and what each tells of the cluster.
+pub(crate) struct Electorate(Vec<(String, Streaming<v1::ClusterState>)>);
+
+impl Electorate {
+    /// The name of the one that leads, as soon as it says so itself.
+    pub(crate) async fn elected(self) -> String {
+        let mut claims = JoinSet::new();
+        for (id, mut states) in self.0 {
+            claims.spawn(async move {
+                loop {
+                    let state = states.message().await.expect("a survivor answers");
+                    if state.expect("a survivor goes on").leader == id {
+                        return id;
+                    }
+                }
+            });
+        }
+        let first = claims.join_next().await.expect("there are survivors");
+        first.expect("none of them panics")
     }
 }
 
@@ -123,6 +149,29 @@ impl Cluster {
             true => Ok(text(output.stdout)),
             false => Err(text(output.stderr)),
         }
+    }
+
+    /// Kills the process of `id` without a word to anybody.
+    pub(crate) fn strike(&self, id: &str) {
+        process::signal(self.member(id).pid, Signal::KILL);
+    }
+
+    /// What the discoverers but `other` tell of themselves from now on.
+    pub(crate) async fn electorate(&self, other: &str) -> Electorate {
+        let mut states = Vec::new();
+        for member in self.members() {
+            if member.role != "discoverer" || member.id == other {
+                continue;
+            }
+            let channels = Components::system().channels;
+            let mut client = Discoverers::new([], channels).client(&member.grpc).unwrap();
+            let request = v1::WatchRequest { leader_only: false };
+            let mut told = client.watch(request).await.unwrap().into_inner();
+            // The stream is open when it has told how things are.
+            told.message().await.unwrap();
+            states.push((member.id, told));
+        }
+        Electorate(states)
     }
 
     /// `pleiades ring --json` with `more` flags.
