@@ -140,7 +140,7 @@ impl Pool {
                     let end = state.target.settings.interval.to_std();
                     let end = self.ends.insert(key, end);
                     self.leaving.insert(key, (task, end));
-                } else {
+                } else if !self.leaving.contains_key(&key) {
                     self.shared.targets.remove(key);
                 }
             }
