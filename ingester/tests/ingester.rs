@@ -101,7 +101,7 @@ async fn a_target_that_is_removed_gets_an_end_and_one_that_moved_does_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_tells_how_many_targets_are_scraped_by_then() {
-    let (stays, moves) = (target("a", "/stays"), target("b", "/moves"));
+    let (stays, moves) = (target("a", "/stays"), target("a", "/moves"));
     let world = World::running(CONFIG, vec![stays, moves.clone()]).await;
     let told = || world.discoverer.told_targets.load(Ordering::Relaxed);
     // A heartbeat comes every two seconds.
