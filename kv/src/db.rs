@@ -2,13 +2,14 @@
 use std::{
     collections::BTreeSet,
     fmt, fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use parking_lot::Mutex;
 use rocksdb::{
-    BoundColumnFamily, ColumnFamilyDescriptor, DBRecoveryMode, DBWithThreadMode, ErrorKind,
+    BoundColumnFamily, ColumnFamilyDescriptor, DBRecoveryMode, DBWithThreadMode,
     IngestExternalFileOptions, IteratorMode, MultiThreaded, Options, ReadOptions, SstFileWriter,
     WriteBatch, WriteOptions, checkpoint::Checkpoint,
 };
@@ -25,6 +26,10 @@ use crate::{
 /// The version of the layout below `tsdb`'s and the Raft log's own; it stands in the default family.
 const FORMAT: u64 = 1;
 const FORMAT_KEY: &[u8] = b"format";
+/// A file that is made and taken away, to see whether there is room …
+const PROBE: &str = ".room";
+/// … for a new manifest and a file of options, which grow with the number of families.
+const PROBE_BYTES: usize = 1 << 20;
 /// The family that RocksDB itself insists on.
 const DEFAULT: &str = "default";
 /// Where files are built before they are taken in; its leftovers are of no use after a restart.
@@ -82,7 +87,7 @@ impl Db {
         let mut damage = Vec::new();
         let rocks = match Rocks::open_cf_descriptors(&options, path, described) {
             Ok(rocks) => rocks,
-            Err(error) if tuning.salvage && error.kind() == ErrorKind::Corruption => {
+            Err(error) if tuning.salvage && error.kind() == rocksdb::ErrorKind::Corruption => {
                 // If it is the log, what is whole of it is taken in. If not, this fails as well.
                 options.set_wal_recovery_mode(DBRecoveryMode::SkipAnyCorruptedRecord);
                 let described = families.iter().map(described_as);
@@ -172,6 +177,22 @@ impl Db {
         }
     }
 
+    /// Sees to it that the disk has room for what RocksDB writes when families change: if that fails half-way,
+    /// there is a family that nobody can name before a restart.
+    fn check_room(&self) -> Result<(), StoreError> {
+        let probe = self.path.join(PROBE);
+        let written = fs::write(&probe, vec![0; PROBE_BYTES]);
+        let removed = fs::remove_file(&probe);
+        written.and(removed).map_err(|source| {
+            let kind = match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreErrorKind::Full,
+                _ => StoreErrorKind::Unavailable,
+            };
+            let attempt = format!("find room in the store at {}", self.path.display());
+            StoreError::new(kind, attempt).because(source)
+        })
+    }
+
     fn family(&self, name: &str) -> Result<std::sync::Arc<BoundColumnFamily<'_>>, StoreError> {
         let family = self.rocks.cf_handle(name);
         family.ok_or_else(|| StoreError::no_family(name))
@@ -237,6 +258,7 @@ impl Store for Db {
     fn create_family(&self, name: &str) -> Result<(), StoreError> {
         let mut families = self.families.lock();
         if !families.contains(name) {
+            self.check_room()?;
             let created = self.rocks.create_cf(name, &self.shared.family(name));
             created.map_err(|e| failed(format!("make the family {name}"), e))?;
             families.insert(name.to_owned());
@@ -246,6 +268,10 @@ impl Store for Db {
 
     fn drop_family(&self, name: &str) -> Result<(), StoreError> {
         let mut families = self.families.lock();
+        if families.contains(name) && self.rocks.cf_handle(name).is_none() {
+            // It was dropped before the disk became full, and what comes after that could not be written.
+            families.remove(name);
+        }
         if families.contains(name) {
             let dropped = self.rocks.drop_cf(name);
             dropped.map_err(|e| failed(format!("drop the family {name}"), e))?;
