@@ -163,6 +163,10 @@ fn fill(disk: &Path, room: u64) {
 }
 
 #[test]
+#[expect(
+    clippy::print_stderr,
+    reason = "who runs the tests should know that this one did not"
+)]
 fn a_full_disk_stops_rows_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let mount = "mount -t tmpfs -o \"$1\" tmpfs \"$2\"";

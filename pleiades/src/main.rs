@@ -14,6 +14,7 @@ mod query;
 mod ring;
 mod roles;
 mod shutdown;
+mod tsdb;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,9 @@ enum Command {
     Local(local::Command),
     /// Show the members of a cluster and what each holds.
     Ring(ring::Ring),
+    /// Look at the data directory of an ingester that does not run.
+    #[command(subcommand)]
+    Tsdb(tsdb::Command),
     /// Run a query against a server with Prometheus' HTTP API.
     #[command(subcommand)]
     Query(query::Command),
@@ -90,6 +94,7 @@ async fn main() -> ExitCode {
         Command::Check(command) => return check::run(command),
         Command::Local(command) => local::run(command, &cli.telemetry).await,
         Command::Ring(args) => ring::run(args).await,
+        Command::Tsdb(command) => tsdb::run(command),
         Command::Query(command) => query::run(command).await,
     };
     drop(telemetry);

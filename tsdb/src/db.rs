@@ -15,6 +15,7 @@ mod pushed;
 mod retention;
 mod select;
 mod stats;
+mod verify;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -48,6 +49,7 @@ pub use pushed::{Pushed, Refusal, Refused, Written};
 pub use select::Select;
 use stats::Counters;
 pub use stats::Stats;
+pub use verify::Verified;
 
 /// The version of everything that this release writes.
 const FORMAT: u64 = 1;

@@ -89,6 +89,11 @@ impl ActiveIndex {
         self.all.len()
     }
 
+    /// Where the series `id` stands.
+    pub(crate) fn place(&self, id: u32) -> Option<Place> {
+        self.places.get(id as usize).copied().flatten()
+    }
+
     /// Where the series of `ids` stand.
     pub(crate) fn places(&self, ids: &RoaringBitmap) -> impl Iterator<Item = Place> {
         ids.iter().filter_map(|id| self.places[id as usize])

@@ -129,6 +129,13 @@ impl Member {
 type LabelsOf<'a> =
     dyn FnMut(GroupKey, DictionaryNo, &RoaringBitmap) -> Result<Vec<(u32, Labels)>, TsdbError> + 'a;
 
+/// All of one day's index.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Contents {
+    pub(crate) places: BTreeMap<u32, Place>,
+    pub(crate) postings: BTreeMap<(String, String), RoaringBitmap>,
+}
+
 /// The index of one day, as it stands in the store.
 #[derive(Debug)]
 pub(crate) struct DayIndex<'a> {
@@ -277,6 +284,33 @@ impl<'a> DayIndex<'a> {
             }
             Err(error) => Some(Err(error.into())),
         }))
+    }
+
+    /// All of the index, by id and by label.
+    pub(crate) fn contents(&self) -> Result<Contents, TsdbError> {
+        let mut contents = Contents::default();
+        for member in self.members()? {
+            for (id, ordinal) in (u64::from(member.first)..).zip(&member.ordinals) {
+                let place = Place {
+                    group: member.group,
+                    dictionary: member.dictionary,
+                    ordinal: Ordinal(ordinal),
+                };
+                contents.places.insert(id as u32, place);
+            }
+        }
+        for entry in self.store.scan(&self.family, KeyRange::prefix(&[LABEL]))? {
+            let (key, value) = entry?;
+            let label =
+                take_text(&key[1..]).and_then(|(name, rest)| Some((name, take_text(rest)?.0)));
+            let Some(label) = label else {
+                let (offset, what) = (1, "name and value do not decode");
+                return Err(self.corrupt("a label's key", DecodeError { offset, what }));
+            };
+            let ids = self.ids(&label.0, &value)?;
+            *contents.postings.entry(label).or_default() |= ids;
+        }
+        Ok(contents)
     }
 
     /// The entries that add to the index what it lacks of `present`: of each dictionary the ordinals in blocks.

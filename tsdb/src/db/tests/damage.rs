@@ -154,3 +154,61 @@ fn a_broken_index_is_made_anew() {
         assert_eq!(db.label_names(of).unwrap().len(), 2);
     }
 }
+
+#[test]
+fn what_does_not_hold_together_is_verified_by_name() {
+    let store = MemoryStore::new();
+    let db = open(&store, 0);
+    run(&db, 0, 8 * HOUR);
+    let verified = db.verify().unwrap();
+    assert_eq!(verified.problems, [""; 0]);
+    assert!(verified.n_rows > 0 && verified.n_blocks > 0, "{verified:?}");
+    // Two series in each of three blocks, and in the segments since; the day has each once.
+    assert_eq!((verified.n_indexed, verified.n_active), (2, 2));
+    let take = |family: &str, prefix: &[u8]| {
+        let entry = store.scan(family, KeyRange::prefix(prefix)).unwrap().next();
+        let (key, value) = entry.unwrap().unwrap();
+        let mut batch = Batch::new();
+        batch.delete(family, key.clone());
+        store.write(batch).unwrap();
+        (key, value)
+    };
+    let restore = |family: &str, (key, value): (Vec<u8>, Vec<u8>)| {
+        let mut batch = Batch::new();
+        batch.put(family, key, value);
+        store.write(batch).unwrap();
+    };
+    let blocks: Vec<_> = (0..3)
+        .map(|_| take("blocks-0", &segment_of(GROUP)))
+        .collect();
+    let problem = "1 series of dictionary 0 of group 0001000000000007 are in the family index-0 but have no blocks";
+    assert_eq!(db.verify().unwrap().problems, [problem]);
+    blocks
+        .into_iter()
+        .for_each(|block| restore("blocks-0", block));
+    let member = take("index-0", &[0]);
+    let problems = db.verify().unwrap().problems;
+    let problem = "1 series of dictionary 0 of group 0001000000000007 have blocks but are not in the family index-0";
+    assert!(problems.contains(&problem.to_owned()), "{problems:?}");
+    restore("index-0", member);
+    let label = take("index-0", &[1]);
+    let problem = "1 labels of the family index-0 name other series than those that have them";
+    assert_eq!(db.verify().unwrap().problems, [problem]);
+    restore("index-0", label);
+    let names = take("series-0", &[]);
+    let problems = db.verify().unwrap().problems;
+    assert!(
+        problems
+            .iter()
+            .all(|p| p.contains("have no name") || p.contains("labels of")),
+        "{problems:?}"
+    );
+    assert!(problems.len() > 1);
+    restore("series-0", names);
+    flip(&store, "blocks-0", &segment_of(OTHER));
+    let problems = db.verify().unwrap().problems;
+    assert!(
+        problems[0].starts_with("decode the block of group 0002000000000007"),
+        "{problems:?}"
+    );
+}

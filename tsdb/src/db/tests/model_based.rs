@@ -159,6 +159,7 @@ fn live(steps: Vec<Step>) {
             }
         }
         assert_eq!(db.stats().damaged_total, 0);
+        assert_eq!(db.verify().unwrap().problems, [""; 0]);
     }
     assert_eq!(
         found(&db).keys().collect::<Vec<_>>(),
