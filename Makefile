@@ -2,15 +2,17 @@
 # build   the release binary, at bin/pleiades
 # run     a whole cluster of processes on loopback, in the foreground; DATA=dir, WEB=host:port
 # test    every test
+# kills   KILLS=n times kill -9 under load, with all that is stored verified after each
 # sim     SEEDS=n simulated clusters, with faults
 # fuzz    FUZZ_SECONDS=n for each target of fuzz/; what it finds stays in the cache folder
 # verify  formatting and lints; changes nothing
 # fix     formats, and applies what clippy can
-.PHONY: setup build run test sim fuzz verify fix clean
+.PHONY: setup build run test kills sim fuzz verify fix clean
 
 DATA ?= data
 WEB ?= 127.0.0.1:9090
 SEEDS ?= 100
+KILLS ?= 50
 FUZZ_SECONDS ?= 300
 # What tests alone need: peers to compare with.
 TEST_PACKAGES = prometheus prometheus-node-exporter
@@ -31,6 +33,9 @@ test:
 	@scripts/setup $(TEST_PACKAGES)
 	@scripts/kubectl
 	cargo test --workspace --locked
+
+kills: setup
+	KILLS=$(KILLS) cargo test -p pleiades --locked --test e2e killed
 
 sim: setup
 	PLEIADES_SIM_SEEDS=$(SEEDS) cargo test -p sim --locked --test seeds

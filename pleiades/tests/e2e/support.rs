@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 pub(crate) use self::{
     api::{Api, Series},
     cluster::Cluster,
-    pages::Pages,
+    pages::{Pages, known_value},
     process::{Process, free_address, pleiades, without_privileges},
 };
 

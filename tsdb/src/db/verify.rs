@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::{Inner, Tsdb, names::Names};
 use crate::{
-    codec::{DecodeError, hex},
+    codec::DecodeError,
     error::TsdbError,
     index::{DayIndex, Place},
     keys::{DATA, Era, KeyParts},
@@ -70,7 +70,7 @@ impl Inner {
             };
             found.n_rows += 1;
             if let Err(source) = decode(&key, &value) {
-                let error = TsdbError::corrupt(family, format!("the row {}", hex(&key)), source);
+                let error = TsdbError::corrupt(family, format!("the row {key:02x?}"), source);
                 found.problems.push(error.chain());
             }
         }

@@ -47,6 +47,7 @@ impl Pages {
         let seen = Arc::new(Seen::default());
         let router = Router::new()
             .route("/t/{number}", get(page))
+            .route("/known/{number}", get(known))
             .route("/garbage", get(async || (TEXT, "a 1\nthis is {no page\n")))
             .route("/endless", get(endless))
             .route("/never", get(std::future::pending::<()>))
@@ -71,6 +72,11 @@ impl Pages {
     pub(crate) fn scrapes(&self, number: usize) -> u64 {
         let scrapes = self.seen.scrapes.lock().unwrap();
         scrapes.get(&number).copied().unwrap_or_default()
+    }
+
+    /// [`Pages::config`] for targets whose values follow from their times.
+    pub(crate) fn config_of_known(&self, n_targets: usize, interval: &str) -> String {
+        self.config(n_targets, interval).replace("/t/", "/known/")
     }
 
     /// A configuration that scrapes the targets from 0 up to `n_targets` as job "pages".
@@ -100,6 +106,31 @@ async fn page(
          # TYPE level gauge\nlevel{{of=\"half\"}} 0.5\nlevel{{of=\"number\"}} {number}\n"
     );
     (TEXT, page)
+}
+
+/// How many series a page of known values has.
+const N_KNOWN: u64 = 25;
+/// The grid of their times, in milliseconds.
+const KNOWN_GRID: i64 = 100;
+
+/// What the series `place` of target `number` is at a time.
+pub(crate) fn known_value(number: u64, place: u64, millis: i64) -> f64 {
+    let mixed = (number << 56) ^ (place << 48) ^ millis as u64;
+    // As many bits as a double has.
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 12) as f64
+}
+
+/// Values that follow from their times, which stand on every line.
+async fn known(Path(number): Path<u64>) -> ([(header::HeaderName, &'static str); 1], String) {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let millis = since.expect("the clock is past the epoch").as_millis() as i64;
+    let millis = millis / KNOWN_GRID * KNOWN_GRID;
+    let line = |place| {
+        let value = known_value(number, place, millis);
+        format!("known{{place=\"{place}\"}} {value} {millis}\n")
+    };
+    let lines: String = (0..N_KNOWN).map(line).collect();
+    (TEXT, format!("# TYPE known gauge\n{lines}"))
 }
 
 async fn endless() -> ([(header::HeaderName, &'static str); 1], Body) {
