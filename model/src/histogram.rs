@@ -123,6 +123,12 @@ impl<N: Count> Histogram<N> {
         }
     }
 
+    /// The bytes that it takes up as Prometheus counts them for a query's limit of samples.
+    pub fn n_bytes(&self) -> usize {
+        let side = |buckets: &Buckets<N>| 8 * (buckets.n_spans() + buckets.counts().len());
+        168 + side(&self.positive) + side(&self.negative) + 8 * self.custom_values.len()
+    }
+
     /// True if a number of it has left the range of floats.
     pub fn has_overflow(&self) -> bool {
         let counts = [&self.positive, &self.negative]

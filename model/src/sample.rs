@@ -38,6 +38,15 @@ pub struct HistogramSample {
     pub histogram: Arc<Histogram>,
 }
 
+/// Since when a counter or a histogram counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartTime {
+    /// When the sample was taken.
+    pub at: Timestamp,
+    /// When counting began.
+    pub start: Timestamp,
+}
+
 /// What a sample can hold.
 #[derive(Clone, Debug)]
 pub enum Value {
@@ -65,4 +74,25 @@ pub struct Series {
     pub labels: Labels,
     /// Oldest first, no two at one instant.
     pub samples: Vec<Sample>,
+    /// Oldest first, no two at one instant, and none at that of a sample.
+    pub histograms: Vec<HistogramSample>,
+    /// Where counting began, for those samples and histograms of which it is known; oldest first.
+    pub starts: Vec<StartTime>,
+}
+
+impl Series {
+    /// A series of numbers.
+    pub const fn of_samples(labels: Labels, samples: Vec<Sample>) -> Self {
+        Self {
+            labels,
+            samples,
+            histograms: Vec::new(),
+            starts: Vec::new(),
+        }
+    }
+
+    /// True if it has neither samples nor histograms.
+    pub const fn is_empty(&self) -> bool {
+        self.samples.is_empty() && self.histograms.is_empty()
+    }
 }

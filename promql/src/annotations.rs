@@ -37,8 +37,73 @@ pub enum Note {
         /// Where and by how much.
         extent: Extent,
     },
+    /// Numbers and histograms in one window of a metric.
+    MixedFloatsHistograms(String),
+    /// Numbers and histograms in one group of an aggregation.
+    MixedFloatsHistogramsInAggregation,
+    /// A native histogram and the buckets of a classic one under one name, if that is still known.
+    MixedClassicNative(String),
+    /// A gauge where a counter is needed.
+    HistogramNotCounter(String),
+    /// A counter where a gauge is needed.
+    HistogramNotGauge(String),
+    /// Exponential and custom buckets in one metric.
+    MixedExponentialCustom(String),
+    /// Exponential and custom buckets on the sides of an operator.
+    IncompatibleBuckets(&'static str),
+    /// Values that an operator does not take.
+    IncompatibleTypes {
+        /// The kind of the left side.
+        left: &'static str,
+        /// The operator.
+        operator: &'static str,
+        /// The kind of the right side.
+        right: &'static str,
+    },
+    /// Histograms that an aggregation passed over.
+    IgnoredInAggregation(&'static str),
+    /// Histograms that a function over windows passed over.
+    IgnoredInRange(String),
+    /// A quantile that lies among observations of NaN.
+    QuantileNan(String),
+    /// A quantile of a histogram with observations of NaN.
+    QuantileSkewed(String),
+    /// A fraction of a histogram with observations of NaN.
+    FractionNan(String),
+    /// One histogram was reset, the other surely not.
+    ResetCollision(HistogramOperation),
+    /// Custom bounds that differed.
+    BoundsReconciled(HistogramOperation),
+    /// A counter began before the sample that came before.
+    StartOverlap {
+        /// The metric.
+        metric: String,
+        /// In how many windows.
+        n_windows: u64,
+    },
     /// A warning from outside of the evaluation, with no place in the query.
     Other(String),
+}
+
+/// What was done with histograms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistogramOperation {
+    /// One was added to another.
+    Addition,
+    /// One was subtracted from another.
+    Subtraction,
+    /// Many were aggregated.
+    Aggregation,
+}
+
+impl HistogramOperation {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Addition => "addition",
+            Self::Subtraction => "subtraction",
+            Self::Aggregation => "aggregation",
+        }
+    }
 }
 
 /// Where buckets had to be made monotonic, and by how much.
@@ -75,7 +140,15 @@ impl Note {
     /// How loudly it speaks.
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::PossibleNonCounter(_) | Self::ForcedMonotonicity { .. } => Severity::Info,
+            Self::PossibleNonCounter(_)
+            | Self::ForcedMonotonicity { .. }
+            | Self::IncompatibleTypes { .. }
+            | Self::IgnoredInAggregation(_)
+            | Self::IgnoredInRange(_)
+            | Self::QuantileNan(_)
+            | Self::QuantileSkewed(_)
+            | Self::FractionNan(_)
+            | Self::BoundsReconciled(_) => Severity::Info,
             _ => Severity::Warning,
         }
     }
@@ -114,6 +187,77 @@ impl Note {
                  (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile){}",
                 for_metric(metric)
             ),
+            Self::MixedFloatsHistograms(metric) => format!(
+                "PromQL warning: encountered a mix of histograms and floats for metric name {}",
+                quote(metric)
+            ),
+            Self::MixedFloatsHistogramsInAggregation => {
+                "PromQL warning: encountered a mix of histograms and floats for aggregation"
+                    .to_owned()
+            }
+            Self::MixedClassicNative(metric) => format!(
+                "PromQL warning: vector contains a mix of classic and native histograms{}",
+                for_metric(metric)
+            ),
+            Self::HistogramNotCounter(metric) => format!(
+                "PromQL warning: this native histogram metric is not a counter: {}",
+                quote(metric)
+            ),
+            Self::HistogramNotGauge(metric) => format!(
+                "PromQL warning: this native histogram metric is not a gauge: {}",
+                quote(metric)
+            ),
+            Self::MixedExponentialCustom(metric) => format!(
+                "PromQL warning: vector contains a mix of histograms with exponential and custom \
+                 buckets schemas for metric name {}",
+                quote(metric)
+            ),
+            Self::IncompatibleBuckets(operator) => format!(
+                "PromQL warning: incompatible bucket layout encountered for binary operator {operator}"
+            ),
+            Self::IncompatibleTypes {
+                left,
+                operator,
+                right,
+            } => format!(
+                "PromQL info: incompatible sample types encountered for binary operator {}: \
+                 {left} {operator} {right}",
+                quote(operator)
+            ),
+            Self::IgnoredInAggregation(name) => {
+                format!("PromQL info: ignored histogram in {name} aggregation")
+            }
+            Self::IgnoredInRange(metric) => format!(
+                "PromQL info: ignored histograms in a range containing both floats and histograms \
+                 for metric name {}",
+                quote(metric)
+            ),
+            Self::QuantileNan(metric) => format!(
+                "PromQL info: input to histogram_quantile has NaN observations, result is NaN{}",
+                for_metric(metric)
+            ),
+            Self::QuantileSkewed(metric) => format!(
+                "PromQL info: input to histogram_quantile has NaN observations, result is skewed higher{}",
+                for_metric(metric)
+            ),
+            Self::FractionNan(metric) => format!(
+                "PromQL info: input to histogram_fraction has NaN observations, which are excluded \
+                 from all fractions{}",
+                for_metric(metric)
+            ),
+            Self::ResetCollision(operation) => format!(
+                "PromQL warning: conflicting counter resets during histogram {}",
+                operation.as_str()
+            ),
+            Self::BoundsReconciled(operation) => format!(
+                "PromQL info: mismatched custom buckets were reconciled during {}",
+                operation.as_str()
+            ),
+            Self::StartOverlap { metric, .. } => format!(
+                "PromQL warning: sample has start time that overlaps with previous sample timestamp \
+                 for metric {}",
+                quote(metric)
+            ),
             Self::Other(text) => text.clone(),
         }
     }
@@ -129,8 +273,57 @@ impl Note {
                 rfc3339(extent.times.0),
                 rfc3339(extent.times.1),
             ),
+            Self::StartOverlap { n_windows, .. } if *n_windows > 1 => {
+                format!(" ({n_windows} occurrences)")
+            }
             _ => String::new(),
         }
+    }
+
+    /// Takes up what differs between places from `other`, which has the same text.
+    fn join(&mut self, other: &Self) {
+        match (self, other) {
+            (
+                Self::ForcedMonotonicity { extent, .. },
+                Self::ForcedMonotonicity { extent: other, .. },
+            ) => *extent = extent.hull(*other),
+            (
+                Self::StartOverlap { n_windows, .. },
+                Self::StartOverlap {
+                    n_windows: other, ..
+                },
+            ) => *n_windows += other,
+            _ => {}
+        }
+    }
+}
+
+/// What there is to say about one series, in the order in which it first came.
+#[derive(Debug, Default)]
+pub(crate) struct Notes(Vec<Note>);
+
+impl Notes {
+    /// Adds a note, if nothing like it is there.
+    pub(crate) fn add(&mut self, note: Note) {
+        let alike = |held: &&mut Note| match (&**held, &note) {
+            (Note::StartOverlap { metric, .. }, Note::StartOverlap { metric: other, .. }) => {
+                metric == other
+            }
+            (held, note) => held == note,
+        };
+        match self.0.iter_mut().find(alike) {
+            Some(held) => held.join(&note),
+            None => self.0.push(note),
+        }
+    }
+}
+
+impl IntoIterator for Notes {
+    type Item = Note;
+    type IntoIter = std::vec::IntoIter<Note>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 
@@ -167,13 +360,7 @@ impl Annotations {
             self.0.push(Annotation { note, span });
             return;
         };
-        if let (
-            Note::ForcedMonotonicity { extent, .. },
-            Note::ForcedMonotonicity { extent: before, .. },
-        ) = (&mut note, &held.note)
-        {
-            *extent = extent.hull(*before);
-        }
+        note.join(&held.note);
         *held = Annotation { note, span };
     }
 

@@ -139,6 +139,17 @@ pub enum Edges {
     Smoothed,
 }
 
+impl Edges {
+    /// The modifier as PromQL writes it; nothing for plain edges.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Anchored => "anchored",
+            Self::Smoothed => "smoothed",
+        }
+    }
+}
+
 /// Selects the latest sample of each series within the lookback.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VectorSelector {
@@ -282,6 +293,10 @@ pub enum BinaryOp {
     Lt,
     Ge,
     Le,
+    /// What lies below a value of a histogram's observations.
+    TrimUpper,
+    /// What lies above a value of a histogram's observations.
+    TrimLower,
     And,
     Or,
     Unless,
@@ -304,6 +319,8 @@ impl BinaryOp {
             Self::Lt => "<",
             Self::Ge => ">=",
             Self::Le => "<=",
+            Self::TrimUpper => "</",
+            Self::TrimLower => ">/",
             Self::And => "and",
             Self::Or => "or",
             Self::Unless => "unless",
@@ -316,6 +333,11 @@ impl BinaryOp {
             self,
             Self::Eq | Self::Ne | Self::Gt | Self::Lt | Self::Ge | Self::Le
         )
+    }
+
+    /// True for `</` and `>/`.
+    pub const fn is_trim(self) -> bool {
+        matches!(self, Self::TrimUpper | Self::TrimLower)
     }
 
     /// True for `and`, `or`, `unless`.

@@ -2,7 +2,7 @@
 use model::Labels;
 
 use crate::{
-    ast::{Span, ValueType},
+    ast::{Edges, Span, ValueType},
     quote::quote,
 };
 
@@ -115,6 +115,12 @@ pub enum EvalError {
         /// When, in milliseconds.
         at: i64,
     },
+    /// A range vector of histograms with values at its edges.
+    #[error("{} modifier is not supported with histograms", .0.as_str())]
+    EdgesOfHistograms(Edges),
+    /// Scalars are not trimmed.
+    #[error("operator {} not allowed for Scalar operations", quote(.0))]
+    ScalarOperator(&'static str),
     /// A factor of `double_exponential_smoothing` lies outside its bounds.
     #[error("invalid {name} factor. Expected: 0 < {short} < 1, got: {value:.6}")]
     Factor {

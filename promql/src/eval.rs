@@ -11,6 +11,7 @@ mod binary;
 mod bits;
 mod column;
 pub(crate) mod functions;
+mod histograms;
 mod kahan;
 mod merge;
 mod quantile;
@@ -19,6 +20,7 @@ mod result;
 mod select;
 mod smooth;
 mod spread;
+mod stats;
 
 use std::cell::{Cell, RefCell};
 
@@ -33,7 +35,7 @@ use crate::{
     source::Source,
     value::QueryValue,
 };
-use column::{EvalSeries, Grid};
+use column::{Column, EvalSeries, Grid};
 
 /// Goes on, or ends the evaluation.
 type Flow = Result<(), EvalError>;
@@ -92,6 +94,7 @@ impl Evaluator<'_> {
         match op {
             VectorOp::Select(select) => self.select(select, grid, sink),
             VectorOp::SampleTimes(select) => self.sample_times(select, grid, sink),
+            VectorOp::StartTimes(select) => self.start_times(select, grid, sink),
             VectorOp::StepTimes(arg) => self.step_times(arg, grid, sink),
             VectorOp::Range(call) => self.range_call(call, grid, sink),
             VectorOp::AbsentOverTime(matrix, labels) => {
@@ -100,7 +103,17 @@ impl Evaluator<'_> {
             VectorOp::Absent(arg, labels) => self.absent(arg, labels, grid, sink),
             VectorOp::FromScalar(scalar) => self.vector_of(scalar, grid, sink),
             VectorOp::Map(f, arg) => self.map_values(arg, grid, &|column| column.map(f), sink),
-            VectorOp::Negate(arg) => self.map_values(arg, grid, &|column| column.map(|v| -v), sink),
+            VectorOp::OfHistogram(f, arg) => {
+                let of_histograms = |column: &mut Column| {
+                    let mut numbers = Column::empty(grid.len);
+                    for (i, histogram) in column.histograms() {
+                        numbers.set(i, f(histogram));
+                    }
+                    *column = numbers;
+                };
+                self.map_values(arg, grid, &of_histograms, sink)
+            }
+            VectorOp::Negate(arg) => self.map_values(arg, grid, &Column::negate, sink),
             VectorOp::Clamp { arg, min, max } => {
                 self.clamp(arg, [min.as_ref(), max.as_ref()], grid, sink)
             }

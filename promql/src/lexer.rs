@@ -101,12 +101,12 @@ impl<'a> Lexer<'a> {
             },
             '<' => match self.peek() {
                 Some('=') => self.wide(Kind::Binary(BinaryOp::Le)),
-                Some('/') => self.wide(Kind::Trim),
+                Some('/') => self.wide(Kind::Binary(BinaryOp::TrimUpper)),
                 _ => Kind::Binary(BinaryOp::Lt),
             },
             '>' => match self.peek() {
                 Some('=') => self.wide(Kind::Binary(BinaryOp::Ge)),
-                Some('/') => self.wide(Kind::Trim),
+                Some('/') => self.wide(Kind::Binary(BinaryOp::TrimLower)),
                 _ => Kind::Binary(BinaryOp::Gt),
             },
             '0'..='9' => return self.number_or_duration(),

@@ -41,6 +41,8 @@ pub struct QueryOptions {
     /// Names are dropped from the result alone rather than by each function, as with
     /// `--enable-feature=promql-delayed-name-removal`.
     pub delayed_name_removal: bool,
+    /// Counters are taken to begin where their samples say so, as with `--enable-feature=use-start-timestamps`.
+    pub start_timestamps: bool,
 }
 
 impl Default for QueryOptions {
@@ -51,6 +53,7 @@ impl Default for QueryOptions {
             subquery_step: Millis::from_seconds(60),
             threads: NonZeroUsize::MIN,
             delayed_name_removal: false,
+            start_timestamps: false,
         }
     }
 }

@@ -21,6 +21,22 @@ pub fn quote_char(c: char) -> String {
     quoted
 }
 
+/// Bytes of a literal that are no UTF-8 are kept as the last characters that there are.
+const INVALID_BYTES: u32 = 0x10_ff00;
+
+/// The byte that is no UTF-8 for which `c` stands.
+const fn invalid_byte(c: char) -> Option<u32> {
+    match c as u32 {
+        code @ 0x10_ff80.. => Some(code - INVALID_BYTES),
+        _ => None,
+    }
+}
+
+/// True if `text` comes from a literal with bytes that are no UTF-8.
+pub(crate) fn is_invalid(text: &str) -> bool {
+    text.chars().any(|c| invalid_byte(c).is_some())
+}
+
 /// True for what Go's `unicode.IsPrint` calls printable.
 pub fn is_printable(c: char) -> bool {
     match c {
@@ -45,6 +61,7 @@ fn push_escaped(dst: &mut String, c: char, quote: char) {
         '\r' => dst.push_str("\\r"),
         '\t' => dst.push_str("\\t"),
         '\x0b' => dst.push_str("\\v"),
+        c if let Some(byte) = invalid_byte(c) => dst.push_str(&format!("\\x{byte:02x}")),
         c if is_printable(c) => dst.push(c),
         c if (c as u32) < 0x80 => dst.push_str(&format!("\\x{:02x}", c as u32)),
         c if (c as u32) < 0x1_0000 => dst.push_str(&format!("\\u{:04x}", c as u32)),
@@ -54,7 +71,7 @@ fn push_escaped(dst: &mut String, c: char, quote: char) {
 
 /// The text that a literal in single, double or back quotes stands for; `None` if it is malformed.
 ///
-/// Bytes written as `\xff` that give no UTF-8 become U+FFFD.
+/// Bytes written as `\xff` that give no UTF-8 become U+10FFFF and the like, each by itself.
 pub fn unquote(literal: &str) -> Option<String> {
     let quote = literal.chars().next().filter(|c| "\"'`".contains(*c))?;
     let inner = literal[1..].strip_suffix(quote)?;
@@ -92,7 +109,18 @@ pub fn unquote(literal: &str) -> Option<String> {
             }
         }
     }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some(text_of(&bytes))
+}
+
+/// The text of `bytes`; what is no UTF-8 is kept byte by byte.
+fn text_of(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        let kept = |byte: &u8| char::from_u32(INVALID_BYTES + u32::from(*byte));
+        text.extend(chunk.invalid().iter().filter_map(kept));
+    }
+    text
 }
 
 fn push_char(bytes: &mut Vec<u8>, code: u32) {
@@ -120,7 +148,7 @@ mod tests {
         assert_eq!(read(r"'a\'b'"), "a'b");
         assert_eq!(read(r"`a\n`"), r"a\n");
         assert_eq!(read(r#""\x41\102\u00e9\U0001F600""#), "AB\u{e9}\u{1f600}");
-        assert_eq!(read(r#""\xc3\xa9\xff""#), "\u{e9}\u{fffd}");
+        assert_eq!(read(r#""\xc3\xa9\xff""#), "\u{e9}\u{10ffff}");
         assert_eq!(read(r#""""#), "");
         for bad in [
             "",

@@ -5,23 +5,29 @@
 //! ```
 //!
 //! Reading and running are pure; the engine is whatever answers a query over a [`Store`].
-//! Native histograms and start timestamps are read, but not kept: what touches them is [`Verdict::Skipped`].
 //!
 //! Source: Prometheus, `promql/promqltest/README.md` and `test.go`.
 mod builtin;
 mod compare;
+mod histogram;
 mod pin;
 mod read;
 mod run;
 mod series;
+mod starts;
 mod store;
 
-use model::{Labels, Millis, Steps, Timestamp, regex::Regex};
+use std::sync::Arc;
 
-pub use builtin::Builtin;
+use model::{Histogram, Labels, Millis, Steps, Timestamp, regex::Regex};
+
+pub use builtin::{Builtin, Found, answer};
 pub use read::read;
 pub use run::{Answer, Engine, Outcome, Value, Verdict, run};
 pub use store::{Store, StoredSeries};
+
+/// The longest series that a script may describe with `x`.
+const MAX_REPEATS: usize = 1_000_000;
 
 /// A script that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,19 +70,28 @@ pub struct LoadedSeries {
     pub labels: Labels,
     /// One for each step.
     pub values: Vec<SeriesValue>,
-    /// A line of start timestamps stood before it.
-    pub start_timestamps: bool,
+    /// For each step where counting began, as seen from there; empty if nothing is said about it.
+    pub starts: Vec<Option<Millis>>,
 }
 
 /// A value of a series description.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SeriesValue {
     /// `_`
     Missing,
     /// A number, or the staleness marker.
     Float(f64),
-    /// `{{...}}`, whose meaning is not kept.
-    Histogram,
+    /// `{{...}}`
+    Histogram(WrittenHistogram),
+}
+
+/// A histogram as a script has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WrittenHistogram {
+    /// What it is.
+    pub histogram: Arc<Histogram>,
+    /// The hint was written, so that it is compared.
+    pub hint_written: bool,
 }
 
 /// A query and what must come out.

@@ -1,5 +1,5 @@
 //! What a query gives.
-use model::{Labels, Sample, Series, Timestamp};
+use model::{Labels, Sample, Series, Timestamp, Value};
 
 use crate::ast::ValueType;
 
@@ -8,8 +8,10 @@ use crate::ast::ValueType;
 pub struct VectorSample {
     /// The series.
     pub labels: Labels,
-    /// Its value, at the time of evaluation.
-    pub sample: Sample,
+    /// The time of evaluation.
+    pub at: Timestamp,
+    /// Its value.
+    pub value: Value,
 }
 
 /// The result of a query.

@@ -1,5 +1,5 @@
 //! Queries of rulers: `Querier.Instant`.
-use model::{Labels, Steps, Timestamp};
+use model::{Labels, Steps, Timestamp, Value};
 use promql::{EvalError, QueryValue};
 use proto::v1::{self, querier_server::Querier};
 use tonic::{Request, Response, Status};
@@ -55,8 +55,12 @@ fn response(answer: Answer) -> Result<v1::InstantResponse, Status> {
         QueryValue::Scalar(value) => (vec![sample(&Labels::empty(), value)], true),
         QueryValue::Vector(mut samples) => {
             samples.sort_by(|a, b| a.labels.cmp(&b.labels));
-            let message = |s: &promql::VectorSample| sample(&s.labels, s.sample);
-            (samples.iter().map(message).collect(), false)
+            // What rules write and compare are numbers.
+            let message = |s: &promql::VectorSample| match s.value {
+                Value::Float(value) => Some(sample(&s.labels, model::Sample { at: s.at, value })),
+                Value::Histogram(_) => None,
+            };
+            (samples.iter().filter_map(message).collect(), false)
         }
         QueryValue::String { .. } | QueryValue::Matrix(_) => {
             return Err(Status::failed_precondition(

@@ -1,7 +1,7 @@
 //! Writing JSON straight into text: answers may hold millions of samples, and their shapes are few.
 use std::fmt::Write as _;
 
-use model::{Labels, Timestamp};
+use model::{Histogram, Labels, Timestamp};
 
 use crate::number::push_float;
 
@@ -98,6 +98,31 @@ impl Json {
         self.text.push(']');
     }
 
+    /// Appends `[time,{"count":…,"sum":…,"buckets":[[boundaries,"lower","upper","count"],…]}]`; empty buckets are left
+    /// out, and so is the list if nothing is left.
+    pub(crate) fn histogram(&mut self, at: Timestamp, histogram: &Histogram) {
+        self.text.push('[');
+        self.time(at);
+        self.text.push(',');
+        self.object(|fields| {
+            fields.key("count").value(histogram.count);
+            fields.key("sum").value(histogram.sum);
+            let filled = || histogram.buckets().filter(|bucket| bucket.count != 0.0);
+            if filled().next().is_some() {
+                fields.key("buckets").array(filled(), |json, bucket| {
+                    json.text.push('[');
+                    json.integer(i64::from(bucket.boundaries()));
+                    for value in [bucket.lower, bucket.upper, bucket.count] {
+                        json.text.push(',');
+                        json.value(value);
+                    }
+                    json.text.push(']');
+                });
+            }
+        });
+        self.text.push(']');
+    }
+
     /// Appends an array with one element for each of `items`.
     pub(crate) fn array<T>(
         &mut self,
@@ -190,6 +215,8 @@ impl Fields<'_> {
 
 #[cfg(test)]
 mod tests {
+    use model::histogram::Buckets;
+
     use super::*;
 
     #[test]
@@ -206,6 +233,28 @@ mod tests {
     fn strings_are_escaped_and_the_rest_is_left_alone() {
         let text = Json::of(|json| json.string("a\"b\\c\nd\u{1}é<ü>"));
         assert_eq!(text, r#""a\"b\\c\nd\u0001é<ü>""#);
+    }
+
+    #[test]
+    fn histograms_list_their_filled_buckets() {
+        let mut histogram = Histogram {
+            count: 5.5,
+            sum: f64::NAN,
+            zero_count: 2.0,
+            zero_threshold: 0.001,
+            positive: Buckets::from_first(0, vec![1.0, 0.0, 2.5]),
+            ..Histogram::default()
+        };
+        let at = Timestamp::from_millis(1_500);
+        let text = Json::of(|json| json.histogram(at, &histogram));
+        assert_eq!(
+            text,
+            r#"[1.500,{"count":"5.5","sum":"NaN","buckets":[[3,"-0.001","0.001","2"],[0,"0.5","1","1"],[0,"2","4","2.5"]]}]"#
+        );
+        histogram.divide(0.0);
+        histogram.zero_count = 0.0;
+        let text = Json::of(|json| json.histogram(at, &histogram));
+        assert_eq!(text, r#"[1.500,{"count":"+Inf","sum":"NaN"}]"#);
     }
 
     #[test]

@@ -161,10 +161,7 @@ impl Merged {
                 .collect();
             samples.sort_by_key(|sample| sample.at);
             samples.dedup_by_key(|sample| sample.at);
-            Series {
-                labels: parts[0].labels.clone(),
-                samples,
-            }
+            Series::of_samples(parts[0].labels.clone(), samples)
         };
         let by_labels = parts.chunk_by_mut(|a, b| a.labels == b.labels);
         by_labels.map(unite).collect()

@@ -267,6 +267,7 @@ impl Engine {
                 Offload::Inline => NonZeroUsize::MIN,
             },
             subquery_step: self.configuration().evaluation_interval,
+            ..QueryOptions::default()
         }
     }
 

@@ -129,6 +129,11 @@ impl<N: Count> Buckets<N> {
         })
     }
 
+    /// How many runs there are.
+    pub const fn n_spans(&self) -> usize {
+        self.runs.len()
+    }
+
     /// The numbers of observations, in the order of the indexes.
     pub fn counts(&self) -> &[N] {
         &self.counts

@@ -14,6 +14,7 @@ use super::{
     column::{Column, EvalSeries, Grid},
 };
 use crate::{
+    annotations::Notes,
     ast::Grouping,
     error::EvalError,
     plan::tree::{AggregateCall, AggregateKind, Fold},
@@ -94,28 +95,40 @@ impl Evaluator<'_> {
         call: &AggregateCall,
         grid: Grid,
         new: impl Fn() -> G,
-        mut add: impl FnMut(&mut G, &Column),
+        mut add: impl FnMut(&mut G, &EvalSeries, &mut Notes),
     ) -> Result<Groups<G>, EvalError> {
-        let mut groups = Groups::new();
+        let (mut groups, mut notes) = (Groups::new(), Notes::default());
         self.vector(&call.arg, grid, &mut |series| {
             let labels = group_labels(&call.grouping, &series.labels);
-            add(groups.of(labels, series.drop_name, &new), &series.column);
+            let group = groups.of(labels, series.drop_name, &new);
+            add(group, &series, &mut notes);
             Ok(())
         })?;
+        self.tell_of_input(call, notes);
         Ok(groups)
+    }
+
+    /// Tells what there is to say about what is aggregated.
+    fn tell_of_input(&self, call: &AggregateCall, notes: Notes) {
+        notes
+            .into_iter()
+            .for_each(|note| self.annotate(note, &call.arg_span));
     }
 
     /// Hands on a column for each group; the input counts as gone.
     fn hand_on<G>(
         &self,
+        call: &AggregateCall,
         groups: Groups<G>,
         held: usize,
-        column: impl Fn(G) -> Column,
+        column: impl Fn(G, &mut Notes) -> Column,
         sink: &mut Sink<'_>,
     ) -> Flow {
         self.hold_only(held, 0)?;
         for group in groups.list {
-            let column = column(group.state);
+            let mut notes = Notes::default();
+            let column = column(group.state, &mut notes);
+            self.tell_of_input(call, notes);
             if !column.is_empty() {
                 self.hold(column.weight())?;
                 sink(EvalSeries {
@@ -131,7 +144,10 @@ impl Evaluator<'_> {
     fn fold<F: fold::State>(&self, call: &AggregateCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
         let held = self.n_samples.get();
         let new = || fold::Folds::<F>::new(grid.len);
-        let groups = self.grouped(call, grid, new, fold::Folds::add)?;
-        self.hand_on(groups, held, fold::Folds::column, sink)
+        let add = |folds: &mut fold::Folds<F>, series: &EvalSeries, notes: &mut Notes| {
+            folds.add(&series.column, series.labels.metric_name(), notes);
+        };
+        let groups = self.grouped(call, grid, new, add)?;
+        self.hand_on(call, groups, held, fold::Folds::column, sink)
     }
 }

@@ -3,7 +3,7 @@ use crate::ast::BinaryOp;
 
 /// The operator between two scalars; comparisons give 0 or 1.
 ///
-/// Set operators stand between vectors alone; here they give NaN.
+/// Set operators stand between vectors alone, and histograms alone are trimmed; here they give NaN.
 pub(crate) fn scalar_operator(op: BinaryOp) -> fn(f64, f64) -> f64 {
     match op {
         BinaryOp::Add => |l, r| l + r,
@@ -19,7 +19,11 @@ pub(crate) fn scalar_operator(op: BinaryOp) -> fn(f64, f64) -> f64 {
         BinaryOp::Lt => |l, r| truth(l < r),
         BinaryOp::Ge => |l, r| truth(l >= r),
         BinaryOp::Le => |l, r| truth(l <= r),
-        BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => |_, _| f64::NAN,
+        BinaryOp::TrimUpper
+        | BinaryOp::TrimLower
+        | BinaryOp::And
+        | BinaryOp::Or
+        | BinaryOp::Unless => |_, _| f64::NAN,
     }
 }
 

@@ -25,6 +25,11 @@ impl Bits {
         Self { words, len }
     }
 
+    /// How many steps there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
     /// Whether step `i` is in.
     pub(crate) fn get(&self, i: usize) -> bool {
         self.words[i / 64] >> (i % 64) & 1 == 1

@@ -1,5 +1,7 @@
 //! The values of one series at all steps of a grid.
-use model::Labels;
+use std::{borrow::Cow, sync::Arc};
+
+use model::{Histogram, Labels, Value};
 
 use super::bits::Bits;
 
@@ -31,121 +33,249 @@ impl Grid {
     }
 }
 
-/// A value for some of the steps.
+/// A value for some of the steps: a number or a histogram.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    /// A value for each step; where there is none, anything.
+    /// A number for each step; where there is none, anything.
     values: Vec<f64>,
-    /// The steps that have a value.
+    /// The steps that have a number.
+    floats: Bits,
+    /// Most columns have none.
+    histograms: Option<Box<Histograms>>,
+}
+
+/// The steps that have a histogram; never one that has a number.
+#[derive(Clone, Debug)]
+struct Histograms {
+    list: Vec<Option<Arc<Histogram>>>,
     present: Bits,
+}
+
+impl Histograms {
+    fn iter(&self) -> impl Iterator<Item = (usize, &Arc<Histogram>)> {
+        let list = self.list.iter().enumerate();
+        list.filter_map(|(i, histogram)| Some((i, histogram.as_ref()?)))
+    }
 }
 
 impl Column {
     /// No value at any of `len` steps.
     pub(crate) fn empty(len: usize) -> Self {
-        Self {
-            values: vec![0.0; len],
-            present: Bits::none(len),
-        }
+        Self::new(vec![0.0; len], Bits::none(len))
     }
 
-    /// A value at every step.
+    /// A number at every step.
     pub(crate) fn full(values: Vec<f64>) -> Self {
+        let present = Bits::all(values.len());
+        Self::new(values, present)
+    }
+
+    /// The number of each step in `present` from `values`.
+    pub(crate) fn new(values: Vec<f64>, present: Bits) -> Self {
         Self {
-            present: Bits::all(values.len()),
             values,
+            floats: present,
+            histograms: None,
         }
     }
 
-    /// The value of each step in `present` from `values`.
-    pub(crate) fn new(values: Vec<f64>, present: Bits) -> Self {
-        Self { values, present }
+    /// The number at step `i`.
+    pub(crate) fn get(&self, i: usize) -> Option<f64> {
+        self.floats.get(i).then(|| self.values[i])
+    }
+
+    /// The histogram at step `i`.
+    pub(crate) fn histogram(&self, i: usize) -> Option<&Arc<Histogram>> {
+        self.histograms.as_ref()?.list[i].as_ref()
     }
 
     /// The value at step `i`.
-    pub(crate) fn get(&self, i: usize) -> Option<f64> {
-        self.present.get(i).then(|| self.values[i])
+    pub(crate) fn value(&self, i: usize) -> Option<Value> {
+        match self.get(i) {
+            Some(value) => Some(Value::Float(value)),
+            None => self.histogram(i).cloned().map(Value::Histogram),
+        }
     }
 
-    /// Gives step `i` a value.
+    /// Gives step `i`, which has no histogram, a number.
     pub(crate) fn set(&mut self, i: usize, value: f64) {
         self.values[i] = value;
-        self.present.set(i);
+        self.floats.set(i);
+    }
+
+    /// Gives step `i`, which has no number, a histogram.
+    pub(crate) fn set_histogram(&mut self, i: usize, histogram: Arc<Histogram>) {
+        let len = self.values.len();
+        let histograms = self.histograms.get_or_insert_with(|| {
+            Box::new(Histograms {
+                list: vec![None; len],
+                present: Bits::none(len),
+            })
+        });
+        histograms.list[i] = Some(histogram);
+        histograms.present.set(i);
+    }
+
+    /// Gives step `i`, which has none, a value.
+    pub(crate) fn set_value(&mut self, i: usize, value: Value) {
+        match value {
+            Value::Float(value) => self.set(i, value),
+            Value::Histogram(histogram) => self.set_histogram(i, histogram),
+        }
+    }
+
+    /// The steps that have a number.
+    pub(crate) fn floats(&self) -> &Bits {
+        &self.floats
     }
 
     /// The steps that have a value.
-    pub(crate) fn present(&self) -> &Bits {
-        &self.present
+    pub(crate) fn present(&self) -> Cow<'_, Bits> {
+        match &self.histograms {
+            None => Cow::Borrowed(&self.floats),
+            Some(histograms) => {
+                let mut present = self.floats.clone();
+                present.add(&histograms.present);
+                Cow::Owned(present)
+            }
+        }
     }
 
-    /// The steps that have a value, to be changed; one that is put in must have its value already.
-    pub(crate) fn present_mut(&mut self) -> &mut Bits {
-        &mut self.present
+    /// Leaves the values of `steps` alone.
+    pub(crate) fn keep(&mut self, steps: &Bits) {
+        self.floats.keep(steps);
+        self.keep_histograms(|i| steps.get(i));
     }
 
-    /// How many steps have a value.
-    pub(crate) fn count(&self) -> usize {
-        self.present.count()
+    /// Takes the values of `steps` away.
+    pub(crate) fn remove(&mut self, steps: &Bits) {
+        self.floats.remove(steps);
+        self.keep_histograms(|i| !steps.get(i));
+    }
+
+    fn keep_histograms(&mut self, keep: impl Fn(usize) -> bool) {
+        let Some(histograms) = &mut self.histograms else {
+            return;
+        };
+        for (i, histogram) in histograms.list.iter_mut().enumerate() {
+            if !keep(i) && histogram.take().is_some() {
+                histograms.present.unset(i);
+            }
+        }
+        if histograms.present.is_none() {
+            self.histograms = None;
+        }
+    }
+
+    /// True if some step has a histogram.
+    pub(crate) fn has_histograms(&self) -> bool {
+        self.histograms.is_some()
+    }
+
+    /// Takes the histograms away.
+    pub(crate) fn drop_histograms(&mut self) {
+        self.histograms = None;
     }
 
     /// How many samples it counts for: those that it has, unless a giant grid makes what is absent costly.
     ///
-    /// No range query has that many steps, but subqueries can: `x[1y:1s]`.
+    /// No range query has that many steps, but subqueries can: `x[1y:1s]`. A histogram counts for as many samples as
+    /// take up its bytes.
     pub(crate) fn weight(&self) -> usize {
         const GIANT: usize = 20_000;
-        match self.values.len() {
-            len if len > GIANT => self.count().max(len / 4),
-            _ => self.count(),
-        }
+        let floats = self.floats.count();
+        let floats = match self.values.len() {
+            len if len > GIANT => floats.max(len / 4),
+            _ => floats,
+        };
+        floats + self.histograms().map(|(_, h)| weight(h)).sum::<usize>()
     }
 
-    /// True if no step has one.
+    /// True if no step has a value.
     pub(crate) fn is_empty(&self) -> bool {
-        self.present.is_none()
+        self.floats.is_none() && self.histograms.is_none()
     }
 
-    /// Steps and values, in order.
+    /// Steps and numbers, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
-        self.present.iter().map(|i| (i, self.values[i]))
+        self.floats.iter().map(|i| (i, self.values[i]))
     }
 
-    /// Replaces each value by `f` of it.
+    /// Steps and histograms, in order.
+    pub(crate) fn histograms(&self) -> impl Iterator<Item = (usize, &Arc<Histogram>)> {
+        self.histograms
+            .iter()
+            .flat_map(|histograms| histograms.iter())
+    }
+
+    /// Replaces each number by `f` of it; histograms go.
     pub(crate) fn map(&mut self, f: impl Fn(f64) -> f64) {
         // What stands where no value is does not matter, so all of it may be computed.
         self.values.iter_mut().for_each(|v| *v = f(*v));
+        self.histograms = None;
     }
 
-    /// Replaces each value by `f` of its step and it, or takes it away.
+    /// Changes the sign of all values.
+    pub(crate) fn negate(&mut self) {
+        self.values.iter_mut().for_each(|v| *v = -*v);
+        self.map_histograms(|histogram| {
+            let mut negative = (**histogram).clone();
+            negative.multiply(-1.0);
+            Arc::new(negative)
+        });
+    }
+
+    /// Replaces each number by `f` of its step and it, or takes it away; histograms go.
     pub(crate) fn map_steps(&mut self, f: impl Fn(usize, f64) -> Option<f64>) {
+        self.histograms = None;
         for i in 0..self.values.len() {
-            if self.present.get(i) {
+            if self.floats.get(i) {
                 match f(i, self.values[i]) {
                     Some(value) => self.values[i] = value,
-                    None => self.present.unset(i),
+                    None => self.floats.unset(i),
                 }
             }
         }
     }
 
+    /// Replaces each histogram by `f` of it.
+    pub(crate) fn map_histograms(&mut self, f: impl Fn(&Arc<Histogram>) -> Arc<Histogram>) {
+        if let Some(histograms) = &mut self.histograms {
+            histograms.list.iter_mut().flatten().for_each(|h| *h = f(h));
+        }
+    }
+
     /// Takes over the values of `other`; false if both have one at some step.
     pub(crate) fn merge(&mut self, other: &Self) -> bool {
-        if self.present.meets(&other.present) {
+        if self.present().meets(&other.present()) {
             return false;
         }
         for (i, value) in other.iter() {
             self.values[i] = value;
         }
-        self.present.add(&other.present);
+        self.floats.add(&other.floats);
+        for (i, histogram) in other.histograms() {
+            self.set_histogram(i, Arc::clone(histogram));
+        }
         true
     }
 
     /// The value of the first step, at `len` steps.
     pub(crate) fn spread(&self, len: usize) -> Self {
-        match self.get(0) {
-            Some(value) => Self::full(vec![value; len]),
+        let mut column = match self.get(0) {
+            Some(value) => return Self::full(vec![value; len]),
             None => Self::empty(len),
+        };
+        if let Some(histogram) = self.histogram(0) {
+            (0..len).for_each(|i| column.set_histogram(i, Arc::clone(histogram)));
         }
+        column
     }
+}
+
+/// How many samples of numbers a histogram counts for.
+pub(crate) fn weight(histogram: &Histogram) -> usize {
+    (histogram.n_bytes() + 8) / 16
 }
 
 /// A series under evaluation.

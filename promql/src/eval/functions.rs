@@ -5,6 +5,7 @@ mod histogram;
 mod info;
 mod labels;
 pub(crate) mod math;
+pub(crate) mod native;
 mod natural;
 mod simple;
 mod sort;

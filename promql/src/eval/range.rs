@@ -6,6 +6,7 @@ mod absent;
 mod call;
 mod extended;
 mod extremes;
+mod mixed;
 mod over_time;
 mod rate;
 mod regression;
@@ -17,5 +18,7 @@ mod table;
 mod window;
 
 pub(crate) use extended::{between, samples_with_edges};
-pub(super) use slide::without_stale;
+pub(crate) use mixed::Mixed;
+pub(super) use mixed::interpolated;
+pub(super) use slide::Samples;
 pub(crate) use table::RangeFunction;

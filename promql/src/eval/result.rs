@@ -1,11 +1,11 @@
 //! The result of a whole query.
-use std::num::NonZeroU64;
+use std::{num::NonZeroU64, sync::Arc};
 
-use model::{Labels, Sample, Series, Steps, Timestamp};
+use model::{Histogram, HistogramSample, Labels, Sample, Series, Steps, Timestamp};
 
 use super::{
     Evaluator,
-    column::{Column, EvalSeries, Grid},
+    column::{Column, EvalSeries, Grid, weight},
     merge::{Merged, without_metadata},
     range::samples_with_edges,
 };
@@ -47,10 +47,10 @@ impl Evaluator<'_> {
                 let column = Column::full(self.scalar(op, grid)?);
                 Ok(match instant.then(|| column.get(0)).flatten() {
                     Some(value) => QueryValue::Scalar(Sample { at, value }),
-                    None => QueryValue::Matrix(vec![Series {
-                        labels: Labels::empty(),
-                        samples: samples(&column, grid),
-                    }]),
+                    None => {
+                        let samples = samples(&column, grid);
+                        QueryValue::Matrix(vec![Series::of_samples(Labels::empty(), samples)])
+                    }
                 })
             }
             Root::Vector(op) => {
@@ -70,8 +70,8 @@ impl Evaluator<'_> {
                     false => QueryValue::Matrix(
                         list.into_iter()
                             .map(|series| Series {
-                                samples: samples(&series.column, grid),
-                                labels: series.labels,
+                                histograms: histograms(&series.column, grid),
+                                ..Series::of_samples(series.labels, samples(&series.column, grid))
                             })
                             .collect(),
                     ),
@@ -106,19 +106,29 @@ impl Evaluator<'_> {
                 start.saturating_sub(op.before),
                 end.saturating_add(op.after),
             );
-            let inside = |s: &&Sample| s.at.as_millis() > oldest && s.at.as_millis() <= newest;
-            let mut samples: Vec<Sample> = samples.iter().filter(inside).copied().collect();
+            let inside = |at: Timestamp| at.as_millis() > oldest && at.as_millis() <= newest;
+            let histograms = samples.histograms.iter().filter(|s| inside(s.at));
+            let histograms: Vec<HistogramSample> = histograms.cloned().collect();
+            let samples = samples.floats.iter().filter(|s| inside(s.at));
+            let mut samples: Vec<Sample> = samples.copied().collect();
+            if op.edges != Edges::Plain && !histograms.is_empty() {
+                return Err(EvalError::EdgesOfHistograms(op.edges));
+            }
             if op.edges != Edges::Plain {
                 let smoothed = op.edges == Edges::Smoothed;
                 samples = samples_with_edges(&samples, (start, end), smoothed);
             }
-            self.hold(samples.len())?;
-            if !samples.is_empty() {
+            let weights = histograms.iter().map(|s| weight(&s.histogram));
+            self.hold(samples.len() + weights.sum::<usize>())?;
+            if !samples.is_empty() || !histograms.is_empty() {
                 let labels = match drop_name {
                     true => without_metadata(labels),
                     false => labels.clone(),
                 };
-                list.push(Series { labels, samples });
+                list.push(Series {
+                    histograms,
+                    ..Series::of_samples(labels, samples)
+                });
             }
             Ok(())
         })?;
@@ -136,10 +146,20 @@ pub(super) fn samples(column: &Column, grid: Grid) -> Vec<Sample> {
     column.iter().map(sample).collect()
 }
 
+/// The histograms of a column with their times.
+pub(super) fn histograms(column: &Column, grid: Grid) -> Vec<HistogramSample> {
+    let sample = |(i, histogram): (usize, &Arc<Histogram>)| HistogramSample {
+        at: Timestamp::from_millis(grid.time(i)),
+        histogram: Arc::clone(histogram),
+    };
+    column.histograms().map(sample).collect()
+}
+
 fn only(series: EvalSeries, at: Timestamp) -> Option<VectorSample> {
-    let value = series.column.get(0)?;
+    let value = series.column.value(0)?;
     Some(VectorSample {
         labels: series.labels,
-        sample: Sample { at, value },
+        at,
+        value,
     })
 }

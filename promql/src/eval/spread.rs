@@ -37,7 +37,10 @@ impl Evaluator<'_> {
             if batch.is_empty() {
                 return Ok(());
             }
-            let size: usize = batch.iter().map(|s| s.samples.len() + n_steps).sum();
+            let size: usize = batch
+                .iter()
+                .map(|s| s.samples.len() + s.histograms.len() + n_steps)
+                .sum();
             let n_threads = (size / WORTH_A_THREAD).clamp(1, self.options.threads.get());
             if n_threads == 1 {
                 for series in &batch {

@@ -2,11 +2,11 @@
 use std::{num::NonZeroU64, sync::Arc};
 
 use expect_test::{Expect, expect};
-use model::{Labels, Matcher, Sample, Series, Steps, TimeRange, Timestamp};
+use model::{Labels, Matcher, Sample, Series, Steps, TimeRange, Timestamp, Value};
 
 use crate::{
-    EvalError, Evaluation, Options, QueryOptions, QueryValue, evaluate, parse_with, plan,
-    source::Fetched,
+    EvalError, Evaluation, Options, QueryOptions, QueryValue, VectorSample, evaluate, parse_with,
+    plan, source::Fetched,
 };
 
 mod steps_alike;
@@ -14,17 +14,12 @@ mod steps_alike;
 /// A series from its labels, as PromQL writes them, and its values a minute apart.
 fn series(selector: &str, values: &[f64]) -> Series {
     let matchers = crate::parse_selector(selector).unwrap();
-    Series {
-        labels: matchers.iter().map(|m| (m.name(), m.value())).collect(),
-        samples: values
-            .iter()
-            .enumerate()
-            .map(|(i, value)| Sample {
-                at: minute(i as i64),
-                value: *value,
-            })
-            .collect(),
-    }
+    let labels = matchers.iter().map(|m| (m.name(), m.value())).collect();
+    let samples = values.iter().enumerate().map(|(i, value)| Sample {
+        at: minute(i as i64),
+        value: *value,
+    });
+    Series::of_samples(labels, samples.collect())
 }
 
 fn minute(n: i64) -> Timestamp {
@@ -55,15 +50,9 @@ fn ask_with(
             .iter()
             .filter(|series| Matcher::all_match(&selection.matchers, &series.labels))
             .map(|series| {
-                Arc::new(Series {
-                    labels: series.labels.clone(),
-                    samples: series
-                        .samples
-                        .iter()
-                        .filter(|sample| selection.range.contains(sample.at))
-                        .copied()
-                        .collect(),
-                })
+                let inside = |sample: &&Sample| selection.range.contains(sample.at);
+                let samples = series.samples.iter().filter(inside).copied().collect();
+                Arc::new(Series::of_samples(series.labels.clone(), samples))
             })
             .collect()
     };
@@ -73,6 +62,17 @@ fn ask_with(
 
 fn ask(store: &[Series], query: &str, steps: Steps) -> Result<Evaluation, EvalError> {
     ask_with(store, query, steps, &QueryOptions::default(), &|| false)
+}
+
+/// A sample that has a number.
+fn sample_of(sample: &VectorSample) -> Sample {
+    let Value::Float(value) = sample.value else {
+        panic!("a number: {sample:?}");
+    };
+    Sample {
+        at: sample.at,
+        value,
+    }
 }
 
 /// The result, a series a line.
@@ -92,9 +92,10 @@ fn check(store: &[Series], query: &str, steps: Steps, expected: Expect) {
             let mut text = match value {
                 QueryValue::Scalar(sample) => format!("{}\n", sample.value),
                 QueryValue::String { text, .. } => format!("{text:?}\n"),
-                QueryValue::Vector(list) => {
-                    list.iter().map(|s| told(&s.labels, &[s.sample])).collect()
-                }
+                QueryValue::Vector(list) => list
+                    .iter()
+                    .map(|s| told(&s.labels, &[sample_of(s)]))
+                    .collect(),
                 QueryValue::Matrix(list) => {
                     list.iter().map(|s| told(&s.labels, &s.samples)).collect()
                 }

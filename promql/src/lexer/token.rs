@@ -38,8 +38,6 @@ pub(crate) enum Kind {
     /// `!~`
     MatchesNot,
     At,
-    /// `</` and `>/`
-    Trim,
     Binary(BinaryOp),
     Aggregate(AggregateOp),
     Keyword(Keyword),
@@ -203,7 +201,7 @@ impl Token<'_> {
             Kind::Duration => format!("duration {}", shortened(text)),
             Kind::Keyword(_) => format!("<{text}>"),
             Kind::Aggregate(_) => format!("<aggr:{text}>"),
-            Kind::Binary(_) | Kind::At | Kind::Trim | Kind::Matches | Kind::MatchesNot => {
+            Kind::Binary(_) | Kind::At | Kind::Matches | Kind::MatchesNot => {
                 format!("<op:{text}>")
             }
             _ => quote(text),

@@ -14,9 +14,14 @@ pub(super) const fn precedence(op: BinaryOp) -> u8 {
     match op {
         BinaryOp::Or => LOWEST,
         BinaryOp::And | BinaryOp::Unless => 2,
-        BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Gt | BinaryOp::Lt | BinaryOp::Ge | BinaryOp::Le => {
-            3
-        }
+        BinaryOp::Eq
+        | BinaryOp::Ne
+        | BinaryOp::Gt
+        | BinaryOp::Lt
+        | BinaryOp::Ge
+        | BinaryOp::Le
+        | BinaryOp::TrimUpper
+        | BinaryOp::TrimLower => 3,
         BinaryOp::Add | BinaryOp::Sub => 4,
         BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod | BinaryOp::Atan2 => 5,
         BinaryOp::Pow => HIGHEST,
@@ -34,7 +39,6 @@ impl<'a> Parser<'a> {
         loop {
             let op = match self.peek()? {
                 Kind::Binary(op) if precedence(op) >= lowest => op,
-                Kind::Trim => return Err(self.no_trimming()?),
                 _ => return Ok(lhs),
             };
             self.next()?;
@@ -58,12 +62,6 @@ impl<'a> Parser<'a> {
             });
             lhs = Expr { node, span };
         }
-    }
-
-    fn no_trimming(&mut self) -> Parsed<'a, Failure<'a>> {
-        let token = self.next()?;
-        let message = format!("operator {:?} is not supported", token.text);
-        Ok(self.disabled(token.span(), message))
     }
 
     /// `-a`, `+a`, or an expression without a sign; the sign of a number becomes a part of it.

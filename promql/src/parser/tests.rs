@@ -536,10 +536,7 @@ const REFUSED: &[(&str, &str)] = &[
         "foo + fill_left(1) fill_left(2) bar",
         "1:29: parse error: unexpected \"(\"",
     ),
-    (
-        "foo </ 5",
-        "1:5: parse error: operator \"</\" is not supported",
-    ),
+    ("foo </", "1:7: parse error: unexpected end of input"),
 ];
 
 /// Parses with everything on.

@@ -13,10 +13,11 @@ use super::{
 use crate::{
     ast::{
         Aggregate, AggregateOp, At, Binary, Cardinality, Edges, Expr, Fill, MatrixSelector, Node,
-        Sign, Subquery, TimeModifiers, Unary, ValueType, VectorMatching, VectorSelector,
+        Sign, Span, Subquery, TimeModifiers, Unary, ValueType, VectorMatching, VectorSelector,
     },
     error::EvalError,
     eval::arithmetic::scalar_operator,
+    quote::is_invalid,
 };
 
 /// The type of the value of `expr`.
@@ -50,6 +51,44 @@ pub(super) struct Place {
     pub(super) bounds: Bounds,
     /// It is evaluated once, as a part of what surrounds it.
     pub(super) once: bool,
+    /// What is needed of native histograms.
+    pub(super) detail: Detail,
+}
+
+impl Place {
+    /// The place of the arguments of `function`.
+    pub(super) fn within(self, function: &str) -> Self {
+        let detail = match (self.detail, function) {
+            (Detail::All, _)
+            | (_, "histogram_quantile" | "histogram_quantiles" | "histogram_fraction") => {
+                Detail::All
+            }
+            (_, "histogram_count" | "histogram_sum" | "histogram_avg") => Detail::Stats,
+            (detail, _) => detail,
+        };
+        Self { detail, ..self }
+    }
+
+    /// The place of what needs its histograms with all their buckets.
+    fn with_buckets(self) -> Self {
+        Self {
+            detail: Detail::All,
+            ..self
+        }
+    }
+}
+
+/// How much is needed of native histograms.
+///
+/// Source: `detectHistogramStatsDecoding` in Prometheus, `promql/engine.go`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Their buckets, as far as it is known.
+    Unknown,
+    /// Count and sum alone.
+    Stats,
+    /// Their buckets, whatever stands below.
+    All,
 }
 
 /// The state of planning: the selections so far.
@@ -83,6 +122,7 @@ impl<'a> Planner<'a> {
                 last: self.steps.last().as_millis(),
             },
             once: false,
+            detail: Detail::Unknown,
         };
         Ok(match value_type(expr) {
             ValueType::Scalar => Root::Scalar(self.scalar(expr, place)?),
@@ -112,6 +152,9 @@ impl<'a> Planner<'a> {
                     self.scalar(&binary.lhs, inner)?,
                     self.scalar(&binary.rhs, inner)?,
                 ];
+                if binary.op.is_trim() {
+                    return Err(EvalError::ScalarOperator(binary.op.as_str()));
+                }
                 ScalarOp::Binary(scalar_operator(binary.op), Box::new(sides))
             }
             Node::Call(call) => self.scalar_call(call, inner)?,
@@ -128,10 +171,14 @@ impl<'a> Planner<'a> {
         let expr = unwrapped(expr);
         let (inner, once) = entered(expr, place);
         let op = match &expr.node {
-            Node::VectorSelector(selector) => VectorOp::Select(self.select(selector, inner)?),
+            Node::VectorSelector(selector) => {
+                VectorOp::Select(self.select(selector, &expr.span, inner)?)
+            }
             Node::Call(call) => self.vector_call(call, expr, inner)?,
-            Node::Aggregate(aggregate) => VectorOp::Aggregate(self.aggregate(aggregate, inner)?),
-            Node::Binary(binary) => self.binary(binary, inner)?,
+            Node::Aggregate(aggregate) => {
+                VectorOp::Aggregate(self.aggregate(aggregate, &expr.span, inner)?)
+            }
+            Node::Binary(binary) => self.binary(binary, &expr.span, inner)?,
             Node::Unary(unary) => {
                 let arg = self.vector(&unary.expr, inner)?;
                 match unary.sign {
@@ -160,11 +207,12 @@ impl<'a> Planner<'a> {
     pub(super) fn select(
         &mut self,
         selector: &VectorSelector,
+        span: &Span,
         place: Place,
     ) -> Result<InstantSelect, EvalError> {
         let reference = self.reference(&selector.time)?;
         if selector.edges != Edges::Smoothed {
-            return Ok(self.latest(&selector.matchers, reference, place));
+            return Ok(self.latest(&selector.matchers, reference, span, place));
         }
         let lookback = self.options.lookback_delta;
         let millis = lookback.as_millis();
@@ -175,6 +223,8 @@ impl<'a> Planner<'a> {
             reference,
             lookback,
             smoothed: true,
+            stats: place.detail == Detail::Stats,
+            span: span.clone(),
             one_name: one_name(&selector.matchers),
         })
     }
@@ -184,6 +234,7 @@ impl<'a> Planner<'a> {
         &mut self,
         matchers: &[Matcher],
         reference: Reference,
+        span: &Span,
         place: Place,
     ) -> InstantSelect {
         let lookback = self.options.lookback_delta;
@@ -193,6 +244,8 @@ impl<'a> Planner<'a> {
             reference,
             lookback,
             smoothed: false,
+            stats: place.detail == Detail::Stats,
+            span: span.clone(),
             one_name: one_name(matchers),
         }
     }
@@ -220,6 +273,7 @@ impl<'a> Planner<'a> {
         let matchers = &matrix.selector.matchers;
         Ok(MatrixOp {
             samples: SampleSource::Select {
+                stats: place.detail == Detail::Stats,
                 selection: self.selections.add(matchers, times, width),
                 one_name: one_name(matchers),
             },
@@ -244,6 +298,8 @@ impl<'a> Planner<'a> {
         let inner = Place {
             bounds: times.subquery(range.as_millis(), step),
             once: false,
+            // Windows look for resets, which show in the buckets.
+            detail: Detail::All,
         };
         Ok(MatrixOp {
             samples: SampleSource::Subquery {
@@ -260,7 +316,12 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn aggregate(&mut self, call: &Aggregate, place: Place) -> Result<AggregateCall, EvalError> {
+    fn aggregate(
+        &mut self,
+        call: &Aggregate,
+        span: &Span,
+        place: Place,
+    ) -> Result<AggregateCall, EvalError> {
         let fold = AggregateKind::Fold;
         let kind = match call.op {
             AggregateOp::Sum => fold(Fold::Sum),
@@ -277,7 +338,9 @@ impl<'a> Planner<'a> {
             AggregateOp::Quantile => AggregateKind::Quantile(self.param(call, place)?),
             AggregateOp::LimitRatio => AggregateKind::LimitRatio(self.param(call, place)?),
             AggregateOp::CountValues => match string("count_values", written_param(call)?)? {
-                "" => return Err(EvalError::LabelName(String::new())),
+                label if label.is_empty() || is_invalid(label) => {
+                    return Err(EvalError::LabelName(label.to_owned()));
+                }
                 label => AggregateKind::CountValues(label.to_owned()),
             },
         };
@@ -285,6 +348,8 @@ impl<'a> Planner<'a> {
             kind,
             grouping: call.grouping.clone(),
             arg: Box::new(self.vector(&call.expr, place)?),
+            arg_span: unwrapped(&call.expr).span.clone(),
+            span: span.clone(),
         })
     }
 
@@ -296,8 +361,17 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn binary(&mut self, binary: &Binary, place: Place) -> Result<VectorOp, EvalError> {
+    fn binary(
+        &mut self,
+        binary: &Binary,
+        span: &Span,
+        place: Place,
+    ) -> Result<VectorOp, EvalError> {
         let (lhs, rhs) = (&*binary.lhs, &*binary.rhs);
+        let place = match binary.op.is_trim() {
+            true => place.with_buckets(),
+            false => place,
+        };
         let (vector, scalar, scalar_first) = match (value_type(lhs), value_type(rhs)) {
             (ValueType::Vector, ValueType::Scalar) => (lhs, rhs, false),
             (ValueType::Scalar, ValueType::Vector) => (rhs, lhs, true),
@@ -311,6 +385,7 @@ impl<'a> Planner<'a> {
                         .unwrap_or_else(|| all_labels(binary)),
                     return_bool: binary.return_bool,
                     sides: Box::new(sides),
+                    span: span.clone(),
                 }));
             }
             (ValueType::Vector | ValueType::Scalar, _) => {
@@ -332,6 +407,7 @@ impl<'a> Planner<'a> {
             vector,
             scalar,
             scalar_first,
+            span: span.clone(),
         })))
     }
 
@@ -371,6 +447,7 @@ fn entered(expr: &Expr, place: Place) -> (Place, bool) {
             last,
         },
         once: place.once || once,
+        detail: place.detail,
     };
     (inner, once)
 }

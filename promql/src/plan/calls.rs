@@ -11,9 +11,10 @@ use crate::{
     error::EvalError,
     eval::{
         arithmetic::{max, min},
-        functions::{LabelOrder, date, math},
-        range::RangeFunction,
+        functions::{LabelOrder, date, math, native},
+        range::{Mixed, RangeFunction},
     },
+    quote::is_invalid,
 };
 
 impl Planner<'_> {
@@ -51,6 +52,7 @@ impl Planner<'_> {
         place: Place,
     ) -> Result<VectorOp, EvalError> {
         edges::check(call)?;
+        let place = place.within(call.function.name);
         let name = call.function.name;
         if let Some(f) = math::named(name) {
             return Ok(VectorOp::Map(f, Box::new(self.vector_arg(call, 0, place)?)));
@@ -61,6 +63,10 @@ impl Planner<'_> {
                 false => VectorOp::Map(f, Box::new(self.vector_arg(call, 0, place)?)),
             });
         }
+        if let Some(f) = native::named(name) {
+            let arg = Box::new(self.vector_arg(call, 0, place)?);
+            return Ok(VectorOp::OfHistogram(f, arg));
+        }
         if let Some(function) = RangeFunction::named(name) {
             return Ok(VectorOp::Range(Box::new(
                 self.range_call(function, call, place)?,
@@ -68,12 +74,21 @@ impl Planner<'_> {
         }
         Ok(match name {
             "vector" => VectorOp::FromScalar(self.scalar_arg(call, 0, place)?),
-            "timestamp" => match &unwrapped(&call.args[0]).node {
-                Node::VectorSelector(selector) => {
-                    VectorOp::SampleTimes(self.select(selector, place)?)
+            "timestamp" | "start_timestamp" => {
+                let arg = unwrapped(&call.args[0]);
+                match (&arg.node, name) {
+                    (Node::VectorSelector(selector), "timestamp") => {
+                        VectorOp::SampleTimes(self.select(selector, &arg.span, place)?)
+                    }
+                    (Node::VectorSelector(selector), _) => {
+                        VectorOp::StartTimes(self.select(selector, &arg.span, place)?)
+                    }
+                    (_, "timestamp") => {
+                        VectorOp::StepTimes(Box::new(self.vector_arg(call, 0, place)?))
+                    }
+                    _ => VectorOp::Nothing(Box::new(self.vector_arg(call, 0, place)?)),
                 }
-                _ => VectorOp::StepTimes(Box::new(self.vector_arg(call, 0, place)?)),
-            },
+            }
             "absent" => {
                 let labels = labels_of_absent(unwrapped(&call.args[0]));
                 VectorOp::Absent(Box::new(self.vector_arg(call, 0, place)?), labels)
@@ -125,10 +140,6 @@ impl Planner<'_> {
             "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
                 self.bucket_call(call, place)?
             }
-            "histogram_avg" | "histogram_count" | "histogram_sum" | "histogram_stddev"
-            | "histogram_stdvar"
-            // Without start timestamps in the storage there are none to tell.
-            | "start_timestamp" => VectorOp::Nothing(Box::new(self.vector_arg(call, 0, place)?)),
             _ => return Err(unsupported(name)),
         })
     }
@@ -148,6 +159,7 @@ impl Planner<'_> {
             .collect::<Result<_, _>>()?;
         Ok(RangeCall {
             function,
+            mixed: Mixed::named(call.function.name),
             matrix,
             params,
             first_arg: unwrapped(&call.args[0]).span.clone(),
@@ -207,12 +219,12 @@ fn strings(context: &'static str, args: &[Expr]) -> Result<Vec<String>, EvalErro
 
 /// Any text but the empty one is a label's name.
 fn destination(function: &'static str, label: &str) -> Result<String, EvalError> {
-    match label {
-        "" => Err(EvalError::DestinationLabel {
+    match label.is_empty() || is_invalid(label) {
+        true => Err(EvalError::DestinationLabel {
             function,
             label: label.to_owned(),
         }),
-        _ => Ok(label.to_owned()),
+        false => Ok(label.to_owned()),
     }
 }
 

@@ -35,7 +35,7 @@ impl Planner<'_> {
         let reference = self.time_of_first_selector(&call.args[0])?;
         Ok(InfoCall {
             arg,
-            infos: self.latest(&all, reference, place),
+            infos: self.latest(&all, reference, &unwrapped(&call.args[0]).span, place),
             name_matchers,
             label_matchers,
         })

@@ -1,9 +1,12 @@
 //! The typed operators that a plan is made of.
-use model::{Labels, Matcher, Millis, regex::Regex};
+use model::{Histogram, Labels, Matcher, Millis, regex::Regex};
 
 use crate::{
     ast::{BinaryOp, Edges, Grouping, Span, VectorMatching},
-    eval::{functions::LabelOrder, range::RangeFunction},
+    eval::{
+        functions::LabelOrder,
+        range::{Mixed, RangeFunction},
+    },
 };
 
 /// The whole of a query, by the type of its value.
@@ -39,6 +42,9 @@ pub(crate) struct InstantSelect {
     pub(crate) lookback: Millis,
     /// Values lie on the lines between samples.
     pub(crate) smoothed: bool,
+    /// Count and sum are all that is needed of native histograms.
+    pub(crate) stats: bool,
+    pub(crate) span: Span,
     /// All series have one metric name.
     pub(crate) one_name: bool,
 }
@@ -80,18 +86,19 @@ pub(crate) enum SampleSource {
     Select {
         selection: usize,
         one_name: bool,
+        /// Count and sum are all that is needed of native histograms.
+        stats: bool,
     },
     /// An expression on a grid of its own, in milliseconds.
-    Subquery {
-        expr: Box<VectorOp>,
-        step: i64,
-    },
+    Subquery { expr: Box<VectorOp>, step: i64 },
 }
 
 /// A function over windows.
 #[derive(Clone, Debug)]
 pub(crate) struct RangeCall {
     pub(crate) function: RangeFunction,
+    /// The function where windows have histograms.
+    pub(crate) mixed: Mixed,
     pub(crate) matrix: MatrixOp,
     pub(crate) params: Vec<ScalarOp>,
     /// The first argument of the call.
@@ -147,6 +154,9 @@ pub(crate) struct AggregateCall {
     pub(crate) kind: AggregateKind,
     pub(crate) grouping: Grouping,
     pub(crate) arg: Box<VectorOp>,
+    pub(crate) arg_span: Span,
+    /// The whole aggregation.
+    pub(crate) span: Span,
 }
 
 /// How a group is made into series.
@@ -202,6 +212,8 @@ pub(crate) struct ScalarCall {
     pub(crate) scalar: ScalarOp,
     /// The scalar stands before the operator.
     pub(crate) scalar_first: bool,
+    /// Both sides.
+    pub(crate) span: Span,
 }
 
 /// A binary operator between two vectors.
@@ -211,6 +223,8 @@ pub(crate) struct JoinCall {
     pub(crate) matching: VectorMatching,
     pub(crate) return_bool: bool,
     pub(crate) sides: Box<[VectorOp; 2]>,
+    /// Both sides.
+    pub(crate) span: Span,
 }
 
 /// One sample a series for each step.
@@ -245,7 +259,11 @@ pub(crate) enum VectorOp {
         arg: Box<VectorOp>,
         arg_span: Span,
     },
-    /// A function of native histograms: floats give nothing.
+    /// A number that a native histogram gives; numbers give nothing.
+    OfHistogram(fn(&Histogram) -> f64, Box<VectorOp>),
+    /// `start_timestamp(selector)`: where counting began, of the samples themselves.
+    StartTimes(InstantSelect),
+    /// `start_timestamp(expr)`: nobody knows.
     Nothing(Box<VectorOp>),
     Negate(Box<VectorOp>),
     Aggregate(AggregateCall),
@@ -259,11 +277,14 @@ impl VectorOp {
     /// True if all series that come out have one metric name, or none: then dropping the name makes no two alike.
     pub(crate) fn has_one_name(&self) -> bool {
         match self {
-            Self::Select(select) | Self::SampleTimes(select) => select.one_name,
+            Self::Select(select) | Self::SampleTimes(select) | Self::StartTimes(select) => {
+                select.one_name
+            }
             Self::Range(call) => call.matrix.has_one_name(),
             Self::WithScalar(call) => call.vector.has_one_name(),
             Self::StepTimes(arg)
             | Self::Map(_, arg)
+            | Self::OfHistogram(_, arg)
             | Self::Clamp { arg, .. }
             | Self::Round(arg, _)
             | Self::Sort { arg, .. }
@@ -293,6 +314,7 @@ impl VectorOp {
             ),
             Self::StepTimes(arg)
             | Self::Map(_, arg)
+            | Self::OfHistogram(_, arg)
             | Self::Clamp { arg, .. }
             | Self::Round(arg, _)
             | Self::Negate(arg)

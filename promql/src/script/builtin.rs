@@ -1,13 +1,16 @@
 //! The engine of this crate, over what a script has loaded.
 use std::sync::Arc;
 
-use model::{Sample, Series, Steps};
+use model::{Series, Steps, Timestamp};
 
 use super::{Answer, Engine, Store, Value};
 use crate::{
     Options, QueryOptions, QueryValue, evaluate, parse_with, plan,
     source::{Fetched, Selection},
 };
+
+/// The series of a selection.
+pub type Found = Vec<Arc<Series>>;
 
 /// Plans and evaluates queries as a server does.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +26,7 @@ impl Default for Builtin {
             options: QueryOptions {
                 max_samples: 10_000,
                 delayed_name_removal: true,
+                start_timestamps: true,
                 ..QueryOptions::default()
             },
         }
@@ -31,33 +35,51 @@ impl Default for Builtin {
 
 impl Engine for Builtin {
     fn answer(&self, store: &Store, query: &str, steps: Steps) -> Result<Answer, String> {
-        let options = Options::ALL;
-        let expr = parse_with(query, options).map_err(|e| e.to_string())?;
-        let plan = plan(&expr, steps, &self.options).map_err(|e| e.to_string())?;
-        let source = Fetched {
-            selections: plan.selections.iter().map(|s| fetch(store, s)).collect(),
-        };
-        let answer = evaluate(&plan, &source, &|| false).map_err(|e| e.to_string())?;
-        Ok(Answer {
-            value: value(answer.value),
-            warnings: answer.annotations.warnings(query),
-            infos: answer.annotations.infos(query),
+        answer(&self.options, query, steps, &|selection| {
+            Ok(fetch(store, selection))
         })
     }
 }
 
+/// What this crate's engine answers, all features on, over the series that `fetch` gives for each selection.
+///
+/// # Errors
+/// The text that the HTTP API would give, or that of `fetch`.
+pub fn answer(
+    options: &QueryOptions,
+    query: &str,
+    steps: Steps,
+    fetch: &dyn Fn(&Selection) -> Result<Found, String>,
+) -> Result<Answer, String> {
+    let expr = parse_with(query, Options::ALL).map_err(|e| e.to_string())?;
+    let plan = plan(&expr, steps, options).map_err(|e| e.to_string())?;
+    let selections = plan
+        .selections
+        .iter()
+        .map(fetch)
+        .collect::<Result<_, _>>()?;
+    let answer = evaluate(&plan, &Fetched { selections }, &|| false).map_err(|e| e.to_string())?;
+    Ok(Answer {
+        value: value(answer.value),
+        warnings: answer.annotations.warnings(query),
+        infos: answer.annotations.infos(query),
+    })
+}
+
 /// The series of a selection, without the samples that it does not ask for.
 fn fetch(store: &Store, selection: &Selection) -> Vec<Arc<Series>> {
-    let wanted = |sample: &&Sample| selection.range.contains(sample.at);
+    let wanted = |at: Timestamp| selection.range.contains(at);
     store
         .select(&selection.matchers)
         .map(|(labels, stored)| {
             Arc::new(Series {
                 labels: labels.clone(),
-                samples: stored.samples.iter().filter(wanted).copied().collect(),
+                samples: (stored.samples.iter().filter(|s| wanted(s.at)).copied()).collect(),
+                histograms: (stored.histograms.iter().filter(|s| wanted(s.at)).cloned()).collect(),
+                starts: (stored.starts.iter().filter(|s| wanted(s.at)).copied()).collect(),
             })
         })
-        .filter(|series| !series.samples.is_empty())
+        .filter(|series| !series.is_empty())
         .collect()
 }
 
@@ -65,12 +87,9 @@ fn value(value: QueryValue) -> Value {
     match value {
         QueryValue::Scalar(sample) => Value::Scalar(sample.value),
         QueryValue::String { text, .. } => Value::String(text),
-        QueryValue::Vector(vector) => Value::Vector(
-            vector
-                .into_iter()
-                .map(|v| (v.labels, v.sample.value))
-                .collect(),
-        ),
+        QueryValue::Vector(vector) => {
+            Value::Vector(vector.into_iter().map(|v| (v.labels, v.value)).collect())
+        }
         QueryValue::Matrix(series) => Value::Matrix(series),
     }
 }

@@ -1,9 +1,9 @@
 //! Is the result what the script wants?
 use std::collections::BTreeMap;
 
-use model::{Labels, Sample, Series, Timestamp, is_stale_nan};
+use model::{Histogram, Labels, Series, Timestamp, Value as SampleValue, is_stale_nan};
 
-use super::{Eval, Expected, ExpectedNotes, SeriesValue, run::Value};
+use super::{Eval, Expected, ExpectedNotes, SeriesValue, WrittenHistogram, run::Value};
 
 /// The relative error that is allowed.
 const EPSILON: f64 = 0.000_001;
@@ -40,7 +40,7 @@ fn describe(expected: &Expected) -> String {
 fn vector(
     wanted: &[(Labels, Vec<SeriesValue>)],
     ordered: bool,
-    got: &[(Labels, f64)],
+    got: &[(Labels, SampleValue)],
 ) -> Result<(), String> {
     let by_labels: BTreeMap<&Labels, usize> = wanted
         .iter()
@@ -50,7 +50,7 @@ fn vector(
     let mut seen = vec![false; wanted.len()];
     for (i, (labels, value)) in got.iter().enumerate() {
         let Some(place) = by_labels.get(labels).copied() else {
-            return Err(format!("unexpected {labels} with {value}"));
+            return Err(format!("unexpected {labels} with {}", told(value)));
         };
         if ordered && place != i {
             return Err(format!(
@@ -59,10 +59,8 @@ fn vector(
                 place + 1
             ));
         }
-        match wanted[place].1.first() {
-            Some(SeriesValue::Float(wanted)) => same(*wanted, *value, || labels.to_string())?,
-            other => return Err(format!("wanted {other:?} for {labels}, got {value}")),
-        }
+        let first = wanted[place].1.first().unwrap_or(&SeriesValue::Missing);
+        same_value(first, Some(value), || labels.to_string())?;
         if std::mem::replace(&mut seen[place], true) {
             return Err(format!("{labels} comes twice"));
         }
@@ -85,8 +83,8 @@ fn matrix(expected: &Expected, got: &[Series]) -> Result<(), String> {
         return Err(format!("wanted {}, got a matrix", describe(expected)));
     };
     sorted(got)?;
-    let points = |values: &[SeriesValue]| -> Result<Vec<Sample>, String> {
-        let mut points = Vec::new();
+    let points = |values: &'_ [SeriesValue]| -> Result<BTreeMap<Timestamp, SeriesValue>, String> {
+        let mut points = BTreeMap::new();
         for (i, value) in values.iter().enumerate() {
             let at = Timestamp::from_millis(start.as_millis() + step.as_millis() * i as i64);
             if at > *end {
@@ -95,32 +93,31 @@ fn matrix(expected: &Expected, got: &[Series]) -> Result<(), String> {
                     values.len()
                 ));
             }
-            if let SeriesValue::Float(value) = value {
-                points.push(Sample { at, value: *value });
+            if *value != SeriesValue::Missing {
+                points.insert(at, value.clone());
             }
         }
         Ok(points)
     };
-    let mut missing: BTreeMap<&Labels, Vec<Sample>> = BTreeMap::new();
+    let mut missing: BTreeMap<&Labels, BTreeMap<Timestamp, SeriesValue>> = BTreeMap::new();
     for (labels, values) in wanted {
         missing.insert(labels, points(values)?);
     }
     for series in got {
         let labels = &series.labels;
-        let Some(wanted) = missing.remove(labels) else {
-            return Err(format!("unexpected {labels} with {:?}", series.samples));
+        let Some(mut wanted) = missing.remove(labels) else {
+            return Err(format!("unexpected {labels} with {series:?}"));
         };
-        let times = |samples: &[Sample]| samples.iter().map(|s| s.at).collect::<Vec<_>>();
-        if times(&wanted) != times(&series.samples) {
-            return Err(format!(
-                "wanted {wanted:?} for {labels}, got {:?}",
-                series.samples
-            ));
+        let floats = series.samples.iter();
+        let floats = floats.map(|s| (s.at, SampleValue::Float(s.value)));
+        let histograms = series.histograms.iter();
+        let histograms = histograms.map(|s| (s.at, SampleValue::Histogram(s.histogram.clone())));
+        for (at, got) in floats.chain(histograms) {
+            let wanted = wanted.remove(&at).unwrap_or(SeriesValue::Missing);
+            same_value(&wanted, Some(&got), || format!("{labels} at {at}"))?;
         }
-        for (wanted, got) in wanted.iter().zip(&series.samples) {
-            same(wanted.value, got.value, || {
-                format!("{labels} at {}", got.at)
-            })?;
+        if let Some((at, wanted)) = wanted.first_key_value() {
+            same_value(wanted, None, || format!("{labels} at {at}"))?;
         }
     }
     match missing.keys().next() {
@@ -166,6 +163,63 @@ pub(super) fn notes(wanted: &ExpectedNotes, got: &[String], kind: &str) -> Resul
             }
         }
     }
+}
+
+/// Says how a value differs from what is wanted.
+fn same_value(
+    wanted: &SeriesValue,
+    got: Option<&SampleValue>,
+    place: impl FnOnce() -> String,
+) -> Result<(), String> {
+    let alike = match (wanted, got) {
+        (SeriesValue::Float(wanted), Some(SampleValue::Float(got))) => almost_equal(*wanted, *got),
+        (SeriesValue::Histogram(wanted), Some(SampleValue::Histogram(got))) => {
+            same_histogram(wanted, got)
+        }
+        (SeriesValue::Missing, None) => true,
+        _ => false,
+    };
+    if alike {
+        return Ok(());
+    }
+    let wanted = match wanted {
+        SeriesValue::Missing => "nothing".to_owned(),
+        SeriesValue::Float(value) => value.to_string(),
+        SeriesValue::Histogram(written) => literal(&written.histogram),
+    };
+    let got = got.map_or("nothing".to_owned(), told);
+    Err(format!("wanted {wanted} for {}, got {got}", place()))
+}
+
+fn told(value: &SampleValue) -> String {
+    match value {
+        SampleValue::Float(value) => value.to_string(),
+        SampleValue::Histogram(histogram) => literal(histogram),
+    }
+}
+
+fn literal(histogram: &Histogram) -> String {
+    histogram.literal().unwrap_or_else(|| histogram.to_string())
+}
+
+/// Without empty buckets; the hint counts only if it was written.
+fn same_histogram(wanted: &WrittenHistogram, got: &Histogram) -> bool {
+    let [mut a, mut b] = [(*wanted.histogram).clone(), got.clone()];
+    let same_hint = !wanted.hint_written || a.reset_hint == b.reset_hint;
+    a.compact(0);
+    b.compact(0);
+    let numbers = |h: &Histogram| {
+        let sides = [&h.positive, &h.negative].map(|side| side.counts().to_vec());
+        [vec![h.count, h.sum, h.zero_count], sides.concat()].concat()
+    };
+    let (x, y) = (numbers(&a), numbers(&b));
+    same_hint
+        && a.schema == b.schema
+        && a.zero_threshold == b.zero_threshold
+        && (!a.has_custom_buckets() || a.custom_values == b.custom_values)
+        && a.positive.spans().eq(b.positive.spans())
+        && a.negative.spans().eq(b.negative.spans())
+        && x.iter().zip(&y).all(|(x, y)| almost_equal(*x, *y))
 }
 
 fn same(wanted: f64, got: f64, place: impl FnOnce() -> String) -> Result<(), String> {

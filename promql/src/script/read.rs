@@ -5,7 +5,7 @@ use model::{Millis, Steps, TimeRange, Timestamp, parse_duration, regex::Regex};
 
 use super::{
     Command, Eval, Expected, ExpectedNotes, Load, LoadedSeries, Pattern, ScriptError, SeriesValue,
-    series,
+    series, starts,
 };
 use crate::quote::unquote;
 
@@ -90,27 +90,35 @@ fn load(line: &str, lines: &mut Lines<'_>) -> Read<Command> {
         _ => return Err("invalid load command. (load[_with_nhcb] <step:duration>)".to_owned()),
     };
     let step = duration(step)?;
-    let (mut loaded, mut start_timestamps_of) = (Vec::new(), None);
+    let (mut loaded, mut starts_of) = (Vec::new(), None);
     while let Some(line) = lines.body_line() {
         let first = line.split([' ', '\t']).next().unwrap_or("");
         if let Some(metric) = first.strip_suffix("@st") {
-            start_timestamps_of = Some(series::labels(metric)?.0);
+            let rest = &line[first.len()..];
+            starts_of = Some((series::labels(metric)?.0, starts::offsets(rest)?));
             continue;
         }
         let (labels, values) = series::read(line)?;
-        let start_timestamps = match start_timestamps_of.take() {
-            Some(other) if other != labels => {
+        let starts = match starts_of.take() {
+            Some((other, _)) if other != labels => {
                 return Err("@st metric does not match the following sample line metric".to_owned());
             }
-            found => found.is_some(),
+            Some((_, starts)) if starts.len() != values.len() => {
+                return Err(format!(
+                    "{} start timestamps for {} samples",
+                    starts.len(),
+                    values.len()
+                ));
+            }
+            found => found.map(|(_, starts)| starts).unwrap_or_default(),
         };
         loaded.push(LoadedSeries {
             labels,
             values,
-            start_timestamps,
+            starts,
         });
     }
-    if start_timestamps_of.is_some() {
+    if starts_of.is_some() {
         return Err("@st line has no following sample line".to_owned());
     }
     Ok(Command::Load(Load {

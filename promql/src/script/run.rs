@@ -1,12 +1,12 @@
 //! Runs the commands of a script against an engine.
 use std::num::NonZeroU64;
 
-use model::{Labels, Series, Steps, TimeRange, Timestamp};
+use model::{Labels, Series, Steps, TimeRange, Timestamp, Value as SampleValue};
 
-use super::{Command, Eval, Expected, SeriesValue, Store, compare, pin};
+use super::{Command, Eval, Expected, Store, compare, pin};
 use crate::{
-    ast::{Expr, Node, VectorSelector},
-    parser::{Options, ParseError, ParseErrorKind, parse_with},
+    ast::Expr,
+    parser::{Options, parse_with},
 };
 
 /// What an engine answers.
@@ -28,13 +28,22 @@ pub enum Value {
     /// A text.
     String(String),
     /// One value a series.
-    Vector(Vec<(Labels, f64)>),
+    Vector(Vec<(Labels, SampleValue)>),
     /// Samples of series.
     Matrix(Vec<Series>),
 }
 
 /// What answers queries over the series that a script has loaded.
 pub trait Engine {
+    /// Told after each load and each clear what there is now, for engines that hold series in a place of their own.
+    ///
+    /// # Errors
+    /// Why they cannot be held there.
+    fn loaded(&self, store: &Store) -> Result<(), String> {
+        let _ = store;
+        Ok(())
+    }
+
     /// Evaluates `query`, all of whose features are on, at `steps`.
     ///
     /// # Errors
@@ -60,8 +69,6 @@ pub enum Verdict {
     Passed,
     /// Otherwise, and how.
     Failed(String),
-    /// It needs something that is left out, which is named.
-    Skipped(String),
 }
 
 /// Runs a script, and tells what came of each of its evals.
@@ -70,10 +77,25 @@ pub enum Verdict {
 /// the result must be the same.
 pub fn run(commands: &[Command], engine: &dyn Engine) -> Vec<Outcome> {
     let (mut store, mut outcomes) = (Store::default(), Vec::new());
+    let failed = |line, query: &str, message| Outcome {
+        line,
+        query: query.to_owned(),
+        verdict: Verdict::Failed(message),
+    };
     for command in commands {
         match command {
-            Command::Clear => store = Store::default(),
-            Command::Load(load) => store.load(load),
+            Command::Clear => {
+                store = Store::default();
+                if let Err(message) = engine.loaded(&store) {
+                    outcomes.push(failed(0, "clear", message));
+                }
+            }
+            Command::Load(load) => {
+                let loaded = store.load(load).and_then(|()| engine.loaded(&store));
+                if let Err(message) = loaded {
+                    outcomes.push(failed(load.line, "load", message));
+                }
+            }
             Command::Eval(eval) => outcomes.push(Outcome {
                 line: eval.line,
                 query: eval.query.clone(),
@@ -86,18 +108,7 @@ pub fn run(commands: &[Command], engine: &dyn Engine) -> Vec<Outcome> {
 
 fn verdict(eval: &Eval, store: &Store, engine: &dyn Engine) -> Verdict {
     let options = Options::ALL;
-    let expr = match parse_with(&eval.query, options) {
-        Ok(expr) => Some(expr),
-        Err(ParseError {
-            kind: ParseErrorKind::Disabled,
-            message,
-            ..
-        }) => return Verdict::Skipped(message),
-        Err(_) => None,
-    };
-    if let Some(feature) = left_out(eval, expr.as_ref(), store) {
-        return Verdict::Skipped(feature.to_owned());
-    }
+    let expr = parse_with(&eval.query, options).ok();
     let checked = match (eval.steps, expr) {
         (Steps::Instant(at), Some(expr)) => variants(eval, expr, at)
             .iter()
@@ -107,52 +118,6 @@ fn verdict(eval: &Eval, store: &Store, engine: &dyn Engine) -> Verdict {
     match checked {
         Ok(()) => Verdict::Passed,
         Err(message) => Verdict::Failed(message),
-    }
-}
-
-/// What the eval needs that is not kept, if anything.
-fn left_out(eval: &Eval, expr: Option<&Expr>, store: &Store) -> Option<&'static str> {
-    const HISTOGRAMS: &str = "native histograms";
-    if let Expected::Series { series, .. } = &eval.expected
-        && series
-            .iter()
-            .any(|(_, values)| values.contains(&SeriesValue::Histogram))
-    {
-        return Some(HISTOGRAMS);
-    }
-    let mut needs = None;
-    let mut look = |selector: &VectorSelector| {
-        for (_, series) in store.select(&selector.matchers) {
-            if series.histograms {
-                needs = Some(HISTOGRAMS);
-            } else if series.start_timestamps {
-                needs = needs.or(Some("start timestamps"));
-            }
-        }
-    };
-    each_selector(expr?, &mut look);
-    needs
-}
-
-fn each_selector(expr: &Expr, look: &mut dyn FnMut(&VectorSelector)) {
-    match &expr.node {
-        Node::Number(_) | Node::Duration(_) | Node::String(_) => {}
-        Node::VectorSelector(selector) => look(selector),
-        Node::MatrixSelector(matrix) => look(&matrix.selector),
-        Node::Subquery(subquery) => each_selector(&subquery.expr, look),
-        Node::Call(call) => call.args.iter().for_each(|arg| each_selector(arg, look)),
-        Node::Aggregate(aggregate) => {
-            each_selector(&aggregate.expr, look);
-            if let Some(param) = &aggregate.param {
-                each_selector(param, look);
-            }
-        }
-        Node::Binary(binary) => {
-            each_selector(&binary.lhs, look);
-            each_selector(&binary.rhs, look);
-        }
-        Node::Unary(unary) => each_selector(&unary.expr, look),
-        Node::Paren(inner) => each_selector(inner, look),
     }
 }
 
@@ -207,12 +172,15 @@ fn instant(
     };
     compare::sorted(&series).map_err(told)?;
     let points = series.into_iter().filter_map(|series| {
-        let sample = series.samples.into_iter().find(|sample| sample.at == at)?;
-        Some((series.labels, sample.value))
+        let float = series.samples.into_iter().find(|sample| sample.at == at);
+        let float = float.map(|sample| SampleValue::Float(sample.value));
+        let histogram = series.histograms.into_iter().find(|s| s.at == at);
+        let histogram = histogram.map(|s| SampleValue::Histogram(s.histogram));
+        Some((series.labels, float.or(histogram)?))
     });
     let value = match (is_scalar, points.collect::<Vec<_>>()) {
-        (true, points) => match points[..] {
-            [(_, value)] => Value::Scalar(value),
+        (true, points) => match &points[..] {
+            [(_, SampleValue::Float(value))] => Value::Scalar(*value),
             _ => return Err(told("a scalar has not one value".to_owned())),
         },
         (false, points) => Value::Vector(points),

@@ -1,7 +1,7 @@
 //! Series descriptions: `name{label="value"} 1 2+3x4 _ stale {{count:5}}`.
 use model::{Labels, METRIC_NAME, STALE_NAN};
 
-use super::SeriesValue;
+use super::{MAX_REPEATS, SeriesValue, histogram};
 use crate::{
     lexer::{
         Lexer,
@@ -9,9 +9,6 @@ use crate::{
     },
     quote::{quote, unquote},
 };
-
-/// The longest series that a script may describe with `x`.
-const MAX_REPEATS: usize = 1_000_000;
 
 type Read<T> = Result<T, String>;
 
@@ -119,13 +116,8 @@ fn item(text: &str, values: &mut Vec<SeriesValue>) -> Option<()> {
         return Some(());
     }
     if text.starts_with("{{") {
-        let rest = histogram(text)?;
-        let rest = match rest.strip_prefix(['+', '-']) {
-            Some(delta) => histogram(delta)?,
-            None => rest,
-        };
-        let n = if rest.is_empty() { 0 } else { times(rest)? };
-        values.extend(std::iter::repeat_n(SeriesValue::Histogram, n + 1));
+        let written = histogram::item(text)?;
+        values.extend(written.into_iter().map(SeriesValue::Histogram));
         return Some(());
     }
     let (mut value, rest) = match text.strip_prefix("stale") {
@@ -149,12 +141,6 @@ fn item(text: &str, values: &mut Vec<SeriesValue>) -> Option<()> {
         }
     }
     Some(())
-}
-
-/// What follows the histogram at the beginning of `text`.
-fn histogram(text: &str) -> Option<&str> {
-    let inner = text.strip_prefix("{{")?;
-    Some(&inner[inner.find("}}")? + 2..])
 }
 
 /// Reads `x3`.
@@ -205,7 +191,7 @@ mod tests {
             .map(|v| match v {
                 SeriesValue::Float(value) => *value,
                 SeriesValue::Missing => -1000.0,
-                SeriesValue::Histogram => -2000.0,
+                SeriesValue::Histogram(_) => -2000.0,
             })
             .collect();
         assert_eq!(floats, wanted, "{line}");

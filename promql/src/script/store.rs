@@ -1,9 +1,12 @@
 //! What a script has loaded.
 use std::collections::BTreeMap;
 
-use model::{BUCKET_LABEL, Labels, METRIC_NAME, Matcher, Sample, Timestamp};
+use model::{
+    BUCKET_LABEL, HistogramSample, Labels, METRIC_NAME, Matcher, ResetHint, Sample, StartTime,
+    Timestamp, histogram::ClassicHistogram,
+};
 
-use super::{Load, SeriesValue};
+use super::{Load, LoadedSeries, SeriesValue};
 
 /// The series that were loaded, by labels.
 #[derive(Clone, Debug, Default)]
@@ -16,10 +19,10 @@ pub struct Store {
 pub struct StoredSeries {
     /// Oldest first, no two at one instant.
     pub samples: Vec<Sample>,
-    /// It has native histograms, which are not among `samples`.
-    pub histograms: bool,
-    /// Its samples have start timestamps, which are not kept.
-    pub start_timestamps: bool,
+    /// Oldest first, no two at one instant, none at that of a sample.
+    pub histograms: Vec<HistogramSample>,
+    /// Where counting began, for those samples and histograms of which it was said; oldest first.
+    pub starts: Vec<StartTime>,
 }
 
 impl Store {
@@ -39,45 +42,135 @@ impl Store {
 
     /// Adds the samples of `load`; of two samples of a series at one instant the first stays. Of two lines for one
     /// series the last counts.
-    pub(super) fn load(&mut self, load: &Load) {
-        let last: BTreeMap<&Labels, usize> = load
-            .series
-            .iter()
-            .enumerate()
-            .map(|(i, loaded)| (&loaded.labels, i))
-            .collect();
-        for (i, loaded) in load.series.iter().enumerate() {
-            if last[&loaded.labels] != i {
-                continue;
-            }
-            if load.with_custom_buckets
-                && let Some(base) = histogram_of(&loaded.labels)
-            {
-                self.series.entry(base).or_default().histograms = true;
-            }
+    pub(super) fn load(&mut self, load: &Load) -> Result<(), String> {
+        let mut last: BTreeMap<&Labels, &LoadedSeries> = BTreeMap::new();
+        last.extend(load.series.iter().map(|loaded| (&loaded.labels, loaded)));
+        let at = |i: usize| Timestamp::from_millis(load.step.as_millis() * i as i64);
+        for loaded in last.values() {
             let stored = self.series.entry(loaded.labels.clone()).or_default();
-            stored.start_timestamps |= loaded.start_timestamps;
             for (i, value) in loaded.values.iter().enumerate() {
-                match value {
-                    SeriesValue::Missing => {}
-                    SeriesValue::Histogram => stored.histograms = true,
-                    SeriesValue::Float(value) => stored.samples.push(Sample {
-                        at: Timestamp::from_millis(load.step.as_millis() * i as i64),
-                        value: *value,
-                    }),
+                stored.push(at(i), value);
+            }
+            for (i, offset) in loaded.starts.iter().enumerate() {
+                if let Some(offset) = offset {
+                    let start = at(i).as_millis() + offset.as_millis();
+                    stored.starts.push(StartTime {
+                        at: at(i),
+                        start: Timestamp::from_millis(start),
+                    });
                 }
             }
-            stored.samples.sort_by_key(|sample| sample.at);
-            stored.samples.dedup_by_key(|sample| sample.at);
+            stored.settle();
+        }
+        if load.with_custom_buckets {
+            for (labels, histograms) in native_histograms(&last, at)? {
+                let stored = self.series.entry(labels).or_default();
+                stored.histograms.extend(histograms);
+                stored.settle();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StoredSeries {
+    fn push(&mut self, at: Timestamp, value: &SeriesValue) {
+        match value {
+            SeriesValue::Missing => {}
+            SeriesValue::Histogram(written) => self.histograms.push(HistogramSample {
+                at,
+                histogram: written.histogram.clone(),
+            }),
+            SeriesValue::Float(value) => self.samples.push(Sample { at, value: *value }),
+        }
+    }
+
+    /// Puts what was added in order.
+    fn settle(&mut self) {
+        self.samples.sort_by_key(|sample| sample.at);
+        self.samples.dedup_by_key(|sample| sample.at);
+        self.histograms.sort_by_key(|sample| sample.at);
+        self.histograms.dedup_by_key(|sample| sample.at);
+        self.starts.sort_by_key(|start| start.at);
+        self.starts.dedup_by_key(|start| start.at);
+        let samples = &self.samples;
+        let place = |at: Timestamp| samples.binary_search_by_key(&at, |s| s.at);
+        self.histograms.retain(|h| place(h.at).is_err());
+        // As a storage gives them back: a counter's hint is known where it follows upon a histogram like it.
+        for i in (0..self.histograms.len()).rev() {
+            let now = &self.histograms[i];
+            if now.histogram.reset_hint == ResetHint::Gauge {
+                continue;
+            }
+            let before = i.checked_sub(1).map(|i| &self.histograms[i]);
+            let before = before.filter(|before| place(before.at) == place(now.at));
+            let known = before.is_some_and(|before| {
+                let (before, now) = (&before.histogram, &now.histogram);
+                before.reset_hint != ResetHint::Gauge
+                    && !before.is_stale()
+                    && before.schema == now.schema
+                    && before.zero_threshold == now.zero_threshold
+                    && before.custom_values == now.custom_values
+                    && !now.is_reset_after(before)
+            });
+            let hint = match known {
+                true => ResetHint::NotReset,
+                false => ResetHint::Unknown,
+            };
+            let now = &mut self.histograms[i].histogram;
+            *now = now.clone().with_hint(hint);
         }
     }
 }
 
-/// The labels of the native histogram that a series of a classic one becomes a part of.
-fn histogram_of(labels: &Labels) -> Option<Labels> {
-    let name = labels.metric_name();
-    let base = ["_bucket", "_count", "_sum"]
-        .iter()
-        .find_map(|suffix| name.strip_suffix(suffix))?;
-    Some(labels.without(BUCKET_LABEL).with(METRIC_NAME, base))
+/// The classic histograms among `loaded` as native ones.
+fn native_histograms(
+    loaded: &BTreeMap<&Labels, &LoadedSeries>,
+    at: impl Fn(usize) -> Timestamp,
+) -> Result<BTreeMap<Labels, Vec<HistogramSample>>, String> {
+    let mut classic: BTreeMap<Labels, BTreeMap<usize, ClassicHistogram>> = BTreeMap::new();
+    for series in loaded.values() {
+        let name = series.labels.metric_name();
+        let suffixes = ["_bucket", "_count", "_sum"];
+        let found = suffixes
+            .iter()
+            .find_map(|suffix| Some((*suffix, name.strip_suffix(suffix)?)));
+        let Some((suffix, base)) = found else {
+            continue;
+        };
+        let bound = series.labels.value(BUCKET_LABEL).parse::<f64>();
+        let bound = bound.ok().filter(|bound| !bound.is_nan());
+        let labels = series.labels.without(BUCKET_LABEL).with(METRIC_NAME, base);
+        for (i, value) in series.values.iter().enumerate() {
+            let SeriesValue::Float(value) = value else {
+                continue;
+            };
+            if suffix == "_bucket" && bound.is_none() {
+                continue;
+            }
+            let histogram = classic.entry(labels.clone()).or_default();
+            let histogram = histogram.entry(i).or_default();
+            match (suffix, bound) {
+                ("_bucket", Some(bound)) => histogram.set_bucket(bound, *value),
+                ("_count", _) => histogram.set_count(*value),
+                _ => {
+                    histogram.set_sum(*value);
+                    Ok(())
+                }
+            }
+            .map_err(|e| format!("{labels}: {e}"))?;
+        }
+    }
+    let convert = |(labels, by_step): (Labels, BTreeMap<usize, ClassicHistogram>)| {
+        let samples = by_step.into_iter().map(|(i, classic)| {
+            let histogram = classic.to_native().map_err(|e| format!("{labels}: {e}"))?;
+            Ok(HistogramSample {
+                at: at(i),
+                histogram: histogram.into(),
+            })
+        });
+        let samples = samples.collect::<Result<Vec<_>, String>>()?;
+        Ok((labels, samples))
+    };
+    classic.into_iter().map(convert).collect()
 }

@@ -118,15 +118,19 @@ impl Engine for LastValue {
             .iter()
             .filter(|(labels, _)| labels.metric_name() == "x");
         let value = match steps {
-            Steps::Instant(_) => Value::Vector(series.map(|(l, s)| (l.clone(), last(s))).collect()),
+            Steps::Instant(_) => Value::Vector(
+                series
+                    .map(|(l, s)| (l.clone(), model::Value::Float(last(s))))
+                    .collect(),
+            ),
             Steps::Range { .. } => Value::Matrix(
                 series
-                    .map(|(labels, s)| model::Series {
-                        labels: labels.clone(),
-                        samples: steps
-                            .iter()
-                            .map(|at| Sample { at, value: last(s) })
-                            .collect(),
+                    .map(|(labels, s)| {
+                        let sample = |at| Sample { at, value: last(s) };
+                        model::Series::of_samples(
+                            labels.clone(),
+                            steps.iter().map(sample).collect(),
+                        )
                     })
                     .collect(),
             ),
@@ -180,11 +184,9 @@ fn each_eval_gets_its_verdict() {
         eval instant at 1m x
           expect fail
 
-        eval instant at 1m sum(h)
-          {} 1
-
-        eval instant at 1m x </ 5
-          x 1
+        eval instant at 1m x
+          x{a='1'} 2
+          x{a='2'} {{count:1}}
 
         clear
 
@@ -199,7 +201,6 @@ fn each_eval_gets_its_verdict() {
         .map(|outcome| (outcome.line, outcome.verdict))
         .collect();
     let failed = |text: &str| Verdict::Failed(text.to_owned());
-    let skipped = |text: &str| Verdict::Skipped(text.to_owned());
     let series = |a: &str| format!("{{__name__=\"x\", a=\"{a}\"}}");
     assert_eq!(
         verdicts,
@@ -230,9 +231,14 @@ fn each_eval_gets_its_verdict() {
                 failed("y at 60.000: wanted the error Text(\"what?\"), got \"what is y?\"")
             ),
             (35, failed("x at 60.000: wanted a failure, got a result")),
-            (38, skipped("native histograms")),
-            (41, skipped("operator \"</\" is not supported")),
-            (46, Verdict::Passed),
+            (
+                38,
+                failed(&format!(
+                    "x at 60.000: wanted {{{{count:1}}}} for {}, got 7",
+                    series("2")
+                ))
+            ),
+            (44, Verdict::Passed),
         ]
     );
 }
@@ -256,24 +262,35 @@ fn pinned_queries_are_asked_at_other_times() {
 }
 
 #[test]
-fn classic_histograms_are_known_to_become_native_ones() {
-    let commands = read("load_with_nhcb 1m\n h_bucket{le=\"1\",a=\"b\"} 1\n h_sum 3").unwrap();
+fn classic_histograms_are_loaded_as_native_ones_too() {
+    let text = "load_with_nhcb 1m\n h_bucket{le=\"1\"} 1 3\n h_bucket{le=\"2\"} 3 5\n h_sum 3 _";
+    let commands = read(text).unwrap();
     let [Command::Load(load)] = &commands[..] else {
         panic!("{commands:?}");
     };
     let mut store = Store::default();
-    store.load(load);
+    store.load(load).unwrap();
     let found: Vec<_> = store
         .iter()
-        .map(|(labels, series)| format!("{labels} {} {}", series.samples.len(), series.histograms))
+        .map(|(labels, series)| {
+            let histograms = series.histograms.iter();
+            let histograms = histograms.map(|s| s.histogram.literal().unwrap());
+            format!(
+                "{} {} {:?}",
+                labels.metric_name(),
+                series.samples.len(),
+                histograms.collect::<Vec<_>>()
+            )
+        })
         .collect();
     assert_eq!(
         found,
         [
-            "{__name__=\"h\"} 0 true",
-            "{__name__=\"h\", a=\"b\"} 0 true",
-            "{__name__=\"h_bucket\", a=\"b\", le=\"1\"} 1 false",
-            "{__name__=\"h_sum\"} 1 false",
+            "h 0 [\"{{schema:-53 count:3 sum:3 custom_values:[1 2] buckets:[1 2]}}\", \
+             \"{{schema:-53 count:5 custom_values:[1 2] counter_reset_hint:not_reset buckets:[3 2]}}\"]",
+            "h_bucket 2 []",
+            "h_bucket 2 []",
+            "h_sum 1 []",
         ]
     );
 }

@@ -2,7 +2,7 @@
 use std::{num::NonZeroU64, sync::Arc};
 
 use axum::extract::State;
-use model::{Series, Steps, TimeRange};
+use model::{Series, Steps, TimeRange, Value};
 use promql::{QueryValue, VectorSample};
 
 use super::{Answered, Api, ApiError, Params, Reply};
@@ -157,9 +157,10 @@ fn write_costs(fields: &mut Fields<'_>, costs: Costs) {
 fn write_sample(json: &mut Json, sample: &VectorSample) {
     json.object(|fields| {
         fields.labels("metric", &sample.labels);
-        fields
-            .key("value")
-            .sample(sample.sample.at, sample.sample.value);
+        match &sample.value {
+            Value::Float(value) => fields.key("value").sample(sample.at, *value),
+            Value::Histogram(histogram) => fields.key("histogram").histogram(sample.at, histogram),
+        }
     });
 }
 
@@ -169,6 +170,12 @@ fn write_series(json: &mut Json, series: &Series) {
         if !series.samples.is_empty() {
             fields.key("values").array(&series.samples, |json, sample| {
                 json.sample(sample.at, sample.value);
+            });
+        }
+        if !series.histograms.is_empty() {
+            let histograms = fields.key("histograms");
+            histograms.array(&series.histograms, |json, sample| {
+                json.histogram(sample.at, &sample.histogram);
             });
         }
     });

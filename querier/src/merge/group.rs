@@ -35,10 +35,7 @@ pub(super) fn series(
                 samples(points.into_iter(), &times, range)
             }
         };
-        (!samples.is_empty()).then(|| Series {
-            labels: columns[0].series.labels.clone(),
-            samples,
-        })
+        (!samples.is_empty()).then(|| Series::of_samples(columns[0].series.labels.clone(), samples))
     };
     columns
         .chunk_by(|a, b| a.series.labels == b.series.labels)

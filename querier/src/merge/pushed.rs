@@ -23,10 +23,7 @@ pub(super) fn series<'s>(
                 .collect(),
             _ => united(columns, range),
         };
-        (!samples.is_empty()).then(|| Series {
-            labels: columns[0].series.labels.clone(),
-            samples,
-        })
+        (!samples.is_empty()).then(|| Series::of_samples(columns[0].series.labels.clone(), samples))
     };
     columns
         .chunk_by(|a, b| a.series.labels == b.series.labels)

@@ -110,10 +110,7 @@ fn naive(rows: &[Row], range: TimeRange) -> Vec<Series> {
         };
         let samples: Vec<Sample> = samples.into_iter().filter(within).map(sample).collect();
         if !samples.is_empty() {
-            all.push(Series {
-                labels: labels(name),
-                samples,
-            });
+            all.push(Series::of_samples(labels(name), samples));
         }
     }
     all
@@ -457,10 +454,7 @@ proptest! {
                 expected.entry(name.clone()).or_default().insert(*time, *bits);
             }
         }
-        let series = |(name, samples): (String, BTreeMap<i64, u64>)| Series {
-            labels: labels(&name),
-            samples: samples.into_iter().map(|(time, bits)| Sample { at: at(time), value: f64::from_bits(bits) }).collect(),
-        };
+        let series = |(name, samples): (String, BTreeMap<i64, u64>)| Series::of_samples(labels(&name), samples.into_iter().map(|(time, bits)| Sample { at: at(time), value: f64::from_bits(bits) }).collect());
         let expected: Vec<Series> = expected.into_iter().map(series).collect();
         let sent: Vec<GroupSlice> = (0..).zip(&replicas).map(|(rank, taken)| pushed_slice(rank, taken)).collect();
         prop_assert_eq!(&merge(sent.clone(), range), &expected);

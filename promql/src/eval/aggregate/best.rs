@@ -3,10 +3,11 @@
 //! Holds the series that may be chosen at some step, and for each group and step which they are.
 use std::cmp::Ordering;
 
-use model::Labels;
+use model::{Labels, Value};
 
 use super::{Groups, group_labels};
 use crate::{
+    annotations::Note,
     eval::{
         Evaluator, Flow, Sink,
         column::{Column, EvalSeries, Grid},
@@ -19,12 +20,23 @@ use crate::{
 struct Candidate {
     labels: Labels,
     drop_name: bool,
+    /// Its values, if histograms are among them.
+    mixed: Option<Column>,
 }
 
 /// A value and the place of its series among the candidates.
 type Ranked = (f64, usize);
 
 impl Best {
+    /// The name under which it says that it passes over histograms, if it does.
+    const fn passes_over_histograms(self) -> Option<&'static str> {
+        match self {
+            Self::Greatest => Some("topk"),
+            Self::Least => Some("bottomk"),
+            Self::Any => None,
+        }
+    }
+
     /// `Less` if the first is chosen before the second; of equal values the one with the lesser labels.
     fn order(self, candidates: &[Candidate], a: &Ranked, b: &Ranked) -> Ordering {
         let by_value = match self {
@@ -75,13 +87,26 @@ impl Evaluator<'_> {
             let group = group_labels(&call.grouping, &series.labels);
             let steps = groups.of(group, false, || vec![Chosen::default(); grid.len]);
             let place = candidates.len();
+            let mut values: Vec<(usize, f64)> = series.column.iter().collect();
+            let mut mixed = None;
+            if series.column.has_histograms() {
+                match best.passes_over_histograms() {
+                    Some(name) => self.annotate(Note::IgnoredInAggregation(name), &call.span),
+                    None => {
+                        // Where histograms are taken, values do not matter.
+                        values = series.column.present().iter().map(|i| (i, 0.0)).collect();
+                        mixed = Some(series.column);
+                    }
+                }
+            }
             candidates.push(Candidate {
                 labels: series.labels,
                 drop_name: series.drop_name,
+                mixed,
             });
             let order = |a: &Ranked, b: &Ranked| best.order(&candidates, a, b);
             let mut has_chance = false;
-            for (i, value) in series.column.iter() {
+            for (i, value) in values {
                 let (chosen, n) = (&mut steps[i], counts[i]);
                 let new = (value, place);
                 if n == 0 || chosen.last.is_some_and(|last| order(&new, &last).is_gt()) {
@@ -122,12 +147,14 @@ impl Evaluator<'_> {
         let mut order = Vec::new();
         for group in &groups.list {
             for (i, chosen) in group.state.iter().enumerate() {
-                for (value, place) in &chosen.list {
+                for (number, place) in &chosen.list {
                     let column = columns[*place].get_or_insert_with(|| {
                         order.push(*place);
                         Column::empty(grid.len)
                     });
-                    column.set(i, *value);
+                    let mixed = candidates[*place].mixed.as_ref();
+                    let value = mixed.and_then(|column| column.value(i));
+                    column.set_value(i, value.unwrap_or(Value::Float(*number)));
                 }
             }
         }

@@ -7,6 +7,7 @@ use super::{
     group_labels,
 };
 use crate::{
+    annotations::Notes,
     ast::Grouping,
     eval::{
         Evaluator, Flow, Sink,
@@ -44,11 +45,11 @@ impl Evaluator<'_> {
                     .of(group_labels(&grouping, &labels), false, || {
                         Folds::new(grid.len)
                     })
-                    .add(&column);
+                    .add(&column, "", &mut Notes::default());
             }
             Ok(())
         })?;
-        self.hand_on(groups, held, Folds::column, sink)
+        self.hand_on(call, groups, held, Folds::column, sink)
     }
 }
 
@@ -64,6 +65,16 @@ fn by_value(column: &Column, len: usize) -> Vec<(String, Column)> {
             list.len() - 1
         });
         list[place].1.set(i, value);
+    }
+    let mut texts: HashMap<String, usize> = HashMap::new();
+    for (i, histogram) in column.histograms() {
+        let place = *texts
+            .entry(histogram.to_string())
+            .or_insert_with_key(|text| {
+                list.push((text.clone(), Column::empty(len)));
+                list.len() - 1
+            });
+        list[place].1.set(i, 1.0);
     }
     list
 }

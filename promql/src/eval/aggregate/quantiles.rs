@@ -1,9 +1,9 @@
 //! `quantile`: holds the values of each group and step.
 use crate::{
-    annotations::Note,
+    annotations::{Note, Notes},
     eval::{
         Evaluator, Flow, Sink,
-        column::{Column, Grid},
+        column::{Column, EvalSeries, Grid},
         quantile::quantile,
     },
     plan::tree::{AggregateCall, Param},
@@ -28,11 +28,15 @@ impl Evaluator<'_> {
             self.annotate(Note::InvalidQuantile(value), &param.span);
         }
         let new = || vec![Vec::new(); grid.len];
-        let add = |group: &mut Vec<Vec<f64>>, column: &Column| {
-            column.iter().for_each(|(i, value)| group[i].push(value));
+        let add = |group: &mut Vec<Vec<f64>>, series: &EvalSeries, notes: &mut Notes| {
+            let values = series.column.iter();
+            values.for_each(|(i, value)| group[i].push(value));
+            if series.column.has_histograms() {
+                notes.add(Note::IgnoredInAggregation("quantile"));
+            }
         };
         let groups = self.grouped(call, grid, new, add)?;
-        let column = |mut group: Vec<Vec<f64>>| {
+        let column = |mut group: Vec<Vec<f64>>, _: &mut Notes| {
             let mut column = Column::empty(grid.len);
             for (i, held) in group.iter_mut().enumerate() {
                 if !held.is_empty() {
@@ -41,6 +45,6 @@ impl Evaluator<'_> {
             }
             column
         };
-        self.hand_on(groups, n_before, column, sink)
+        self.hand_on(call, groups, n_before, column, sink)
     }
 }

@@ -3,7 +3,7 @@ use super::params::prometheus_hash;
 use crate::{
     annotations::Note,
     error::EvalError,
-    eval::{Evaluator, Flow, Sink, column::Grid},
+    eval::{Evaluator, Flow, Sink, bits::Bits, column::Grid},
     plan::tree::{AggregateCall, Param},
 };
 
@@ -32,9 +32,11 @@ impl Evaluator<'_> {
         let mut n_out = 0;
         self.vector(&call.arg, grid, &mut |mut series| {
             let place = prometheus_hash(&series.labels) as f64 / u64::MAX as f64;
-            series
-                .column
-                .map_steps(|i, value| is_in(place, ratios.0[i].clamp(-1.0, 1.0)).then_some(value));
+            let mut wanted = Bits::none(grid.len);
+            (0..grid.len)
+                .filter(|i| is_in(place, ratios.0[*i].clamp(-1.0, 1.0)))
+                .for_each(|i| wanted.set(i));
+            series.column.keep(&wanted);
             n_out += series.column.weight();
             match series.column.is_empty() {
                 true => Ok(()),

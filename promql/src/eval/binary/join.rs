@@ -4,11 +4,14 @@
 //! from different series at different steps.
 //!
 //! Source: `VectorBinop` in Prometheus, `promql/engine.go`.
+use std::cell::RefCell;
+
 use foldhash::{HashMap, HashMapExt};
 use model::{Labels, LabelsBuilder};
 
 use super::{
-    drops_name,
+    compared, drops_name,
+    operate::{LastNotes, Outcome, operate},
     signature::{MatchGroups, signature},
     vector_operator,
 };
@@ -45,6 +48,7 @@ struct Joiner<'c> {
     call: &'c JoinCall,
     /// Names are marked rather than dropped.
     delayed: bool,
+    notes: RefCell<LastNotes>,
 }
 
 impl Evaluator<'_> {
@@ -52,6 +56,7 @@ impl Evaluator<'_> {
         let joiner = Joiner {
             call,
             delayed: self.options.delayed_name_removal,
+            notes: RefCell::new(LastNotes::new()),
         };
         let [lhs, rhs] = &*call.sides;
         let (many, one) = match call.matching.cardinality {
@@ -73,10 +78,10 @@ impl Evaluator<'_> {
         };
         self.vector(one, grid, &mut |series| {
             let group = ones.of(&series.labels, new);
-            if group.present.meets(series.column.present()) {
+            if group.present.meets(&series.column.present()) {
                 clashes.push(clash(group, &series, &call.matching));
             }
-            group.present.add(series.column.present());
+            group.present.add(&series.column.present());
             group.series.push(series);
             Ok(())
         })?;
@@ -84,7 +89,7 @@ impl Evaluator<'_> {
         let mut merged = Merged::new();
         let mut failure = None;
         self.vector(many, grid, &mut |series| {
-            many_present.add(series.column.present());
+            many_present.add(&series.column.present());
             let group = match fill_one {
                 Some(_) => Some(ones.of(&series.labels, new)),
                 None => ones.get(&series.labels),
@@ -125,6 +130,10 @@ impl Evaluator<'_> {
                 joiner.fill_many(value, group, grid.len, &mut merged)?;
             }
         }
+        let notes = joiner.notes.into_inner().into_notes();
+        notes
+            .into_iter()
+            .for_each(|note| self.annotate(note, &call.span));
         let list = merged.into_series();
         self.hold_only(held, list.iter().map(|s| s.column.weight()).sum())?;
         list.into_iter().try_for_each(sink)
@@ -136,10 +145,10 @@ fn clash(group: &One, series: &EvalSeries, matching: &VectorMatching) -> Clash {
     let other = group
         .series
         .iter()
-        .find(|other| other.column.present().meets(present))
+        .find(|other| other.column.present().meets(&present))
         .expect("some series of the group is present at a step at which the group is");
-    let mut steps = other.column.present().clone();
-    steps.keep(present);
+    let mut steps = other.column.present().into_owned();
+    steps.keep(&present);
     Clash {
         steps,
         group: signature(matching, &series.labels),
@@ -179,7 +188,7 @@ impl Joiner<'_> {
             self.pair(many, one, matched, len, merged)?;
         }
         if let Some(value) = self.call.matching.fill.right {
-            let mut missing = many.column.present().clone();
+            let mut missing = many.column.present().into_owned();
             missing.remove(present);
             if missing.is_none() {
                 return Ok(());
@@ -197,7 +206,7 @@ impl Joiner<'_> {
             series, matched, ..
         } = group;
         for one in series {
-            let mut missing = one.column.present().clone();
+            let mut missing = one.column.present().into_owned();
             matched.values().for_each(|found| missing.remove(found));
             if missing.is_none() {
                 continue;
@@ -226,21 +235,31 @@ impl Joiner<'_> {
         } = self.call;
         let swapped = matching.cardinality == Cardinality::OneToMany;
         let f = vector_operator(*op, *return_bool);
-        let mut both = many.column.present().clone();
-        both.keep(one.column.present());
+        let mut both = many.column.present().into_owned();
+        both.keep(&one.column.present());
         if both.is_none() {
             return Ok(());
         }
         let labels = self.labels(&many.labels, &one.labels);
-        self.note_match(matched, &labels, &both, len)?;
         let mut column = Column::empty(len);
-        for i in both.iter() {
-            let (Some(a), Some(b)) = (many.column.get(i), one.column.get(i)) else {
-                continue;
-            };
-            let value = if swapped { f(b, a) } else { f(a, b) };
-            if let Some(value) = value {
-                column.set(i, value);
+        let histograms = many.column.has_histograms() || one.column.has_histograms();
+        if histograms || op.is_trim() {
+            let mixed = [many, one].map(|side| &side.column);
+            self.mixed(mixed, swapped, &mut both, &mut column);
+            if both.is_none() {
+                return Ok(());
+            }
+            self.note_match(matched, &labels, &both, len)?;
+        } else {
+            self.note_match(matched, &labels, &both, len)?;
+            for i in both.iter() {
+                let (Some(a), Some(b)) = (many.column.get(i), one.column.get(i)) else {
+                    continue;
+                };
+                let value = if swapped { f(b, a) } else { f(a, b) };
+                if let Some(value) = value {
+                    column.set(i, value);
+                }
             }
         }
         if column.is_empty() {
@@ -251,6 +270,36 @@ impl Joiner<'_> {
             drop_name: *return_bool,
             column,
         })
+    }
+
+    /// Fills `result` at the `steps` at which both columns have a value; those that do not go together are taken out
+    /// of `steps`.
+    fn mixed(&self, columns: [&Column; 2], swapped: bool, steps: &mut Bits, result: &mut Column) {
+        let [left, right] = match swapped {
+            true => [columns[1], columns[0]],
+            false => columns,
+        };
+        let mut refused = Bits::none(steps.len());
+        for i in steps.iter() {
+            let (Some(left), Some(right)) = (left.value(i), right.value(i)) else {
+                continue;
+            };
+            let (value, note) = match operate(self.call.op, &left, &right) {
+                Outcome::Value(value, note) => (Some(value), note),
+                Outcome::Truth(holds) => (compared(holds, self.call.return_bool, &left), None),
+                Outcome::Refused(note) => {
+                    refused.set(i);
+                    (None, Some(note))
+                }
+            };
+            if let Some(note) = note {
+                self.notes.borrow_mut().set(i, note);
+            }
+            if let Some(value) = value {
+                result.set_value(i, value);
+            }
+        }
+        steps.remove(&refused);
     }
 
     /// Sees to it that a match group gives no result twice at a step.

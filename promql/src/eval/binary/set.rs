@@ -3,24 +3,29 @@
 //! Of the side that is only asked whether it has something, one bit for each match group and step is held.
 use super::signature::MatchGroups;
 use crate::{
-    eval::{Evaluator, Flow, Sink, bits::Bits, column::Grid, merge::Merged},
+    eval::{
+        Evaluator, Flow, Sink,
+        bits::Bits,
+        column::{Column, Grid},
+        merge::Merged,
+    },
     plan::tree::JoinCall,
 };
 
 impl Evaluator<'_> {
     /// The left side where the right has something of the same group.
     pub(super) fn intersection(&self, call: &JoinCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
-        self.left_where(call, grid, sink, |present, right| match right {
-            Some(right) => present.keep(right),
-            None => *present = Bits::none(grid.len),
+        self.left_where(call, grid, sink, |column, right| match right {
+            Some(right) => column.keep(right),
+            None => *column = Column::empty(grid.len),
         })
     }
 
     /// The left side where the right has nothing of the same group.
     pub(super) fn difference(&self, call: &JoinCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
-        self.left_where(call, grid, sink, |present, right| {
+        self.left_where(call, grid, sink, |column, right| {
             if let Some(right) = right {
-                present.remove(right);
+                column.remove(right);
             }
         })
     }
@@ -30,7 +35,7 @@ impl Evaluator<'_> {
         call: &JoinCall,
         grid: Grid,
         sink: &mut Sink<'_>,
-        keep: impl Fn(&mut Bits, Option<&Bits>),
+        keep: impl Fn(&mut Column, Option<&Bits>),
     ) -> Flow {
         let [lhs, rhs] = &*call.sides;
         let held = self.n_samples.get();
@@ -38,13 +43,13 @@ impl Evaluator<'_> {
         self.vector(rhs, grid, &mut |series| {
             right
                 .of(&series.labels, || Bits::none(grid.len))
-                .add(series.column.present());
+                .add(&series.column.present());
             Ok(())
         })?;
         let mut n_out = 0;
         self.vector(lhs, grid, &mut |mut series| {
             let group = right.get(&series.labels);
-            keep(series.column.present_mut(), group.as_deref());
+            keep(&mut series.column, group.as_deref());
             n_out += series.column.weight();
             match series.column.is_empty() {
                 true => Ok(()),
@@ -62,12 +67,12 @@ impl Evaluator<'_> {
         let mut merged = Merged::new();
         self.vector(lhs, grid, &mut |series| {
             left.of(&series.labels, || Bits::none(grid.len))
-                .add(series.column.present());
+                .add(&series.column.present());
             merged.add(series)
         })?;
         self.vector(rhs, grid, &mut |mut series| {
             if let Some(left) = left.get(&series.labels) {
-                series.column.present_mut().remove(left);
+                series.column.remove(left);
             }
             match series.column.is_empty() {
                 true => Ok(()),

@@ -1,8 +1,13 @@
-//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction` over classic buckets.
+//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction` over classic buckets and native histograms.
+use std::sync::Arc;
+
 use foldhash::{HashMap, HashMapExt};
 use model::{BUCKET_LABEL, Labels};
 
-use super::buckets::{Bucket, Repair, fraction, quantile};
+use super::{
+    buckets::{Bucket, Repair, fraction, quantile},
+    native,
+};
 use crate::{
     annotations::{Extent, Note},
     ast::Span,
@@ -17,12 +22,14 @@ use crate::{
     plan::tree::{BucketQuestion, ScalarOp, VectorOp},
 };
 
-/// The buckets of one histogram at all steps.
+/// One histogram at all steps: classic at some, native at others, never both.
 struct Histogram {
     /// Its labels but `le`.
     labels: Labels,
     /// Upper bounds and counts.
     buckets: Vec<(f64, Column)>,
+    /// Those of the series itself.
+    native: Option<Column>,
 }
 
 impl Histogram {
@@ -82,9 +89,13 @@ impl Evaluator<'_> {
                 let lower = self.scalar(lower, grid)?;
                 let upper = self.scalar(upper, grid)?;
                 for histogram in self.histograms(arg, arg_span, grid)? {
-                    let column = column_of(&histogram, grid, |i, buckets| {
-                        fraction(lower[i], upper[i], buckets)
+                    let metric = self.metric_told(&histogram.labels);
+                    let mut column = self.column_of_native(&histogram, arg_span, grid, |i, h| {
+                        native::fraction(lower[i], upper[i], h, &metric)
                     });
+                    column.merge(&column_of(&histogram, grid, |i, buckets| {
+                        fraction(lower[i], upper[i], buckets)
+                    }));
                     merged.add(self.answer(histogram.labels, column))?;
                 }
             }
@@ -117,7 +128,20 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Histogram>, EvalError> {
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut list: Vec<Histogram> = Vec::new();
-        self.vector(arg, grid, &mut |series| {
+        // Each has an `le`, or none, of its own: labels that native histograms keep.
+        let mut natives: Vec<(Labels, Column)> = Vec::new();
+        self.vector(arg, grid, &mut |mut series| {
+            if series.column.has_histograms() {
+                let mut native = Column::empty(grid.len);
+                for (i, histogram) in series.column.histograms() {
+                    native.set_histogram(i, Arc::clone(histogram));
+                }
+                natives.push((series.labels.clone(), native));
+                series.column.drop_histograms();
+                if series.column.is_empty() {
+                    return Ok(());
+                }
+            }
             let bound = series.labels.value(BUCKET_LABEL);
             let Ok(upper) = bound.parse::<f64>() else {
                 let note = Note::BadBucketLabel {
@@ -132,13 +156,52 @@ impl Evaluator<'_> {
                 list.push(Histogram {
                     labels: labels.clone(),
                     buckets: Vec::new(),
+                    native: None,
                 });
                 list.len() - 1
             });
             list[place].buckets.push((upper, series.column));
             Ok(())
         })?;
+        for (labels, mut native) in natives {
+            match places.get(&labels) {
+                None => list.push(Histogram {
+                    labels,
+                    buckets: Vec::new(),
+                    native: Some(native),
+                }),
+                Some(place) => {
+                    let classic = &mut list[*place];
+                    self.keep_apart(classic, &mut native, arg_span, grid);
+                    classic.native = Some(native);
+                }
+            }
+        }
         Ok(list)
+    }
+
+    /// Where a histogram is classic and native at once, nobody can tell which one is meant.
+    fn keep_apart(
+        &self,
+        classic: &mut Histogram,
+        native: &mut Column,
+        arg_span: &Span,
+        grid: Grid,
+    ) {
+        let mut both = Bits::none(grid.len);
+        for (_, counts) in &classic.buckets {
+            both.add(counts.floats());
+        }
+        both.keep(&native.present());
+        if both.is_none() {
+            return;
+        }
+        let metric = self.metric_told(&classic.labels);
+        self.annotate(Note::MixedClassicNative(metric), arg_span);
+        native.remove(&both);
+        for (_, counts) in &mut classic.buckets {
+            counts.remove(&both);
+        }
     }
 
     fn quantiles_of(
@@ -148,7 +211,11 @@ impl Evaluator<'_> {
         arg_span: &Span,
         grid: Grid,
     ) -> Column {
-        column_of(histogram, grid, |i, buckets| {
+        let metric = self.metric_told(&histogram.labels);
+        let mut column = self.column_of_native(histogram, arg_span, grid, |i, native| {
+            native::quantile(qs[i], native, &metric)
+        });
+        let classic = column_of(histogram, grid, |i, buckets| {
             let (value, repair) = quantile(qs[i], buckets);
             if let Some(Repair { buckets, max_diff }) = repair {
                 let note = Note::ForcedMonotonicity {
@@ -163,7 +230,28 @@ impl Evaluator<'_> {
                 self.annotate(note, arg_span);
             }
             value
-        })
+        });
+        column.merge(&classic);
+        column
+    }
+
+    /// The answer of `f` at each step that has a native histogram.
+    fn column_of_native(
+        &self,
+        histogram: &Histogram,
+        arg_span: &Span,
+        grid: Grid,
+        f: impl Fn(usize, &model::Histogram) -> (f64, Option<Note>),
+    ) -> Column {
+        let mut column = Column::empty(grid.len);
+        for (i, native) in histogram.native.iter().flat_map(Column::histograms) {
+            let (value, note) = f(i, native);
+            if let Some(note) = note {
+                self.annotate(note, arg_span);
+            }
+            column.set(i, value);
+        }
+        column
     }
 
     /// The metric's name in annotations; without delayed removal it counts as dropped.
@@ -194,7 +282,7 @@ fn column_of(
 ) -> Column {
     let mut present = Bits::none(grid.len);
     for (_, counts) in &histogram.buckets {
-        present.add(counts.present());
+        present.add(counts.floats());
     }
     let mut column = Column::empty(grid.len);
     let mut buckets = Vec::new();

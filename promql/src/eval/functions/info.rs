@@ -15,6 +15,7 @@ use crate::{
         bits::Bits,
         column::{Column, EvalSeries, Grid},
         merge::Merged,
+        select::Told,
     },
     plan::tree::InfoCall,
 };
@@ -41,7 +42,7 @@ impl Info {
         self.newest.resize(len, None);
         let mut clash = None;
         for (i, time) in times.iter() {
-            let at = time as i64;
+            let at = (time * 1000.0).round() as i64;
             match self.newest[i] {
                 Some((_, newest)) if newest > at => {}
                 Some((other, newest)) if newest == at => {
@@ -90,7 +91,7 @@ impl Evaluator<'_> {
     fn infos(&self, call: &InfoCall, base: &[EvalSeries], grid: Grid) -> Result<Infos, EvalError> {
         let mut infos = Infos::new();
         let mut present = Bits::none(grid.len);
-        base.iter().for_each(|s| present.add(s.column.present()));
+        base.iter().for_each(|s| present.add(&s.column.present()));
         let enriched = || base.iter().filter(|s| !is_info(call, &s.labels));
         let known: Vec<(&str, HashSet<&str>)> = IDENTIFYING
             .into_iter()
@@ -106,8 +107,7 @@ impl Evaluator<'_> {
             return Ok(infos);
         }
         let mut clash: Option<(usize, EvalError)> = None;
-        let time = |sample: model::Sample| sample.at.as_millis() as f64;
-        self.latest(&call.infos, grid, time, &mut |info| {
+        self.latest(&call.infos, grid, Told::Time, &mut |info| {
             let is_known =
                 |(name, values): &(&str, HashSet<&str>)| values.contains(info.labels.value(name));
             if !known.iter().all(is_known) {
@@ -119,7 +119,7 @@ impl Evaluator<'_> {
                 .or_default();
             let mut times = info.column;
             // Where there is nothing to add labels to, nothing clashes.
-            times.present_mut().keep(&present);
+            times.keep(&present);
             if let Some(found) = metric.add(&info.labels, &times, grid.len)
                 && clash.as_ref().is_none_or(|(step, _)| found.0 < *step)
             {
@@ -152,7 +152,11 @@ fn enrich(
         infos.iter().map(place).collect()
     };
     let mut parts: Vec<(Vec<Option<usize>>, Column)> = Vec::new();
-    for (i, value) in series.column.iter() {
+    let present = series.column.present();
+    for (i, value) in present
+        .iter()
+        .filter_map(|i| Some((i, series.column.value(i)?)))
+    {
         let held = newest(i);
         let part = match parts.iter().position(|(other, _)| *other == held) {
             Some(part) => part,
@@ -161,7 +165,7 @@ fn enrich(
                 parts.len() - 1
             }
         };
-        parts[part].1.set(i, value);
+        parts[part].1.set_value(i, value);
     }
     for (held, column) in parts {
         let found: Vec<&Labels> = held

@@ -44,14 +44,25 @@ impl Evaluator<'_> {
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Flow {
+        let taken = |mut series: EvalSeries, sink: &mut Sink<'_>| {
+            if matches!(key, SortKey::Value) {
+                series.column.drop_histograms();
+            }
+            match series.column.is_empty() {
+                true => Ok(()),
+                false => sink(series),
+            }
+        };
         if grid.len > 1 {
             self.annotate(Note::SortInRangeQuery, span);
-            return self.vector(arg, grid, sink);
+            return self.vector(arg, grid, &mut |series| taken(series, sink));
         }
         let mut list: Vec<EvalSeries> = Vec::new();
         self.vector(arg, grid, &mut |series| {
-            list.push(series);
-            Ok(())
+            taken(series, &mut |series| {
+                list.push(series);
+                Ok(())
+            })
         })?;
         list.sort_by(|a, b| match key {
             SortKey::Labels(order) if descending => order.compare(&b.labels, &a.labels),

@@ -22,8 +22,8 @@ impl Evaluator<'_> {
     ) -> Flow {
         let held = self.n_samples.get();
         let mut present = Bits::none(grid.len);
-        self.samples(matrix, grid, &mut |_, _, samples| {
-            let largest = slide(matrix, grid, samples, self.canceled, |window| {
+        self.samples(matrix, grid, &mut |labels, _, samples| {
+            let largest = slide(matrix, grid, labels, samples, self.canceled, |window| {
                 present.set(window.step);
                 Ok(())
             })?;
@@ -43,7 +43,7 @@ impl Evaluator<'_> {
         let held = self.n_samples.get();
         let mut present = Bits::none(grid.len);
         self.vector(arg, grid, &mut |series| {
-            present.add(series.column.present());
+            present.add(&series.column.present());
             Ok(())
         })?;
         self.ones_where_absent(&present, labels, held, grid, sink)

@@ -1,13 +1,13 @@
 //! Calls a function over the windows of each series.
-use model::{Labels, Sample};
+use model::Labels;
 
 use super::{
-    RangeFunction,
-    slide::{Canceled, slide, without_stale},
+    RangeFunction, mixed,
+    slide::{Canceled, Samples, slide},
     window::Function,
 };
 use crate::{
-    annotations::Note,
+    annotations::{Note, Notes},
     ast::Edges,
     error::EvalError,
     eval::{
@@ -17,6 +17,14 @@ use crate::{
     },
     plan::tree::{RangeCall, SampleSource},
 };
+
+/// What came of the windows of one series.
+struct Values {
+    column: Column,
+    /// The size of the largest window.
+    largest: usize,
+    notes: Notes,
+}
 
 /// A call with all that any thread needs to work on a series.
 struct Calling<'c> {
@@ -35,23 +43,43 @@ impl<'c> Calling<'c> {
         }
     }
 
-    /// The values of one series, and the size of its largest window.
+    /// The values of one series.
     fn values(
         &self,
         function: &mut dyn Function,
-        samples: &[Sample],
-    ) -> Result<(Column, usize), EvalError> {
+        labels: &Labels,
+        samples: &Samples<'_>,
+    ) -> Result<Values, EvalError> {
         let mut column = Column::empty(self.grid.len);
-        function.begin(samples);
-        let matrix = &self.call.matrix;
-        let largest = slide(matrix, self.grid, samples, self.canceled, |window| {
-            let step = window.step;
-            if let Some(value) = function.value(window)? {
-                column.set(step, value);
-            }
-            Ok(())
-        })?;
-        Ok((column, largest))
+        let mut notes = Notes::default();
+        function.begin(&samples.floats);
+        let (matrix, mixed) = (&self.call.matrix, self.call.mixed);
+        let looks_at_starts = !samples.starts.is_empty() && mixed.uses_starts();
+        let largest = slide(
+            matrix,
+            self.grid,
+            labels,
+            samples,
+            self.canceled,
+            |window| {
+                let step = window.step;
+                if window.histograms.is_empty() && !looks_at_starts {
+                    if let Some(value) = function.value(window)? {
+                        column.set(step, value);
+                    }
+                } else if let Some(value) =
+                    mixed::value(mixed, matrix.edges, function, window, &mut notes)?
+                {
+                    column.set_value(step, value);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(Values {
+            column,
+            largest,
+            notes,
+        })
     }
 }
 
@@ -87,15 +115,26 @@ impl Evaluator<'_> {
             doubted: String::new(),
             n_out: 0,
         };
+        let use_starts = self.options.start_timestamps;
         match &call.matrix.samples {
-            SampleSource::Select { selection, .. } => self.spread(
+            SampleSource::Select {
+                selection, stats, ..
+            } => self.spread(
                 *selection,
                 grid.len,
                 || calling.start(),
-                |function, series| calling.values(&mut **function, &without_stale(&series.samples)),
+                |function, series| {
+                    let samples = Samples::of(series, *stats, use_starts);
+                    calling.values(&mut **function, &series.labels, &samples)
+                },
                 |series, values| {
-                    let (column, largest) = values?;
+                    let Values {
+                        column,
+                        largest,
+                        notes,
+                    } = values?;
                     self.hold_for_now(largest)?;
+                    self.tell(call, notes);
                     let series = EvalSeries::named(series.labels.clone(), column);
                     self.hand_on_called(&calling, series, &mut called, sink)
                 },
@@ -103,8 +142,13 @@ impl Evaluator<'_> {
             SampleSource::Subquery { .. } => {
                 let mut function = calling.start();
                 self.samples(&call.matrix, grid, &mut |labels, drop_name, samples| {
-                    let (column, largest) = calling.values(&mut *function, samples)?;
+                    let Values {
+                        column,
+                        largest,
+                        notes,
+                    } = calling.values(&mut *function, labels, samples)?;
                     self.hold_for_now(largest)?;
+                    self.tell(call, notes);
                     let series = EvalSeries {
                         labels: labels.clone(),
                         drop_name,
@@ -115,6 +159,15 @@ impl Evaluator<'_> {
             }
         }
         self.hold_only(held, called.n_out)
+    }
+
+    /// Tells what there is to say about a series.
+    fn tell(&self, call: &RangeCall, notes: Notes) {
+        let span = match call.function {
+            RangeFunction::Quantile => &call.first_arg,
+            _ => &call.matrix.span,
+        };
+        notes.into_iter().for_each(|note| self.annotate(note, span));
     }
 
     /// Hands on a series of values under its new name.
@@ -131,7 +184,7 @@ impl Evaluator<'_> {
         }
         self.hold(series.column.weight())?;
         called.n_out += series.column.weight();
-        if function.wants_counter() {
+        if function.wants_counter() && !series.column.floats().is_none() {
             self.doubt_counter(calling.call, &series.labels, called);
         }
         if let (RangeFunction::Quantile, [qs]) = (function, calling.params) {

@@ -1,7 +1,9 @@
 //! The samples that windows look at: of a selection, or of an expression on a grid of its own.
-use model::{Labels, Sample};
+use std::{borrow::Cow, sync::Arc};
 
-use super::slide::without_stale;
+use model::{Labels, ResetHint};
+
+use super::slide::Samples;
 use crate::{
     error::EvalError,
     eval::{Evaluator, Flow, column::Grid, result},
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// Takes the labels, the mark of a dropped name, and the samples of a series.
-type SampleSink<'s> = dyn FnMut(&Labels, bool, &[Sample]) -> Flow + 's;
+type SampleSink<'s> = dyn FnMut(&Labels, bool, &Samples<'_>) -> Flow + 's;
 
 impl Evaluator<'_> {
     /// Hands on the samples of each series that the windows of `op` need, without staleness markers.
@@ -23,10 +25,13 @@ impl Evaluator<'_> {
         each: &mut SampleSink<'_>,
     ) -> Flow {
         match &op.samples {
-            SampleSource::Select { selection, .. } => {
+            SampleSource::Select {
+                selection, stats, ..
+            } => {
                 for series in self.source.series(*selection) {
                     self.check()?;
-                    each(&series.labels, false, &without_stale(&series.samples))?;
+                    let samples = Samples::of(&series, *stats, self.options.start_timestamps);
+                    each(&series.labels, false, &samples)?;
                 }
                 Ok(())
             }
@@ -38,8 +43,22 @@ impl Evaluator<'_> {
                 if inner.len > self.options.max_samples {
                     return Err(EvalError::TooManySamples);
                 }
-                self.vector(expr, inner, &mut |series| {
-                    let samples = result::samples(&series.column, inner);
+                self.vector(expr, inner, &mut |mut series| {
+                    // What is known of resets is known of neighbours that may be left out here.
+                    series.column.map_histograms(|histogram| {
+                        let histogram = Arc::clone(histogram);
+                        match histogram.reset_hint {
+                            ResetHint::Reset | ResetHint::NotReset => {
+                                histogram.with_hint(ResetHint::Unknown)
+                            }
+                            ResetHint::Unknown | ResetHint::Gauge => histogram,
+                        }
+                    });
+                    let samples = Samples {
+                        floats: Cow::Owned(result::samples(&series.column, inner)),
+                        histograms: Cow::Owned(result::histograms(&series.column, inner)),
+                        starts: &[],
+                    };
                     each(&series.labels, series.drop_name, &samples)
                 })
             }

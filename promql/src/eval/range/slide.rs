@@ -1,12 +1,16 @@
 //! Windows that move over the samples of a series while the steps go by.
 use std::borrow::Cow;
 
-use model::{Sample, is_stale_nan};
+use model::{HistogramSample, Labels, Sample, Series, StartTime, is_stale_nan};
 
 use super::window::Window;
 use crate::{
     error::EvalError,
-    eval::{Flow, column::Grid},
+    eval::{
+        Flow,
+        column::{Grid, weight},
+        stats::stats_of,
+    },
     plan::tree::MatrixOp,
 };
 
@@ -16,15 +20,45 @@ const WORK_UNCHECKED: usize = 1 << 20;
 /// Asks whether the evaluation is to end.
 pub(super) type Canceled<'c> = dyn Fn() -> bool + Sync + 'c;
 
+/// What windows move over.
+pub(in crate::eval) struct Samples<'a> {
+    /// Oldest first, without staleness markers.
+    pub(in crate::eval) floats: Cow<'a, [Sample]>,
+    /// Oldest first, without staleness markers.
+    pub(in crate::eval) histograms: Cow<'a, [HistogramSample]>,
+    /// Where counting began; empty if nobody is to look at it.
+    pub(in crate::eval) starts: &'a [StartTime],
+}
+
+impl<'a> Samples<'a> {
+    /// The samples of a series; of histograms, with `stats`, count and sum alone.
+    pub(in crate::eval) fn of(series: &'a Series, stats: bool, use_starts: bool) -> Self {
+        let mut histograms = without(&series.histograms, |s| s.histogram.is_stale());
+        if stats && !histograms.is_empty() {
+            histograms = Cow::Owned(stats_of(&histograms));
+        }
+        Self {
+            floats: without(&series.samples, |s| is_stale_nan(s.value)),
+            histograms,
+            starts: if use_starts { &series.starts } else { &[] },
+        }
+    }
+}
+
 /// Calls `call` at each step that has a sample in its window, and tells how many the largest window had.
 pub(super) fn slide(
     op: &MatrixOp,
     grid: Grid,
-    samples: &[Sample],
+    labels: &Labels,
+    samples: &Samples<'_>,
     canceled: &Canceled<'_>,
     mut call: impl FnMut(Window<'_>) -> Flow,
 ) -> Result<usize, EvalError> {
+    let Samples {
+        floats, histograms, ..
+    } = samples;
     let (mut from, mut to) = (0, 0);
+    let (mut first_histogram, mut after_histogram) = (0, 0);
     let (mut largest, mut work) = (0, 0);
     for (step, time) in grid.times().enumerate() {
         let end = op.reference.time(time);
@@ -33,17 +67,29 @@ pub(super) fn slide(
             start.saturating_sub(op.before),
             end.saturating_add(op.after),
         );
-        while to < samples.len() && samples[to].at.as_millis() <= newest {
+        while to < floats.len() && floats[to].at.as_millis() <= newest {
             to += 1;
         }
-        while from < to && samples[from].at.as_millis() <= oldest {
+        while from < to && floats[from].at.as_millis() <= oldest {
             from += 1;
         }
-        if from == to {
+        while after_histogram < histograms.len()
+            && histograms[after_histogram].at.as_millis() <= newest
+        {
+            after_histogram += 1;
+        }
+        while first_histogram < after_histogram
+            && histograms[first_histogram].at.as_millis() <= oldest
+        {
+            first_histogram += 1;
+        }
+        let held = &histograms[first_histogram..after_histogram];
+        let size = to - from + held.iter().map(|s| weight(&s.histogram)).sum::<usize>();
+        if size == 0 {
             continue;
         }
-        largest = largest.max(to - from);
-        work += to - from;
+        largest = largest.max(size);
+        work += size;
         if work > WORK_UNCHECKED {
             work = 0;
             if canceled() {
@@ -51,7 +97,10 @@ pub(super) fn slide(
             }
         }
         call(Window {
-            samples: &samples[from..to],
+            samples: &floats[from..to],
+            histograms: held,
+            starts: samples.starts,
+            labels,
             first: from,
             start,
             end,
@@ -62,16 +111,10 @@ pub(super) fn slide(
     Ok(largest)
 }
 
-/// The samples but staleness markers.
-pub(in crate::eval) fn without_stale(samples: &[Sample]) -> Cow<'_, [Sample]> {
-    match samples.iter().any(|s| is_stale_nan(s.value)) {
-        true => Cow::Owned(
-            samples
-                .iter()
-                .filter(|s| !is_stale_nan(s.value))
-                .copied()
-                .collect(),
-        ),
+/// The samples but those that are stale.
+fn without<S: Clone>(samples: &[S], is_stale: impl Fn(&S) -> bool) -> Cow<'_, [S]> {
+    match samples.iter().any(&is_stale) {
+        true => Cow::Owned(samples.iter().filter(|s| !is_stale(s)).cloned().collect()),
         false => Cow::Borrowed(samples),
     }
 }

@@ -1,5 +1,5 @@
 //! What a function over windows sees.
-use model::Sample;
+use model::{HistogramSample, Labels, Sample, StartTime};
 
 use crate::error::EvalError;
 
@@ -8,6 +8,12 @@ use crate::error::EvalError;
 pub(crate) struct Window<'a> {
     /// In `(start, end]`, oldest first, no staleness markers; further ones if the call looks beyond the edges.
     pub(super) samples: &'a [Sample],
+    /// The histograms of the same time; where there are some, there may be no sample.
+    pub(super) histograms: &'a [HistogramSample],
+    /// Where counting began, for all samples and histograms of the series; empty if nobody is to look at it.
+    pub(super) starts: &'a [StartTime],
+    /// The series.
+    pub(super) labels: &'a Labels,
     /// The place of the first of them among all samples of the series.
     pub(super) first: usize,
     /// The window's open end, in milliseconds.
@@ -42,7 +48,7 @@ impl Window<'_> {
     }
 }
 
-/// A function that is called window by window, and may keep what it knows about the series.
+/// A function of numbers that is called window by window, and may keep what it knows about the series.
 pub(super) trait Function {
     /// Begins with another series.
     fn begin(&mut self, _samples: &[Sample]) {}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use model::{Labels, STALE_NAN, Sample, Series, Steps, Timestamp};
 use proptest::prelude::*;
 
-use super::{ask, minutes};
+use super::{ask, minutes, sample_of};
 use crate::{EvalError, QueryValue};
 
 /// Expressions of all kinds over the metrics `a`, `b` and `le_bucket`.
@@ -69,9 +69,8 @@ fn value() -> impl Strategy<Value = Option<f64>> {
 }
 
 fn one(labels: Labels) -> impl Strategy<Value = Series> {
-    prop::collection::vec((value(), 0i64..20_000), 0..12).prop_map(move |values| Series {
-        labels: labels.clone(),
-        samples: values
+    prop::collection::vec((value(), 0i64..20_000), 0..12).prop_map(move |values| {
+        let samples = values
             .into_iter()
             .enumerate()
             .filter_map(|(i, (value, jitter))| {
@@ -80,7 +79,8 @@ fn one(labels: Labels) -> impl Strategy<Value = Series> {
                     value: value?,
                 })
             })
-            .collect(),
+            .collect();
+        Series::of_samples(labels.clone(), samples)
     })
 }
 
@@ -111,7 +111,10 @@ fn points(value: QueryValue) -> Points {
         ((labels.to_string(), s.at.as_millis()), value.to_bits())
     };
     match value {
-        QueryValue::Vector(list) => list.iter().map(|s| point(&s.labels, &s.sample)).collect(),
+        QueryValue::Vector(list) => list
+            .iter()
+            .map(|s| point(&s.labels, &sample_of(s)))
+            .collect(),
         QueryValue::Matrix(list) => list
             .iter()
             .flat_map(|s| s.samples.iter().map(move |sample| point(&s.labels, sample)))
