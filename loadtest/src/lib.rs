@@ -5,8 +5,10 @@
 //! fleet    T targets of S series, a pure function of (seed, target, time)  -> scraped by anything
 //! hostile  answers that never come, never end, or lie                      -> must harm that target alone
 //! compare  the same queries to two Prometheus APIs                         -> differences
+//! bench    the same work to several systems, in turn                       -> what it cost each
 //! ```
 
+pub mod bench;
 pub mod compare;
 pub mod fleet;
 pub mod hostile;

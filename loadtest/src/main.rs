@@ -2,7 +2,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::{compare, fleet, hostile};
+use loadtest::{bench, compare, fleet, hostile};
 
 /// Targets to scrape, and a judge of answers, for tests and benches.
 #[derive(Debug, Parser)]
@@ -20,6 +20,9 @@ enum Command {
     Hostile(hostile::Args),
     /// Asks two Prometheus APIs the same and prints where they differ; exit code 1 if they do.
     Compare(compare::Args),
+    /// Measures Pleiades beside its peers, each in turn over the same work.
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 #[tokio::main]
@@ -28,6 +31,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Fleet(args) => fleet::run(args).await.map(|()| true)?,
         Command::Hostile(args) => hostile::run(args).await.map(|()| true)?,
         Command::Compare(args) => compare::run(args).await?,
+        Command::Bench(command) => bench::run(command).await.map(|()| true)?,
     };
     Ok(if fine {
         ExitCode::SUCCESS

@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -123,12 +123,14 @@ impl Server {
     /// If a listener breaks.
     pub async fn run(self) -> io::Result<()> {
         let targets: Arc<str> = self.targets_json().into();
+        let samples: Arc<AtomicU64> = Arc::default();
         let mut serving = JoinSet::new();
         for (i, listener) in self.listeners.into_iter().enumerate() {
             let pages = Pages {
                 fleet: Arc::clone(&self.fleet),
                 gzip: self.gzip,
                 length: Arc::default(),
+                samples: Arc::clone(&samples),
             };
             let router = match self.addresses {
                 Addresses::PathPerTarget => {
@@ -150,7 +152,13 @@ impl Server {
                     targets.to_string(),
                 )
             };
-            let router = router.route("/targets", get(list)).with_state(pages);
+            let samples = Arc::clone(&samples);
+            let stats =
+                async move || json!({ "samples": samples.load(Ordering::Relaxed) }).to_string();
+            let router = router
+                .route("/targets", get(list))
+                .route("/stats", get(stats))
+                .with_state(pages);
             serving.spawn(async move { axum::serve(listener, router).await });
         }
         while let Some(ended) = serving.join_next().await {
@@ -178,6 +186,8 @@ struct Pages {
     gzip: bool,
     /// How long the last page was, for the next one's buffer.
     length: Arc<AtomicUsize>,
+    /// How many samples were shown on all pages of all targets.
+    samples: Arc<AtomicU64>,
 }
 
 impl Pages {
@@ -186,6 +196,8 @@ impl Pages {
         let mut page = Vec::with_capacity(expected + expected / 16);
         self.fleet.write_page(target, now(), &mut page);
         self.length.store(page.len(), Ordering::Relaxed);
+        let n_samples = self.fleet.shape().series as u64;
+        self.samples.fetch_add(n_samples, Ordering::Relaxed);
         let content_type = (
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",

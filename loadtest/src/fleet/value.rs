@@ -38,17 +38,29 @@ pub(super) const BOUNDS: [&str; 11] = [
     "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10",
 ];
 
+/// How long a rate stays the same, in seconds.
+const GUST: f64 = 5.0;
+
 /// What a counter has counted `elapsed` seconds after its start: its rate swings by half around a mean between one
-/// in 100 s and 1000 a second, and never falls below zero.
+/// in 100 s and 1000 a second, comes in gusts, and never falls below zero.
 pub(super) fn events(chance: u64, elapsed: f64) -> f64 {
     let (activity, phase) = (fraction(chance, 0), fraction(chance, 16) * TAU);
     if activity < 0.35 {
         return (activity * 1000.0).floor();
     }
+    let elapsed = gusty(chance, elapsed);
     let rate = 10_f64.powf((activity - 0.35) / 0.65 * 5.0 - 2.0);
     let omega = TAU / (600.0 + fraction(chance, 32) * 3000.0);
     // The integral of rate * (1 + sin(omega * t + phase) / 2).
     rate * (elapsed + (phase.cos() - (omega * elapsed + phase).cos()) / (2.0 * omega))
+}
+
+/// `elapsed` as a clock tells it that runs, for each [`GUST`] anew, between not at all and twice as fast.
+fn gusty(chance: u64, elapsed: f64) -> f64 {
+    let gust = (elapsed / GUST).floor();
+    let off = |gust: f64| fraction(hash([chance, gust as u64]), 0) * GUST;
+    let (from, to) = (off(gust), off(gust + 1.0));
+    elapsed + from + (to - from) * (elapsed / GUST - gust)
 }
 
 /// A level at `seconds`: a slow wave with a little noise that changes every ten seconds, never below zero.

@@ -1,0 +1,79 @@
+//! Pleiades beside Prometheus and VictoriaMetrics on one machine: the same work for each in turn, and what it cost.
+//!
+//! ```text
+//! fleet (a process of its own) <- scrapes - one system (a fresh folder, loopback) <- questions - bench
+//!                                           |
+//!                                           +- /proc/PID: CPU, memory, bytes written
+//! ```
+//!
+//! Every system runs with its defaults. Only ratios within one run mean something, since machines differ.
+mod ask;
+mod ingest;
+mod played;
+mod process;
+mod restart;
+mod session;
+mod system;
+mod table;
+mod usage;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use self::system::{Installed, System};
+
+/// What to measure.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// What scraping costs: CPU for a sample, memory for a series, bytes written.
+    Ingest(ingest::Args),
+    /// How long the first right answer takes after kill -9.
+    Restart(restart::Args),
+}
+
+/// Whom to measure.
+#[derive(Clone, Debug, clap::Args)]
+struct Systems {
+    /// The systems, in this order.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [System::Pleiades, System::Prometheus, System::VictoriaMetrics])]
+    systems: Vec<System>,
+    /// The pleiades binary; without it the one beside this program.
+    #[arg(long)]
+    pleiades: Option<PathBuf>,
+    /// Where each system gets a fresh folder, which is removed in the end; without it the system's temporary folder.
+    #[arg(long)]
+    work_dir: Option<PathBuf>,
+}
+
+impl Systems {
+    /// All of them, found on this machine.
+    async fn find(&self) -> anyhow::Result<Vec<Installed>> {
+        anyhow::ensure!(!self.systems.is_empty(), "--systems names none");
+        let mut all = Vec::new();
+        for system in &self.systems {
+            all.push(Installed::find(*system, self.pleiades.as_deref()).await?);
+        }
+        Ok(all)
+    }
+
+    /// A fresh folder that goes when it is dropped.
+    fn folder(&self) -> anyhow::Result<tempfile::TempDir> {
+        let folder = match &self.work_dir {
+            Some(parent) => tempfile::tempdir_in(parent),
+            None => tempfile::tempdir(),
+        };
+        folder.context("make a folder to work in")
+    }
+}
+
+/// Measures, and prints one table.
+///
+/// # Errors
+/// If a system is missing, does not come up, or does not answer as it should.
+pub async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Ingest(args) => ingest::run(args).await,
+        Command::Restart(args) => restart::run(args).await,
+    }
+}
