@@ -52,5 +52,12 @@ fix: setup
 	cargo fmt --all
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
+# What scraping costs beside Prometheus and VictoriaMetrics; BENCH=flags of `loadtest bench ingest`
+.PHONY: bench
+bench:
+	@scripts/setup prometheus victoria-metrics
+	cargo build --release --locked -p pleiades -p loadtest
+	"$$(scripts/target-dir)/release/loadtest" bench ingest $(BENCH)
+
 clean:
 	rm -rf bin data

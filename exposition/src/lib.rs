@@ -23,7 +23,7 @@ mod negotiate;
 mod parser;
 mod quote;
 
-pub use entry::{Entry, Exemplar, Expected, Series};
+pub use entry::{Entry, Exemplar, Expected, Print, Series};
 pub use error::SyntaxError;
 pub use labels::{EXEMPLAR_LABELS_LIMIT, LabelsError, exemplar_labels_length};
 pub use names::{EscapingScheme, UnknownEscapingScheme, ValidationScheme};

@@ -9,7 +9,7 @@ use model::MetricType;
 
 pub(crate) use self::label_set::Part;
 use crate::{
-    Entry, Expected, Series, SyntaxError, float,
+    Entry, Series, SyntaxError, float,
     lexer::{Lexer, Token},
     quote::quoted,
 };
@@ -63,24 +63,18 @@ impl<'a> Parser<'a> {
     /// A series whose first token is `first`.
     fn series(&mut self, first: Token) -> Result<Option<Entry<'a>>, SyntaxError> {
         let (text, token) = self.series_text(first, &mut |_| ())?;
-        self.end_of_series(text, token, None)
+        self.end_of_series(text, token)
             .map(|series| Some(Entry::Series(series)))
     }
 
     /// What stands behind the series `text`, from `token` on to the end of the line.
-    fn end_of_series(
-        &mut self,
-        text: &'a [u8],
-        token: Token,
-        expected: Option<&Expected<'_>>,
-    ) -> Result<Series<'a>, SyntaxError> {
-        let (value_text, value) = self.value(token, "metric", expected)?;
+    fn end_of_series(&mut self, text: &'a [u8], token: Token) -> Result<Series<'a>, SyntaxError> {
+        let (value_text, value) = self.value(token, "metric")?;
         let (timestamp, exemplar) = match self.lexer.format {
             Format::Text => (self.end_of_text()?, None),
             Format::OpenMetrics => self.end_of_open_metrics()?,
         };
         Ok(Series {
-            expected: expected.is_some(),
             timestamp,
             exemplar,
             ..self.series_of(text, value_text, value)
@@ -106,20 +100,12 @@ impl<'a> Parser<'a> {
     }
 
     /// The value that `token` is, as written and as read.
-    fn value(
-        &self,
-        token: Token,
-        after: &str,
-        expected: Option<&Expected<'_>>,
-    ) -> Result<(&'a [u8], f64), SyntaxError> {
+    fn value(&self, token: Token, after: &str) -> Result<(&'a [u8], f64), SyntaxError> {
         if token != Token::Value {
             return Err(self.unexpected(&format!("expected value after {after}"), token));
         }
         let text = self.number_text();
-        match expected {
-            Some(expected) if expected.value_text == text => Ok((text, expected.value)),
-            _ => Ok((text, self.number(text)?)),
-        }
+        Ok((text, self.number(text)?))
     }
 
     /// The last token, which is a number, without the space that OpenMetrics counts to it.

@@ -25,6 +25,9 @@ use super::{
 
 /// How long an idle connection stays open: above nearly every scrape interval.
 const IDLE: Duration = Duration::from_secs(5 * 60);
+/// How much of an answer is read at once. A connection keeps a buffer of that size also while it is idle, as it is for
+/// most of the time between two scrapes.
+const READ_AT_ONCE: usize = 32 << 10;
 /// Redirects that are followed, as in Go.
 const REDIRECTS: usize = 10;
 const DEADLINE: &str = "context deadline exceeded";
@@ -133,6 +136,7 @@ impl Client {
         let hyper = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
+            .http1_max_buf_size(READ_AT_ONCE)
             .build(connector);
         let tokens = match &settings.auth {
             Auth::OAuth2(oauth2) => Some(Tokens::new((**oauth2).clone(), components)),

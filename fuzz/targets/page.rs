@@ -17,13 +17,7 @@ fuzz_target!(|input: &[u8]| {
     let (mut warm, mut parser, mut next) = (Vec::new(), Parser::new(page, format), 0);
     loop {
         let entry = match known.get(next) {
-            Some(series) => parser.next_expecting(&Expected {
-                before: series.before,
-                typed: series.typed.then_some(series.kind),
-                text: series.text,
-                value_text: series.value_text,
-                value: series.value,
-            }),
+            Some(series) => parser.next_expecting(&Expected::from(*series)),
             None => parser.next(),
         };
         match entry {

@@ -7,6 +7,7 @@
 //! assignment -> pool -> target: wait for the slot -> http -> page -> cycle -> row -> tsdb
 //! ```
 
+mod buffers;
 mod cycle;
 mod error;
 mod job;
@@ -18,6 +19,7 @@ mod slot;
 mod state;
 mod target;
 
+pub(crate) use buffers::Buffers;
 pub(crate) use job::Job;
 pub(crate) use pool::{Change, Jobs, Pool};
 pub(crate) use state::{Health, TargetState, Targets};

@@ -11,7 +11,11 @@ use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error, info};
 use tsdb::{Kind, Tsdb, TsdbError};
 
-use crate::{metrics::Metrics, saved::Former, scrape::Targets};
+use crate::{
+    metrics::Metrics,
+    saved::Former,
+    scrape::{Buffers, Targets},
+};
 
 /// The database, the cluster as it is known, and the rest that scraping and answering need alike.
 pub(crate) struct Shared {
@@ -19,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) db: Tsdb,
     pub(crate) metrics: Metrics,
     pub(crate) targets: Targets,
+    pub(crate) buffers: Arc<Buffers>,
     /// Pages are read by as many threads as there are cores: more would only hold more pages in memory.
     pub(crate) cores: Semaphore,
     pub(crate) cluster: watch::Receiver<Arc<Cluster>>,
@@ -48,6 +53,7 @@ impl Shared {
             db,
             metrics,
             targets,
+            buffers: Arc::default(),
             cores: Semaphore::new(n_cores),
             cluster,
             sync_each,

@@ -23,7 +23,8 @@ impl Default for Tuning {
     fn default() -> Self {
         Self {
             block_cache_bytes: 64 * MIB,
-            write_buffer_bytes: 128 * MIB,
+            // What is here is in memory a second time, as rows: files are cheap, since they are dropped unread.
+            write_buffer_bytes: 32 * MIB,
             log_bytes: 512 * MIB as u64,
             salvage: true,
         }
@@ -79,6 +80,8 @@ impl Shared {
         let mut options = Options::default();
         options.set_block_based_table_factory(&blocks);
         options.set_write_buffer_size(self.tuning.write_buffer_bytes / 2);
+        // Who writes must not wait for a file to be written.
+        options.set_max_write_buffer_number(6);
         options.set_compression_type(DBCompressionType::Lz4);
         if is_generation(name) {
             // Nothing is overwritten and all of it is dropped at once: to compact it is to write it twice for nothing.

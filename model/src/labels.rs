@@ -1,5 +1,5 @@
 //! Label sets: sorted, unique names, none with an empty value.
-use std::{cmp::Ordering, fmt, hash, sync::Arc};
+use std::{cmp::Ordering, fmt, sync::Arc};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -17,16 +17,12 @@ pub const QUANTILE_LABEL: &str = "quantile";
 /// A set of labels, sorted by name, each name once, no empty values (an empty value means an absent label).
 ///
 /// Cheap to clone. Ordered as Prometheus orders series: pair by pair, name before value.
-#[derive(Clone)]
-pub struct Labels(Arc<Repr>);
-
-#[derive(PartialEq, Eq, Hash)]
-struct Repr {
-    /// End of name, end of value, end of name, … as offsets into `text`.
-    ends: Box<[u32]>,
-    /// All names and values without separators.
-    text: Box<str>,
-}
+///
+/// One allocation holds it all, since there may be millions of sets: how many pairs there are, then each name and each
+/// value behind its length. Numbers are written in base 64, lowest digit first, with 64 added to each digit that another
+/// follows: that is ASCII, so the whole is a text and so is each slice.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Labels(Arc<str>);
 
 impl Labels {
     /// The empty set.
@@ -42,48 +38,41 @@ impl Labels {
         pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
         let last_of_name =
             |i: usize| i + 1 == pairs.len() || pairs[i].0.as_ref() != pairs[i + 1].0.as_ref();
-        Self::from_sorted(
-            pairs
-                .iter()
-                .enumerate()
-                .filter(|(i, (_, v))| last_of_name(*i) && !v.as_ref().is_empty())
-                .map(|(_, (n, v))| (n.as_ref(), v.as_ref())),
-        )
+        let kept =
+            (0..pairs.len()).filter(|i| last_of_name(*i) && !pairs[*i].1.as_ref().is_empty());
+        Self::from_sorted(kept.map(|i| (pairs[i].0.as_ref(), pairs[i].1.as_ref())))
     }
 
-    /// Builds a set from pairs that are sorted, unique and not empty already.
-    fn from_sorted<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let (mut ends, mut text) = (Vec::new(), String::new());
-        for (name, value) in pairs {
-            text.push_str(name);
-            ends.push(text.len() as u32);
-            text.push_str(value);
-            ends.push(text.len() as u32);
+    /// Builds a set from pairs that are sorted by name, unique and not empty already; of others nothing good comes.
+    pub fn from_sorted<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Self {
+        let (mut n_pairs, mut n_bytes) = (0, 2);
+        for (name, value) in pairs.clone() {
+            n_pairs += 1;
+            n_bytes += name.len() + value.len() + 4;
         }
-        Self(Arc::new(Repr {
-            ends: ends.into(),
-            text: text.into(),
-        }))
+        let mut text = String::with_capacity(n_bytes);
+        push_number(&mut text, n_pairs);
+        for part in pairs.flat_map(|(name, value)| [name, value]) {
+            push_number(&mut text, part.len());
+            text.push_str(part);
+        }
+        Self(text.into())
     }
 
     /// How many labels.
     pub fn len(&self) -> usize {
-        self.0.ends.len() / 2
+        self.iter().left
     }
 
     /// True if there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.ends.is_empty()
+        self.len() == 0
     }
 
     /// The pairs, sorted by name.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
-        let Repr { ends, text } = &*self.0;
-        (0..ends.len() / 2).map(move |i| {
-            let start = if i == 0 { 0 } else { ends[2 * i - 1] as usize };
-            let (middle, end) = (ends[2 * i] as usize, ends[2 * i + 1] as usize);
-            (&text[start..middle], &text[middle..end])
-        })
+    pub fn iter(&self) -> Pairs<'_> {
+        let (left, rest) = split_number(&self.0);
+        Pairs { left, rest }
     }
 
     /// The value of `name`, if there is one.
@@ -113,7 +102,8 @@ impl Labels {
 
     /// The labels whose names `keep` wants.
     pub fn filtered(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
-        Self::from_sorted(self.iter().filter(|(n, _)| keep(n)))
+        let kept: Vec<_> = self.iter().filter(|(n, _)| keep(n)).collect();
+        Self::from_sorted(kept.into_iter())
     }
 
     /// This set without `name`.
@@ -146,23 +136,59 @@ impl Labels {
     }
 }
 
+/// The pairs of a set of labels, sorted by name.
+#[derive(Clone, Debug)]
+pub struct Pairs<'a> {
+    left: usize,
+    /// The pairs that are left, as in [`Labels`].
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let (length, rest) = split_number(self.rest);
+        let (name, rest) = rest.split_at(length);
+        let (length, rest) = split_number(rest);
+        let (value, rest) = rest.split_at(length);
+        self.rest = rest;
+        Some((name, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Pairs<'_> {}
+
+/// Appends `number` as [`Labels`] has it.
+fn push_number(text: &mut String, mut number: usize) {
+    while number >= 64 {
+        text.push(char::from(64 | (number & 63) as u8));
+        number >>= 6;
+    }
+    text.push(char::from(number as u8));
+}
+
+/// The number that `text` begins with, and what follows it.
+fn split_number(text: &str) -> (usize, &str) {
+    let (mut number, mut shift) = (0, 0);
+    for (i, byte) in text.bytes().enumerate() {
+        number |= usize::from(byte & 63) << shift;
+        if byte < 64 {
+            return (number, &text[i + 1..]);
+        }
+        shift += 6;
+    }
+    (number, "")
+}
+
 impl Default for Labels {
     fn default() -> Self {
         Self::empty()
-    }
-}
-
-impl PartialEq for Labels {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
-    }
-}
-
-impl Eq for Labels {}
-
-impl hash::Hash for Labels {
-    fn hash<H: hash::Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
     }
 }
 
@@ -249,7 +275,7 @@ impl LabelsBuilder {
     }
 
     /// The pairs, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
 
@@ -273,6 +299,20 @@ mod tests {
         assert_eq!(labels.to_string(), r#"{a="2", b="3"}"#);
         assert_eq!(labels.get("b"), Some("3"));
         assert_eq!(labels.value("c"), "");
+    }
+
+    #[test]
+    fn names_and_values_of_any_length_come_back() {
+        let texts = [1, 63, 64, 4095, 4096, 300_000].map(|n| "ä".repeat(n));
+        let pairs: Vec<_> = texts
+            .iter()
+            .map(|text| (text.as_str(), text.as_str()))
+            .collect();
+        let labels = Labels::from_pairs(pairs.clone());
+        assert_eq!(labels.iter().collect::<Vec<_>>(), pairs);
+        assert_eq!(labels.len(), 6);
+        assert_eq!(labels.iter().skip(2).len(), 4);
+        assert!(Labels::empty().is_empty());
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub use duration::{DurationError, format_duration, parse_duration};
 pub use histogram::{Histogram, ResetHint};
 pub use kahan::Kahan;
 pub use labels::{
-    BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL,
+    BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, Labels, LabelsBuilder, METRIC_NAME, Pairs,
+    QUANTILE_LABEL,
 };
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};

@@ -21,6 +21,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use runtime::{Chain, Telemetry, TelemetryArgs};
 
+/// The system's allocator takes and gives back the memory of each page anew, and keeps a heap for each thread.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Prometheus-compatible monitoring that grows by adding ingesters.
 #[derive(Debug, Parser)]
 #[command(name = "pleiades", version, arg_required_else_help = true)]

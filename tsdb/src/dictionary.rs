@@ -1,9 +1,9 @@
 //! A group's dictionary: an append-only list of label sets; a row names them by their place.
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, HashMap},
-};
+mod names;
 
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::FixedState;
 use model::{GroupKey, Labels};
 
 use crate::{
@@ -13,6 +13,8 @@ use crate::{
     store::Batch,
 };
 
+use self::names::{Names, hash_of};
+
 const VERSION: u8 = 1;
 /// Of how many days a dictionary remembers what they hold of it.
 const DAYS: usize = 32;
@@ -21,8 +23,8 @@ const DAYS: usize = 32;
 #[derive(Clone, Debug)]
 pub(crate) struct Dictionary {
     pub(crate) number: DictionaryNo,
-    labels: Vec<Labels>,
-    /// The ordinals sorted as [`series_order`] says: for look-up, and the order of columns in blocks.
+    names: Names,
+    /// The ordinals sorted by metric name, then by labels: for look-up, and the order of columns in blocks.
     order: Vec<u32>,
     /// The ids of the series in the index of what is active, one for each place.
     pub(crate) ids: Vec<u32>,
@@ -42,16 +44,11 @@ pub(crate) struct StoreMark {
     places: usize,
 }
 
-/// Series by metric name, then by labels.
-pub(crate) fn series_order(a: &Labels, b: &Labels) -> Ordering {
-    a.metric_name().cmp(b.metric_name()).then_with(|| a.cmp(b))
-}
-
 impl Dictionary {
     pub(crate) fn new(number: DictionaryNo) -> Self {
         Self {
             number,
-            labels: Vec::new(),
+            names: Names::default(),
             order: Vec::new(),
             ids: Vec::new(),
             damaged: false,
@@ -61,12 +58,17 @@ impl Dictionary {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.labels.len()
+        self.names.len()
+    }
+
+    /// The label set at a place.
+    pub(crate) fn labels(&self, ordinal: Ordinal) -> Option<Labels> {
+        self.names.get(ordinal.0 as usize)
     }
 
     /// All label sets by place.
-    pub(crate) fn labels(&self) -> &[Labels] {
-        &self.labels
+    pub(crate) fn all_labels(&self) -> impl Iterator<Item = Labels> {
+        self.names.from(0)
     }
 
     /// The places in the order of their series.
@@ -74,9 +76,24 @@ impl Dictionary {
         &self.order
     }
 
+    /// True if `labels` stand at a place, which the dictionary has.
+    pub(crate) fn has(&self, ordinal: Ordinal, labels: &Labels) -> bool {
+        self.names.cmp(ordinal.0 as usize, labels).is_eq()
+    }
+
+    /// The hash of `labels`, wherever they stand.
+    pub(crate) fn hash_of(hashing: &FixedState, labels: &Labels) -> u64 {
+        hash_of(hashing, labels.iter())
+    }
+
+    /// What [`Dictionary::hash_of`] gives for the labels at a place, which the dictionary has.
+    pub(crate) fn hash(&self, ordinal: Ordinal, hashing: &FixedState) -> u64 {
+        self.names.hash(ordinal.0 as usize, hashing)
+    }
+
     /// The place of `labels`.
     pub(crate) fn find(&self, labels: &Labels) -> Option<Ordinal> {
-        let at = |i: &u32| series_order(&self.labels[*i as usize], labels);
+        let at = |i: &u32| self.names.cmp(*i as usize, labels);
         let found = self.order.binary_search_by(at).ok()?;
         Some(Ordinal(self.order[found]))
     }
@@ -86,26 +103,29 @@ impl Dictionary {
         let mut fresh: Vec<&Labels> = new.iter().filter(|l| self.find(l).is_none()).collect();
         let mut seen = std::collections::HashSet::new();
         fresh.retain(|labels| seen.insert(*labels));
-        self.labels.extend(fresh.iter().map(|l| (*l).clone()));
+        fresh.iter().for_each(|labels| self.names.push(labels));
         self.sort();
         fresh.into_iter().cloned().collect()
     }
 
     /// Appends labels that have no place yet. The order is made up for by [`Dictionary::sort`].
-    pub(crate) fn push(&mut self, labels: Labels) -> Ordinal {
-        self.labels.push(labels);
-        Ordinal(self.labels.len() as u32 - 1)
+    pub(crate) fn push(&mut self, labels: &Labels) -> Ordinal {
+        self.names.push(labels);
+        Ordinal(self.names.len() as u32 - 1)
     }
 
     /// Brings the order up to date with what was pushed or loaded.
     pub(crate) fn sort(&mut self) {
-        if self.order.len() < self.labels.len() {
+        if self.order.len() < self.names.len() {
             self.order
-                .extend(self.order.len() as u32..self.labels.len() as u32);
+                .extend(self.order.len() as u32..self.names.len() as u32);
             // The old part is one sorted run, which the sort makes use of.
-            let labels = &self.labels;
+            let names = &self.names;
             self.order
-                .sort_by(|a, b| series_order(&labels[*a as usize], &labels[*b as usize]));
+                .sort_by(|a, b| names.cmp_places(*a as usize, *b as usize));
+            // Most dictionaries never change again.
+            self.names.shrink();
+            self.order.shrink_to_fit();
         }
     }
 
@@ -114,7 +134,8 @@ impl Dictionary {
         let known = self.stored.get(&day).copied().unwrap_or(0);
         if known < self.len() {
             let key = Key::of(group).dictionary(self.number).u32(known as u32);
-            let chunk = encode(&self.labels[known..]);
+            let new: Vec<Labels> = self.names.from(known).collect();
+            let chunk = encode(&new);
             batch.put(&Era::Series.family(day), key.bytes(), chunk);
         }
         StoreMark {
@@ -148,9 +169,9 @@ impl Dictionary {
             return Err(DecodeError { offset: 0, what });
         }
         *stored = end.max(*stored);
-        if end > self.labels.len() {
-            let known = self.labels.len() - first;
-            self.labels.extend_from_slice(&labels[known..]);
+        if end > self.names.len() {
+            let known = self.names.len() - first;
+            labels[known..].iter().for_each(|set| self.names.push(set));
         }
         Ok(())
     }

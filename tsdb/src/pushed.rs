@@ -90,11 +90,12 @@ impl PushedGroup {
     }
 
     fn find_anywhere(&self, labels: &Labels) -> Option<PushedPlace> {
-        use std::hash::BuildHasher as _;
-        let is_it = |place: &PushedPlace| labels_at(&self.pages, *place) == labels;
-        self.places
-            .find(self.hashing.hash_one(labels), is_it)
-            .copied()
+        let is_it = |place: &PushedPlace| {
+            let dictionary = &self.pages[place.page as usize].dictionary;
+            dictionary.has(place.ordinal(), labels)
+        };
+        let hash = Dictionary::hash_of(&self.hashing, labels);
+        self.places.find(hash, is_it).copied()
     }
 
     /// True if a new series needs a new page, by [`PushedGroup::open_page`].
@@ -127,24 +128,28 @@ impl PushedGroup {
         let newest = before.and_then(|old| self.pages[old.page as usize].newest(old.ordinal));
         let page = self.pages.len() - 1;
         let last = &mut self.pages[page];
-        let Ordinal(ordinal) = last.dictionary.push(labels.clone());
+        let Ordinal(ordinal) = last.dictionary.push(labels);
         last.newest.push(newest);
         self.set_place(page, ordinal as usize)
     }
 
     fn set_place(&mut self, page: usize, ordinal: usize) -> PushedPlace {
-        use std::hash::BuildHasher as _;
         let place = PushedPlace {
             page: page as u32,
             ordinal: ordinal as u16,
         };
         let (pages, hashing) = (&self.pages, &self.hashing);
-        let labels = labels_at(pages, place);
-        let entry = self.places.entry(
-            hashing.hash_one(labels),
-            |known| labels_at(pages, *known) == labels,
-            |known| hashing.hash_one(labels_at(pages, *known)),
-        );
+        let labels = pages[page].dictionary.labels(place.ordinal());
+        let labels = labels.expect("the place is in its page's dictionary");
+        let is_it = |known: &PushedPlace| {
+            let dictionary = &pages[known.page as usize].dictionary;
+            dictionary.has(known.ordinal(), &labels)
+        };
+        let entry = self
+            .places
+            .entry(hash_at(pages, hashing, place), is_it, |known| {
+                hash_at(pages, hashing, *known)
+            });
         match entry {
             Entry::Occupied(mut known) => *known.get_mut() = place,
             Entry::Vacant(vacant) => drop(vacant.insert(place)),
@@ -166,16 +171,21 @@ impl PushedGroup {
         }
         self.places.clear();
         kept.into_iter().for_each(|page| self.load_page(page));
-        self.places.shrink_to_fit(|place| {
-            use std::hash::BuildHasher as _;
-            self.hashing.hash_one(labels_at(&self.pages, *place))
-        });
+        self.places
+            .shrink_to_fit(|place| hash_at(&self.pages, &self.hashing, *place));
         gone.into_iter().map(|page| page.dictionary).collect()
     }
 }
 
-fn labels_at(pages: &[Page], place: PushedPlace) -> &Labels {
-    &pages[place.page as usize].dictionary.labels()[place.ordinal as usize]
+fn hash_at(pages: &[Page], hashing: &FixedState, place: PushedPlace) -> u64 {
+    let dictionary = &pages[place.page as usize].dictionary;
+    dictionary.hash(place.ordinal(), hashing)
+}
+
+impl PushedPlace {
+    fn ordinal(self) -> Ordinal {
+        Ordinal(u32::from(self.ordinal))
+    }
 }
 
 impl Page {

@@ -18,7 +18,7 @@ pub(crate) const MAX_PLACES: usize = 1 << 22;
 /// The record of a row; its slot stands in the key.
 pub(crate) fn encode(head: &RowHead, values: &RowValues) -> Vec<u8> {
     let n = values.n_places();
-    let full = values.len() == n;
+    let full = values.dense().is_some();
     let mut dst = Vec::with_capacity(40 + 8 * values.len());
     dst.push(VERSION);
     dst.push(u8::from(full) * FULL + u8::from(values.has_times()) * TIMES);
@@ -33,8 +33,19 @@ pub(crate) fn encode(head: &RowHead, values: &RowValues) -> Vec<u8> {
             }),
         );
     }
-    for (_, value, _) in values.iter() {
-        dst.extend_from_slice(&value.to_bits().to_le_bytes());
+    match values.dense() {
+        // The common case is a copy.
+        Some(all) => {
+            let first = dst.len();
+            dst.resize(first + 8 * n, 0);
+            for (dst, value) in dst[first..].chunks_exact_mut(8).zip(all) {
+                dst.copy_from_slice(&value.to_le_bytes());
+            }
+        }
+        None => {
+            let bytes = values.iter().map(|(_, value, _)| value.to_le_bytes());
+            bytes.for_each(|bytes| dst.extend_from_slice(&bytes));
+        }
     }
     if values.has_times() {
         for (_, _, time) in values.iter() {

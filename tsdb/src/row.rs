@@ -92,6 +92,11 @@ impl RowValues {
             })
     }
 
+    /// The values of all places, if none is absent.
+    pub(crate) fn dense(&self) -> Option<&[f64]> {
+        (self.n_present == self.values.len()).then_some(&self.values)
+    }
+
     /// How many places there are, present or not.
     pub(crate) fn n_places(&self) -> usize {
         self.values.len()

@@ -65,7 +65,12 @@ impl Table {
     ) -> Self {
         let columns = ordinals
             .map(|ordinal| {
-                let mut column = Column::new(Ordinal(ordinal));
+                let mut column = Column {
+                    ordinal: Ordinal(ordinal),
+                    rows: Vec::with_capacity(rows.len()),
+                    values: Vec::with_capacity(rows.len()),
+                    times: Vec::new(),
+                };
                 for (i, (_, values)) in rows.iter().enumerate() {
                     let place = ordinal as usize;
                     if let Some(value) = values.get(place) {

@@ -2,32 +2,33 @@
 use model::Timestamp;
 
 use super::Parser;
-use crate::{Entry, Expected, Format, Series, SyntaxError, float, lexer::State};
+use crate::{Entry, Expected, Format, Print, Series, SyntaxError, float, lexer::State};
 
 impl<'a> Parser<'a> {
-    /// The next entry, found faster if it is the series `expected`, and faster still if it has its value.
+    /// The next entry, found faster if it is the series `expected`.
     ///
     /// Series are the same as those of [`next`](Iterator::next), but for [`Series::expected`]; if the lines before the
     /// series are as expected too, they are skipped.
     pub fn next_expecting(
         &mut self,
-        expected: &Expected<'_>,
+        expected: &Expected,
     ) -> Option<Result<Entry<'a>, SyntaxError>> {
-        if self.ended || self.lexer.state != State::Start || expected.text.is_empty() {
+        if self.ended || self.lexer.state != State::Start || expected.text.length == 0 {
             return self.next();
         }
         let lines = self.lexer.rest();
-        let skipped = match lines.strip_prefix(expected.before) {
-            Some(_) if self.lexer.pos == self.last_series => expected.before.len(),
-            _ => 0,
+        let before = match expected.before {
+            Print { length: 0, .. } => None,
+            _ if self.lexer.pos != self.last_series => None,
+            before => before.split(lines),
         };
-        let line = &lines[skipped..];
-        let Some(behind) = line.strip_prefix(expected.text) else {
+        let (skipped, line) = before.map_or((0, lines), |(before, line)| (before.len(), line));
+        let Some((text, behind)) = expected.text.split(line) else {
             return self.next();
         };
-        let text = &line[..expected.text.len()];
         let plain = behind.strip_prefix(b" ").and_then(|behind| {
-            let (value, length) = plain_value(behind, expected)?;
+            let ends = |length: usize| matches!(behind.get(length), Some(b'\n' | b' '));
+            let (value, length) = float::parse_short(behind).filter(|(_, length)| ends(*length))?;
             let (timestamp, end) = self.plain_end(&behind[length..])?;
             Some((&behind[..length], value, timestamp, end))
         });
@@ -52,8 +53,13 @@ impl<'a> Parser<'a> {
         }
         self.lexer.state = State::Value;
         let token = self.lexer.next();
-        let series = self.end_of_series(text, token, Some(expected));
-        self.given(series.map(Entry::Series).map(Some))
+        let series = self.end_of_series(text, token).map(|series| {
+            Some(Entry::Series(Series {
+                expected: true,
+                ..series
+            }))
+        });
+        self.given(series)
     }
 
     /// The time in `behind`, in the text format, and the length of the rest of the line with its end.
@@ -76,16 +82,6 @@ impl<'a> Parser<'a> {
         let millis = digits[..length].iter().fold(0, append);
         Some((Some(Timestamp::from_millis(millis)), length + 2))
     }
-}
-
-/// The value, and its length, that comes first in `behind`: the one that is expected, or any plain number.
-fn plain_value(behind: &[u8], expected: &Expected<'_>) -> Option<(f64, usize)> {
-    let ends = |length: usize| matches!(behind.get(length), Some(b'\n' | b' '));
-    let length = expected.value_text.len();
-    if length > 0 && behind.starts_with(expected.value_text) && ends(length) {
-        return Some((expected.value, length));
-    }
-    float::parse_short(behind).filter(|(_, length)| ends(*length))
 }
 
 /// True if the text of a series ends before `behind`: a label set may follow a bare name, in the text format also

@@ -50,7 +50,7 @@ impl<'a> Parser<'a> {
         self.label_set(Braces::OfExemplar, &mut |_| ())?;
         let text = self.lexer.slice(brace, self.lexer.pos);
         let token = self.lexer.next();
-        let (_, value) = self.value(token, "exemplar labels", None)?;
+        let (_, value) = self.value(token, "exemplar labels")?;
         let timestamp = match self.lexer.next() {
             Token::Eof => return Err(self.error(NO_END.to_owned())),
             Token::Linebreak => None,

@@ -67,6 +67,11 @@ pub(crate) struct Cycle {
     /// Their places in the dictionary; empty if not known.
     report_places: Vec<Ordinal>,
     known: Known,
+    /// The last page, until [`Cycle::release`].
+    page: Vec<u8>,
+    /// How long it was.
+    page_len: usize,
+    format: Option<Format>,
     row: RowValues,
 }
 
@@ -83,6 +88,9 @@ impl Cycle {
             report: names.map(|name| rules.naming.synthetic(name)).collect(),
             report_places: Vec::new(),
             known: Known::default(),
+            page: Vec::new(),
+            page_len: 0,
+            format: None,
             row: RowValues::default(),
             rules,
         }
@@ -95,7 +103,7 @@ impl Cycle {
 
     /// How many bytes the last page had: about what the next one needs.
     pub(crate) fn page_len(&self) -> usize {
-        self.known.page().len()
+        self.page_len
     }
 
     /// The row that the last [`Cycle::observe`] made.
@@ -103,11 +111,17 @@ impl Cycle {
         &self.row
     }
 
-    /// Forgets all places, since the dictionary turned out to be another, and gives back the last page.
+    /// Forgets all places, since the dictionary turned out to be another, and gives back the last page, if it was taken.
     pub(crate) fn forget(&mut self) -> Option<Scraped> {
         self.report_places.clear();
-        let (bytes, format) = std::mem::take(&mut self.known).into_page()?;
+        self.known = Known::default();
+        let (bytes, format) = (self.release(), self.format.take()?);
         Some(Scraped::Page { bytes, format })
+    }
+
+    /// Gives back the memory of the last page.
+    pub(crate) fn release(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.page)
     }
 
     /// Makes the row of one scrape, which took `took_seconds`.
@@ -123,6 +137,7 @@ impl Cycle {
         let mut counts = Counts::default();
         let (mut body_bytes, mut error, mut metadata) = (0.0, None, None);
         let mut outcome = Outcome::Failed;
+        self.format = None;
         self.row.clear(self.row.dictionary());
         match scraped {
             Scraped::Nothing { too_large } => {
@@ -132,16 +147,20 @@ impl Cycle {
             }
             Scraped::Page { bytes, format } => {
                 body_bytes = bytes.len() as f64;
-                match self.take(bytes, format, &mut counts, &mut define) {
+                let taken = self.take(&bytes, format, &mut counts, &mut define);
+                self.format = taken.is_ok().then_some(format);
+                match taken {
                     Ok(told_anew) => {
                         outcome = Outcome::Success;
-                        metadata = told_anew.then(|| metadata::told(self.known.page(), format));
+                        self.page_len = bytes.len();
+                        metadata = told_anew.then(|| metadata::told(&bytes, format));
                     }
                     Err(refused) => {
                         error = Some(refused);
                         self.row.clear(self.row.dictionary());
                     }
                 }
+                self.page = bytes;
             }
         }
         let report = [
@@ -170,7 +189,7 @@ impl Cycle {
     /// Reads a page into the row; true if it tells otherwise of its metrics than the page before.
     fn take(
         &mut self,
-        mut page: Vec<u8>,
+        page: &[u8],
         format: Format,
         counts: &mut Counts,
         define: &mut impl FnMut(&[Labels]) -> Defined,
@@ -195,7 +214,6 @@ impl Cycle {
             match defined {
                 Some(Defined { dictionary, .. }) if dictionary != self.row.dictionary() => {
                     // It was begun anew: nothing that was known of places holds, so all are defined by it.
-                    page = read.into_page();
                     self.known = Known::default();
                     self.report_places.clear();
                     self.row.clear(dictionary);

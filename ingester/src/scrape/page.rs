@@ -1,11 +1,9 @@
 //! A page read against the one before it.
 //!
 //! The same lines come in the same order, so each line's series text is first compared with the one that stood in
-//! its place; only surprises are looked up by hash, and only texts that are new are parsed into labels.
-use std::hash::BuildHasher as _;
-
-use exposition::{Entry, Expected, Format, LabelsError, Parser, Series, SyntaxError};
-use foldhash::fast::RandomState;
+//! its place; only surprises are looked up by hash, and only texts that are new are parsed into labels. Of the page
+//! before no text is kept, only the [`Print`] of each.
+use exposition::{Entry, Expected, Format, LabelsError, Parser, Print, Series, SyntaxError};
 use hashbrown::HashTable;
 use model::{Labels, MetricType, Timestamp};
 use tsdb::{Ordinal, RowValues};
@@ -43,69 +41,47 @@ impl Place {
     const NEW: u32 = 1 << 31;
 }
 
-/// One series of a page, as offsets into the page, and the place of its samples.
+/// One series of a page and the place of its samples.
 #[derive(Clone, Copy, Debug)]
 struct Line {
-    value: f64,
+    /// With `length` the print of the series' text.
+    hash: u64,
+    length: u32,
     place: Place,
-    /// Where the series' text starts; the lines of metadata before it end there.
-    text: u32,
-    text_len: u32,
-    before_len: u32,
-    /// How far the value starts behind the text.
-    value_gap: u8,
-    /// 0 if the value is too long, or too far away, to be remembered.
-    value_len: u8,
-    typed: Option<MetricType>,
 }
 
 impl Line {
-    /// The line of `series`, which borrows from `page`.
-    fn new(series: &Series<'_>, page: &[u8], place: Place) -> Self {
-        let offset = |part: &[u8]| part.as_ptr().addr() - page.as_ptr().addr();
-        let text = offset(series.text);
-        let gap = offset(series.value_text) - text - series.text.len();
-        let value = (u8::try_from(gap), u8::try_from(series.value_text.len()));
-        let (value_gap, value_len) = match value {
-            (Ok(gap), Ok(len)) => (gap, len),
-            _ => (0, 0),
-        };
+    fn new(text: Print, place: Place) -> Self {
+        let Print { length, hash } = text;
         Self {
-            value: series.value,
+            hash,
+            length,
             place,
-            text: text as u32,
-            text_len: series.text.len() as u32,
-            before_len: series.before.len() as u32,
-            value_gap,
-            value_len,
-            typed: series.typed.then_some(series.kind),
         }
     }
 
-    fn text(self, page: &[u8]) -> &[u8] {
-        &page[self.text as usize..][..self.text_len as usize]
+    fn text(self) -> Print {
+        let Self { hash, length, .. } = self;
+        Print { length, hash }
     }
+}
 
-    /// What a parser of the next page is told to expect.
-    fn expected(self, page: &[u8]) -> Expected<'_> {
-        let text = self.text as usize;
-        let value = text + self.text_len as usize + self.value_gap as usize;
-        Expected {
-            before: &page[text - self.before_len as usize..text],
-            typed: self.typed,
-            text: self.text(page),
-            value_text: &page[value..value + self.value_len as usize],
-            value: self.value,
-        }
-    }
+/// The lines between two series, where there are any.
+#[derive(Clone, Copy, Debug)]
+struct Between {
+    /// The number of the line that they precede.
+    line: u32,
+    lines: Print,
+    typed: Option<MetricType>,
 }
 
 /// The last page of a target that was taken, and the place of each of its lines.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    page: Vec<u8>,
     format: Option<Format>,
     lines: Vec<Line>,
+    /// Ascending.
+    between: Vec<Between>,
     /// Stands for what the page tells of its metrics.
     told: Fingerprint,
 }
@@ -143,16 +119,6 @@ pub(crate) struct Read {
 }
 
 impl Known {
-    /// The last page.
-    pub(crate) fn page(&self) -> &[u8] {
-        &self.page
-    }
-
-    /// The last page and its format, given away.
-    pub(crate) fn into_page(self) -> Option<(Vec<u8>, Format)> {
-        Some((self.page, self.format?))
-    }
-
     /// True if the last page tells the same of its metrics as that of `other`.
     pub(crate) fn tells_as(&self, other: &Self) -> bool {
         self.told == other.told
@@ -161,7 +127,7 @@ impl Known {
     /// Reads `page`: samples of known series go into `row` at once. `self` is left as it is.
     pub(crate) fn read(
         &self,
-        page: Vec<u8>,
+        page: &[u8],
         format: Format,
         rules: Rules<'_>,
         row: &mut RowValues,
@@ -174,10 +140,10 @@ impl Known {
         let mut reading = Reading {
             before,
             cursor: 0,
+            between_cursor: 0,
             table: None,
-            hasher: RandomState::default(),
-            page: &page,
             lines: Vec::with_capacity(before.lines.len()),
+            between: Vec::with_capacity(before.between.len()),
             new: Vec::new(),
             new_samples: Vec::new(),
             n_samples: 0,
@@ -185,7 +151,7 @@ impl Known {
             rules,
             counts,
         };
-        let mut parser = Parser::new(&page, format);
+        let mut parser = Parser::new(page, format);
         loop {
             let next = match reading.expected() {
                 Some(expected) => parser.next_expecting(&expected),
@@ -203,15 +169,16 @@ impl Known {
         }
         let Reading {
             lines,
+            between,
             new,
             new_samples,
             told,
             ..
         } = reading;
         let known = Self {
-            page,
             format: Some(format),
             lines,
+            between,
             told,
         };
         Ok(Read {
@@ -242,16 +209,10 @@ impl Read {
         if self.known.lines.capacity() > self.known.lines.len() / 8 * 9 {
             self.known.lines.shrink_to_fit();
         }
-        // What a body that grew as it came has in reserve.
-        if self.known.page.capacity() > self.known.page.len() / 8 * 9 {
-            self.known.page.shrink_to_fit();
+        if self.known.between.capacity() > self.known.between.len() / 8 * 9 {
+            self.known.between.shrink_to_fit();
         }
         self.known
-    }
-
-    /// Gives the page back unread.
-    pub(crate) fn into_page(self) -> Vec<u8> {
-        self.known.page
     }
 }
 
@@ -260,12 +221,13 @@ struct Reading<'a> {
     before: &'a Known,
     /// The line of the page before that is expected next.
     cursor: usize,
+    /// What of its lines between series is expected next.
+    between_cursor: usize,
     /// All lines by their text: those of the page before, and after them those of this page that are new.
     /// Made at the first surprise.
     table: Option<HashTable<u32>>,
-    hasher: RandomState,
-    page: &'a [u8],
     lines: Vec<Line>,
+    between: Vec<Between>,
     new: Vec<Labels>,
     new_samples: Vec<(u32, f64, Option<Timestamp>)>,
     n_samples: u64,
@@ -275,23 +237,51 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn expected(&self) -> Option<Expected<'_>> {
+    fn expected(&self) -> Option<Expected> {
         let line = self.before.lines.get(self.cursor)?;
-        Some(line.expected(&self.before.page))
+        let between = self.before.between.get(self.between_cursor);
+        let between = between.filter(|between| between.line as usize == self.cursor);
+        Some(Expected {
+            before: between.map_or(Print::default(), |between| between.lines),
+            typed: between.and_then(|between| between.typed),
+            text: line.text(),
+        })
+    }
+
+    /// Goes on in the page before behind its line `line`.
+    fn go_on_behind(&mut self, line: usize) {
+        let next = self.before.between.get(self.between_cursor);
+        if line == self.cursor {
+            self.between_cursor += usize::from(next.is_some_and(|b| b.line as usize == line));
+        } else {
+            let passed = |between: &Between| between.line as usize <= line;
+            self.between_cursor = self.before.between.partition_point(passed);
+        }
+        self.cursor = line + 1;
     }
 
     fn take(&mut self, series: &Series<'_>, row: &mut RowValues) -> Result<(), PageError> {
         self.counts.scraped += 1;
         self.told.series(series.before);
-        let is_expected = series.expected || self.text(self.cursor as u32) == Some(series.text);
-        let place = match is_expected && self.cursor < self.before.lines.len() {
-            true => {
-                self.cursor += 1;
-                self.before.lines[self.cursor - 1].place
+        if !series.before.is_empty() {
+            self.between.push(Between {
+                line: self.lines.len() as u32,
+                lines: Print::of(series.before),
+                typed: series.typed.then_some(series.kind),
+            });
+        }
+        let before = self.before;
+        let (text, place) = match before.lines.get(self.cursor) {
+            Some(line) if series.expected || line.text() == Print::of(series.text) => {
+                self.go_on_behind(self.cursor);
+                (line.text(), line.place)
             }
-            false => self.surprise(series)?,
+            _ => {
+                let text = Print::of(series.text);
+                (text, self.surprise(series, text)?)
+            }
         };
-        self.lines.push(Line::new(series, self.page, place));
+        self.lines.push(Line::new(text, place));
         if place == Place::DROPPED {
             return Ok(());
         }
@@ -313,13 +303,12 @@ impl Reading<'_> {
     }
 
     /// The place of a series that is not the expected one.
-    fn surprise(&mut self, series: &Series<'_>) -> Result<Place, PageError> {
+    fn surprise(&mut self, series: &Series<'_>, text: Print) -> Result<Place, PageError> {
         let mut table = match self.table.take() {
             Some(table) => table,
             None => self.table_of_before(),
         };
-        let hash = self.hasher.hash_one(series.text);
-        let found = table.find(hash, |i| self.text(*i) == Some(series.text));
+        let found = table.find(text.hash, |i| self.text(*i) == Some(text));
         let place = match found {
             Some(i) => {
                 let i = *i as usize;
@@ -328,7 +317,7 @@ impl Reading<'_> {
                     Some(new) => self.lines[new].place,
                     None => {
                         // From there on the pages may be the same again.
-                        self.cursor = i + 1;
+                        self.go_on_behind(i);
                         self.before.lines[i].place
                     }
                 }
@@ -337,8 +326,8 @@ impl Reading<'_> {
                 let place = self.name(series)?;
                 // The line that is about to be pushed.
                 let line = (self.before.lines.len() + self.lines.len()) as u32;
-                let text = |i: &u32| self.text(*i).unwrap_or(series.text);
-                table.insert_unique(hash, line, |i| self.hasher.hash_one(text(i)));
+                let hash = |i: &u32| self.text(*i).unwrap_or(text).hash;
+                table.insert_unique(text.hash, line, hash);
                 place
             }
         };
@@ -347,21 +336,20 @@ impl Reading<'_> {
     }
 
     fn table_of_before(&self) -> HashTable<u32> {
-        let n_lines = self.before.lines.len() as u32;
-        let mut table = HashTable::with_capacity(n_lines as usize);
-        let hash = |i: &u32| self.hasher.hash_one(self.text(*i).unwrap_or_default());
-        for i in 0..n_lines {
-            table.insert_unique(hash(&i), i, hash);
+        let lines = &self.before.lines;
+        let mut table = HashTable::with_capacity(lines.len());
+        for (i, line) in lines.iter().enumerate() {
+            table.insert_unique(line.hash, i as u32, |i| lines[*i as usize].hash);
         }
         table
     }
 
     /// The text of a line by its number: those of the page before come first, then those of this page.
-    fn text(&self, line: u32) -> Option<&[u8]> {
+    fn text(&self, line: u32) -> Option<Print> {
         let (line, n_before) = (line as usize, self.before.lines.len());
         match line.checked_sub(n_before) {
-            None => Some(self.before.lines[line].text(&self.before.page)),
-            Some(line) => Some(self.lines.get(line)?.text(self.page)),
+            None => Some(self.before.lines[line].text()),
+            Some(line) => self.lines.get(line).map(|line| line.text()),
         }
     }
 

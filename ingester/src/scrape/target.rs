@@ -16,6 +16,10 @@ use super::{
 };
 use crate::shared::Shared;
 
+/// A page of so many bytes is read and stored in a few tenths of a millisecond, without waiting for a disk: to wake
+/// another thread for it would cost about as much.
+const SMALL_PAGE: usize = 256 << 10;
+
 /// What a target's task goes by; replaced when the assignment or the configuration changes.
 #[derive(Clone)]
 pub(crate) struct Plan {
@@ -76,7 +80,8 @@ async fn scrape_slot(
         _ => Cycle::new(rules),
     };
     let (began, started) = (shared.now(), Instant::now());
-    let fetched = fetch(job, state, known.page_len()).await;
+    let buffer = shared.buffers.take(known.page_len());
+    let fetched = fetch(job, state, buffer).await;
     let took = started.elapsed();
     let (scraped, failed) = match fetched {
         Ok(page) => (page, None),
@@ -99,12 +104,18 @@ async fn scrape_slot(
     };
     let permit = shared.cores.acquire().await;
     let (db, sync) = (shared.db.clone(), shared.sync_each);
-    let work = shared.offload().run(move || {
+    let buffers = Arc::clone(&shared.buffers);
+    let is_small = matches!(&scraped, Scraped::Page { bytes, .. } if bytes.len() <= SMALL_PAGE);
+    let work = move || {
         let (observed, appended) = store(&db, key, row, &mut known, scraped, took);
+        buffers.give(known.release());
         let appended = appended.and_then(|()| if sync { db.sync() } else { Ok(()) });
         (known, observed, appended)
-    });
-    let (known, observed, appended) = work.await;
+    };
+    let (known, observed, appended) = match is_small && !sync {
+        true => work(),
+        false => shared.offload().run(work).await,
+    };
     drop(permit);
     let n_samples = known.row().len() as u64;
     *cycle = Some(known);
@@ -119,9 +130,7 @@ async fn scrape_slot(
         .observe(started.elapsed().saturating_sub(took).as_secs_f64());
 }
 
-async fn fetch(job: &Job, state: &TargetState, page_len: usize) -> Result<Scraped, ScrapeError> {
-    // Pages grow slowly: a little room spares a copy.
-    let buffer = Vec::with_capacity(page_len + page_len / 16);
+async fn fetch(job: &Job, state: &TargetState, buffer: Vec<u8>) -> Result<Scraped, ScrapeError> {
     let fetched = job.client.get(&job.request(&state.target), buffer).await?;
     // An empty page needs no format, as in Prometheus.
     let format = match fetched.body.is_empty() {
@@ -134,7 +143,7 @@ async fn fetch(job: &Job, state: &TargetState, page_len: usize) -> Result<Scrape
     })
 }
 
-/// Makes the row and stores it; off the reactor.
+/// Makes the row and stores it.
 fn store(
     db: &Tsdb,
     key: GroupKey,

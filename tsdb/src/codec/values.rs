@@ -136,7 +136,8 @@ fn scale(values: &[f64]) -> Option<Scaled> {
 /// The integer that divided by `10^exponent` gives exactly the bits of `value`.
 fn integer(value: f64, exponent: u8) -> Option<i64> {
     let power = POWERS[exponent as usize];
-    let rounded = (value * power).round();
+    // Ties are not exact whichever way they go; this way is one instruction.
+    let rounded = (value * power).round_ties_even();
     let exact = rounded.abs() < MAX_INTEGER && (rounded / power).to_bits() == value.to_bits();
     // Minus zero would come back as zero.
     (exact && (rounded as i64 as f64).to_bits() == rounded.to_bits()).then_some(rounded as i64)
@@ -150,9 +151,16 @@ fn plan(integers: &[i64]) -> Plan {
         size: 1 + size,
     };
     let first = integers[0];
-    let divisor = integers.iter().fold(0, |divisor, q| {
-        greatest_common_divisor(q.wrapping_sub(first).unsigned_abs(), divisor)
-    });
+    let distances = integers
+        .iter()
+        .map(|q| q.wrapping_sub(first).unsigned_abs());
+    let mut divisor = 0;
+    for distance in distances {
+        divisor = greatest_common_divisor(distance, divisor);
+        if divisor == 1 {
+            break;
+        }
+    }
     // Differences of integers below 2^53 fit; a divisor of 1 or of equal values helps nothing.
     if divisor < 2 || i64::try_from(divisor).is_err() {
         return plain;

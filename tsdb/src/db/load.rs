@@ -243,8 +243,8 @@ impl Found {
                 dictionary: number,
                 ordinal: Ordinal(ordinal),
             };
-            let ids = dictionary.labels().iter().zip(0..);
-            dictionary.ids = ids.map(|(l, i)| index.insert(l, place(i))).collect();
+            let ids = dictionary.all_labels().zip(0..);
+            dictionary.ids = ids.map(|(l, i)| index.insert(&l, place(i))).collect();
         }
         drop(index);
         group.last = self.cuts.into_values().max();

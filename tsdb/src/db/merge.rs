@@ -174,8 +174,8 @@ impl Inner {
             let keep = !idle(dictionary.number, dictionary.last_period)
                 || (dictionary.number == current && !all);
             if !keep {
-                for (labels, id) in dictionary.labels().iter().zip(&dictionary.ids) {
-                    index.remove(labels, *id);
+                for (labels, id) in dictionary.all_labels().zip(&dictionary.ids) {
+                    index.remove(&labels, *id);
                 }
             }
             keep

@@ -23,8 +23,8 @@ impl Names {
     /// Takes in the names of `ordinals` from a dictionary.
     pub(super) fn insert(&mut self, dictionary: &Dictionary, ordinals: &RoaringBitmap) {
         let names = ordinals.iter().filter_map(|ordinal| {
-            let labels = dictionary.labels().get(ordinal as usize)?;
-            Some((ordinal, labels.clone()))
+            let labels = dictionary.labels(Ordinal(ordinal))?;
+            Some((ordinal, labels))
         });
         self.names.insert(dictionary.number, names.collect());
     }

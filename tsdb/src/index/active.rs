@@ -1,6 +1,10 @@
 //! The index of the series that are active: in memory.
-use std::{collections::BTreeMap, ops::Bound};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+};
 
+use foldhash::fast::FixedState;
 use model::{GroupKey, Labels};
 use roaring::RoaringBitmap;
 
@@ -23,7 +27,10 @@ pub(crate) struct Place {
 pub(crate) struct ActiveIndex {
     names: BTreeMap<Box<str>, Values>,
     all: RoaringBitmap,
-    places: Vec<Option<Place>>,
+    /// By id; of ids that are free nothing.
+    places: Vec<(DictionaryNo, Ordinal)>,
+    /// Whose the dictionaries are, and how many series they have here: the numbers of dictionaries are never given twice.
+    dictionaries: HashMap<DictionaryNo, (GroupKey, u32), FixedState>,
     free: Vec<u32>,
 }
 
@@ -38,11 +45,22 @@ struct Values {
 impl ActiveIndex {
     /// Adds a series and gives it an id.
     pub(crate) fn insert(&mut self, labels: &Labels, place: Place) -> u32 {
+        let Place {
+            group,
+            dictionary,
+            ordinal,
+        } = place;
         let id = self.free.pop().unwrap_or_else(|| {
-            self.places.push(None);
+            if self.places.len() == self.places.capacity() {
+                // Room for an eighth more: millions of places must not be held twice over.
+                self.places.reserve_exact(self.places.len() / 8 + 64);
+            }
+            self.places.push((dictionary, ordinal));
             (self.places.len() - 1) as u32
         });
-        self.places[id as usize] = Some(place);
+        self.places[id as usize] = (dictionary, ordinal);
+        let (_, n_series) = self.dictionaries.entry(dictionary).or_insert((group, 0));
+        *n_series += 1;
         self.all.insert(id);
         for (name, value) in labels.iter() {
             if !self.names.contains_key(name) {
@@ -80,7 +98,13 @@ impl ActiveIndex {
             }
         }
         self.all.remove(id);
-        self.places[id as usize] = None;
+        let (dictionary, _) = self.places[id as usize];
+        if let Some((_, n_series)) = self.dictionaries.get_mut(&dictionary) {
+            *n_series -= 1;
+            if *n_series == 0 {
+                self.dictionaries.remove(&dictionary);
+            }
+        }
         self.free.push(id);
     }
 
@@ -91,12 +115,18 @@ impl ActiveIndex {
 
     /// Where the series `id` stands.
     pub(crate) fn place(&self, id: u32) -> Option<Place> {
-        self.places.get(id as usize).copied().flatten()
+        let (dictionary, ordinal) = *self.places.get(id as usize)?;
+        let (group, _) = *self.dictionaries.get(&dictionary)?;
+        self.all.contains(id).then_some(Place {
+            group,
+            dictionary,
+            ordinal,
+        })
     }
 
     /// Where the series of `ids` stand.
     pub(crate) fn places(&self, ids: &RoaringBitmap) -> impl Iterator<Item = Place> {
-        ids.iter().filter_map(|id| self.places[id as usize])
+        ids.iter().filter_map(|id| self.place(id))
     }
 
     /// The names of labels that some series of `ids` (all, if none are given) have, sorted.
@@ -223,5 +253,6 @@ mod tests {
         assert_eq!(index.len(), 0);
         assert_eq!(index.names(None).count(), 0);
         assert!(index.names.is_empty());
+        assert!(index.dictionaries.is_empty());
     }
 }

@@ -90,10 +90,10 @@ fn the_first_lines_are_these() {
         # TYPE app_http_requests_total counter
         app_http_requests_total{handler="/api/v1/items/0",method="GET",code="200"} 25525263
         app_http_requests_total{handler="/api/v1/items/0",method="POST",code="200"} 109
-        app_http_requests_total{handler="/api/v1/items/1",method="DELETE",code="500"} 116970289
+        app_http_requests_total{handler="/api/v1/items/1",method="DELETE",code="500"} 116970294
         app_grpc_requests_total{handler="/api/v1/items/0",method="PUT",code="200"} 327
         app_grpc_requests_total{handler="/api/v1/items/0",method="GET",code="404"} 13203140
-        app_grpc_requests_total{handler="/api/v1/items/0",method="POST",code="404"} 25388476393
+        app_grpc_requests_total{handler="/api/v1/items/0",method="POST",code="404"} 25388476981
         app_http_request_duration_seconds_bucket{handler="/api/v1/items/0",method="GET",le="2.5"} 86916
         app_http_request_duration_seconds_bucket{handler="/api/v1/items/0",method="GET",le="10"} 475310
         app_http_request_duration_seconds_bucket{handler="/api/v1/items/0",method="GET",le="+Inf"} 1581277

@@ -105,8 +105,8 @@ impl Inner {
         let gone = group.tidy(Era::Segments.start(period));
         let mut index = self.index.write();
         for dictionary in gone {
-            for (labels, id) in dictionary.labels().iter().zip(&dictionary.ids) {
-                index.remove(labels, *id);
+            for (labels, id) in dictionary.all_labels().zip(&dictionary.ids) {
+                index.remove(&labels, *id);
             }
         }
         if group.pages.is_empty() {

@@ -108,8 +108,8 @@ impl FoundPushed {
                 dictionary: number,
                 ordinal: Ordinal(ordinal),
             };
-            let labels = dictionary.labels().iter().zip(0..);
-            dictionary.ids = labels.map(|(l, i)| index.insert(l, place(i))).collect();
+            let labels = dictionary.all_labels().zip(0..);
+            dictionary.ids = labels.map(|(l, i)| index.insert(&l, place(i))).collect();
             let mut page = Page::new(dictionary, key, inner.options.rows_per_segment);
             page.periods = self.periods.get(&number).cloned().unwrap_or_default();
             pages.insert(number, page);

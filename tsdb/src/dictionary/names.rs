@@ -1,0 +1,173 @@
+//! Many label sets in little memory: each pair of name and value once, a set as the numbers of its pairs.
+use std::{
+    cmp::Ordering,
+    hash::{BuildHasher as _, Hash as _, Hasher as _},
+};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use model::{Labels, METRIC_NAME};
+
+/// A growing list of label sets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    /// All pairs, name before value, without separators.
+    text: String,
+    /// For each pair where its name and its value end; it begins where the one before ends.
+    ends: Vec<(u32, u32)>,
+    /// The pairs' numbers by their text.
+    numbers: HashTable<u32>,
+    /// The numbers of the pairs of all sets.
+    pairs: Vec<u32>,
+    /// Where the pairs of each set end.
+    sets: Vec<u32>,
+}
+
+impl Names {
+    /// How many sets there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// Appends a set.
+    pub(crate) fn push(&mut self, labels: &Labels) {
+        for (name, value) in labels.iter() {
+            let number = self.number(name, value);
+            self.pairs.push(number);
+        }
+        self.sets.push(self.pairs.len() as u32);
+    }
+
+    /// The set at `place`.
+    pub(crate) fn get(&self, place: usize) -> Option<Labels> {
+        (place < self.len()).then(|| Labels::from_sorted(self.of(place)))
+    }
+
+    /// All sets from `place` on.
+    pub(crate) fn from(&self, place: usize) -> impl Iterator<Item = Labels> {
+        (place..self.len()).map(|place| Labels::from_sorted(self.of(place)))
+    }
+
+    /// How the set at `place` and `labels` stand to each other: by metric name, then by labels.
+    pub(crate) fn cmp(&self, place: usize, labels: &Labels) -> Ordering {
+        series_order(self.of(place), labels.iter())
+    }
+
+    /// How the sets at `a` and at `b` stand to each other.
+    pub(crate) fn cmp_places(&self, a: usize, b: usize) -> Ordering {
+        series_order(self.of(a), self.of(b))
+    }
+
+    /// What [`hash_of`] gives for the set at `place`.
+    pub(crate) fn hash(&self, place: usize, hashing: &FixedState) -> u64 {
+        hash_of(hashing, self.of(place))
+    }
+
+    /// Gives back what is kept in reserve.
+    pub(crate) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.pairs.shrink_to_fit();
+        self.sets.shrink_to_fit();
+    }
+
+    /// The pairs of the set at `place`, sorted by name.
+    fn of(&self, place: usize) -> impl Iterator<Item = (&str, &str)> + Clone {
+        let first = match place {
+            0 => 0,
+            _ => self.sets[place - 1] as usize,
+        };
+        let numbers = &self.pairs[first..self.sets[place] as usize];
+        numbers.iter().map(|number| self.pair(*number))
+    }
+
+    fn pair(&self, number: u32) -> (&str, &str) {
+        let number = number as usize;
+        let start = match number {
+            0 => 0,
+            _ => self.ends[number - 1].1 as usize,
+        };
+        let (middle, end) = self.ends[number];
+        let (middle, end) = (middle as usize, end as usize);
+        (&self.text[start..middle], &self.text[middle..end])
+    }
+
+    /// The number of a pair, given anew if it has none.
+    fn number(&mut self, name: &str, value: &str) -> u32 {
+        let hash = |pair: (&str, &str)| FixedState::default().hash_one(pair);
+        let found = self
+            .numbers
+            .find(hash((name, value)), |n| self.pair(*n) == (name, value));
+        if let Some(number) = found {
+            return *number;
+        }
+        let number = self.ends.len() as u32;
+        self.text.push_str(name);
+        let middle = self.text.len() as u32;
+        self.text.push_str(value);
+        self.ends.push((middle, self.text.len() as u32));
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.insert_unique(hash((name, value)), number, |n| hash(self.pair(*n)));
+        self.numbers = numbers;
+        number
+    }
+}
+
+/// The hash of a set of labels.
+pub(crate) fn hash_of<'a>(
+    hashing: &FixedState,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+) -> u64 {
+    let mut hasher = hashing.build_hasher();
+    pairs.for_each(|pair| pair.hash(&mut hasher));
+    hasher.finish()
+}
+
+/// Series by metric name, then by labels.
+fn series_order<'a>(
+    a: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    b: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Ordering {
+    metric_name(a.clone())
+        .cmp(metric_name(b.clone()))
+        .then_with(|| a.cmp(b))
+}
+
+fn metric_name<'a>(mut pairs: impl Iterator<Item = (&'a str, &'a str)>) -> &'a str {
+    pairs
+        .find(|(name, _)| *name == METRIC_NAME)
+        .map_or("", |(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn sets_come_back_and_are_ordered_by_name_first(
+            sets in prop::collection::vec(prop::collection::vec(("[a-c]|__name__", "[a-cé]{0,3}"), 0..4), 0..12),
+        ) {
+            let sets: Vec<_> = sets.into_iter().map(Labels::from_pairs).collect();
+            let mut names = Names::default();
+            sets.iter().for_each(|set| names.push(set));
+            names.shrink();
+            prop_assert_eq!(&names.from(0).collect::<Vec<_>>(), &sets);
+            prop_assert_eq!(names.get(sets.len()), None);
+            let hashing = FixedState::default();
+            for (i, set) in sets.iter().enumerate() {
+                prop_assert_eq!(names.hash(i, &hashing), hash_of(&hashing, set.iter()));
+            }
+            for (i, a) in sets.iter().enumerate() {
+                for (j, b) in sets.iter().enumerate() {
+                    let expected = a.metric_name().cmp(b.metric_name()).then_with(|| a.cmp(b));
+                    prop_assert_eq!(names.cmp(i, b), expected);
+                    prop_assert_eq!(names.cmp_places(i, j), expected);
+                }
+            }
+        }
+    }
+}
