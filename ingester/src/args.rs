@@ -6,7 +6,7 @@ use model::{Millis, parse_duration};
 use proto::v1::Role;
 use runtime::MemberArgs;
 
-use crate::Settings;
+use crate::{Limits, Settings};
 
 /// Flags of the role `ingester`.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +29,9 @@ pub struct Args {
     /// Pages of this size or more are refused, also where a job sets no body_size_limit or a higher one.
     #[arg(long = "scrape.max-body-size", env = "PLEIADES_SCRAPE_MAX_BODY_SIZE", default_value = "256MB", value_parser = size)]
     pub max_body_size: u64,
+    /// What new series are refused by.
+    #[command(flatten)]
+    pub limits: Limits,
 }
 
 fn duration(text: &str) -> Result<Millis, String> {
@@ -51,6 +54,7 @@ impl From<Args> for Settings {
             retention_bytes: Some(args.retention_size).filter(|size| *size > 0),
             sync_interval: args.sync_interval.to_std(),
             max_body_size: args.max_body_size,
+            limits: args.limits,
             grace: Duration::from_secs(10),
         }
     }

@@ -13,6 +13,7 @@ mod args;
 mod assignment;
 mod error;
 mod jobs;
+mod limits;
 mod metrics;
 mod saved;
 mod scrape;
@@ -35,6 +36,7 @@ use tsdb::{Options, Store, Tsdb};
 
 pub use args::Args;
 pub use error::Error;
+pub use limits::Limits;
 pub use saved::FAMILY as STORE_FAMILY;
 pub use settings::Settings;
 
@@ -111,7 +113,7 @@ pub async fn run(
         targets,
         membership.cluster(),
         &former,
-        settings.sync_interval.is_zero(),
+        (settings.sync_interval.is_zero(), settings.limits),
     ));
 
     let known_jobs = former.config.as_ref().map(|config| {

@@ -35,6 +35,7 @@ pub(crate) struct Metrics {
     pub(crate) storage_failures: Counter,
     pub(crate) series: Gauge,
     pub(crate) active_series: Gauge,
+    pub(crate) refused_series: Family<Reason, Counter>,
     pub(crate) groups: Gauge,
     pub(crate) damaged: Gauge,
     pub(crate) targets: Gauge,
@@ -70,6 +71,7 @@ impl Metrics {
             storage_failures: Counter::default(),
             series: Gauge::default(),
             active_series: Gauge::default(),
+            refused_series: Family::default(),
             groups: Gauge::default(),
             damaged: Gauge::default(),
             targets: Gauge::default(),
@@ -153,6 +155,11 @@ impl Metrics {
             m.active_series,
         );
         registry.register("groups", "Groups of series in memory", m.groups);
+        registry.register(
+            "refused_series",
+            "New series that were refused since a limit was reached, by reason; each try counts",
+            m.refused_series,
+        );
         registry.register(
             "damaged",
             "Stored entries that were found broken and are left out",

@@ -91,6 +91,7 @@ impl Ingester for Service {
         self.called("Write");
         let request = request.into_inner();
         let (series, backfill) = (pushed(&request)?, request.backfill);
+        let (series, kept_out) = self.admitted(series);
         let shared = Arc::clone(&self.0);
         let written = self.0.offload().run(move || {
             let series: Vec<Pushed<'_>> = (series.iter())
@@ -111,8 +112,8 @@ impl Ingester for Service {
         let (written, reason) = written.await.map_err(|e: TsdbError| status(&e))?;
         self.0.metrics.pushed_samples.inc_by(written.n_stored);
         Ok(Response::new(v1::WriteResponse {
-            n_refused: written.refused.len() as u64,
-            reason,
+            n_refused: kept_out.n_samples + written.refused.len() as u64,
+            reason: kept_out.reason.unwrap_or(reason),
         }))
     }
 
@@ -171,10 +172,44 @@ impl Service {
     fn called(&self, method: &'static str) {
         self.0.metrics.calls.get_or_create(&Method { method }).inc();
     }
+
+    /// The series that are known or admitted, and what became of the others.
+    fn admitted(&self, series: Vec<PushedSamples>) -> (Vec<PushedSamples>, KeptOut) {
+        let (shared, mut kept_out) = (&self.0, KeptOut::default());
+        if !shared.gate.is_guarded() {
+            return (series, kept_out);
+        }
+        let now = shared.now();
+        let is_admitted = |(labels, samples): &PushedSamples| {
+            if shared.db.is_pushed_known(labels) {
+                return true;
+            }
+            let admitted = shared.gate.admit(None, labels, now);
+            if let Err(refusal) = admitted {
+                shared.refused(refusal);
+                kept_out.n_samples += samples.len() as u64;
+                let text = || format!("{labels} is refused: {refusal}");
+                kept_out.reason.get_or_insert_with(text);
+            }
+            admitted.is_ok()
+        };
+        let series = series.into_iter().filter(is_admitted).collect();
+        (series, kept_out)
+    }
+}
+
+/// A pushed series.
+type PushedSamples = (Labels, Vec<Sample>);
+
+/// What limits refused of a push.
+#[derive(Default)]
+struct KeptOut {
+    n_samples: u64,
+    reason: Option<String>,
 }
 
 /// The samples of a push, series by series.
-fn pushed(request: &v1::WriteRequest) -> Result<Vec<(Labels, Vec<Sample>)>, Status> {
+fn pushed(request: &v1::WriteRequest) -> Result<Vec<PushedSamples>, Status> {
     let series = |series: &v1::PushedSeries| {
         let labels: Labels = series.labels.as_ref().map(Into::into).unwrap_or_default();
         if labels.is_empty() {

@@ -4,6 +4,8 @@ use std::time::Duration;
 use model::Millis;
 use runtime::Identity;
 
+use crate::Limits;
+
 /// The settings of one ingester.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -23,6 +25,8 @@ pub struct Settings {
     pub sync_interval: Duration,
     /// Pages of so many bytes or more are refused whatever their job says.
     pub max_body_size: u64,
+    /// What new series are refused by.
+    pub limits: Limits,
     /// How long its tasks may take to end.
     pub grace: Duration,
 }

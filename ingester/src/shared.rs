@@ -12,7 +12,8 @@ use tracing::{debug, error, info};
 use tsdb::{Kind, Tsdb, TsdbError};
 
 use crate::{
-    metrics::Metrics,
+    limits::{Gate, Limits, Refusal},
+    metrics::{Metrics, Reason},
     saved::Former,
     scrape::{Buffers, Targets},
 };
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) cluster: watch::Receiver<Arc<Cluster>>,
     /// Each row is made durable at once.
     pub(crate) sync_each: bool,
+    /// Where new series are counted against the limits.
+    pub(crate) gate: Gate,
     /// The own number; 0 before the first join.
     node: AtomicU32,
     /// The last epoch that a former process knew.
@@ -45,7 +48,7 @@ impl Shared {
         targets: Targets,
         cluster: watch::Receiver<Arc<Cluster>>,
         former: &Former,
-        sync_each: bool,
+        (sync_each, limits): (bool, Limits),
     ) -> Self {
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -57,6 +60,7 @@ impl Shared {
             cores: Semaphore::new(n_cores),
             cluster,
             sync_each,
+            gate: Gate::new(limits),
             node: AtomicU32::new(former.node.0),
             former_epoch: former.epoch,
             store_fails: AtomicBool::new(false),
@@ -112,6 +116,13 @@ impl Shared {
         } else if !self.store_fails.swap(true, Ordering::Relaxed) {
             error!(%group, %error, "rows cannot be stored");
         }
+    }
+
+    /// Counts a series that was refused.
+    pub(crate) fn refused(&self, refusal: Refusal) {
+        let reason = refusal.reason();
+        let refused = &self.metrics.refused_series;
+        refused.get_or_create(&Reason { reason }).inc();
     }
 
     /// The own rank for a group by the map that holds now; 0 where there is none.

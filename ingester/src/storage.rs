@@ -1,5 +1,5 @@
 //! The database's timers: rows are made durable, segments are cut, figures are told.
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use proto::v1;
@@ -98,6 +98,9 @@ impl Figures {
             metrics.series.set(stats.n_series as i64);
             metrics.active_series.set(stats.n_active_series as i64);
             metrics.groups.set(stats.n_groups as i64);
+            shared.gate.counted(stats.n_active_series);
+            let keys: HashSet<_> = shared.targets.all().iter().map(|state| state.key).collect();
+            shared.gate.sum_up(|key| keys.contains(&key));
             metrics.damaged.set(stats.damaged_total as i64);
             for damage in shared.db.take_damage() {
                 warn!(damage, "stored data is broken and left out");

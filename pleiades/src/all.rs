@@ -73,6 +73,9 @@ pub(crate) struct All {
         env = "PLEIADES_WEB_ENABLE_REMOTE_WRITE_RECEIVER"
     )]
     remote_write_receiver: bool,
+    /// What new series are refused by.
+    #[command(flatten)]
+    limits: ingester::Limits,
     /// What a query may cost and hold.
     #[command(flatten)]
     query: querier::QueryArgs,
@@ -120,6 +123,7 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         retention_bytes: Some(args.retention_size).filter(|size| *size > 0),
         sync_interval: args.sync_interval.to_std(),
         max_body_size: 256 << 20,
+        limits: args.limits,
         grace: std::time::Duration::from_secs(10),
     };
     let store = data.open_part(Kind::Ingester)?;

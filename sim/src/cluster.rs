@@ -182,6 +182,7 @@ fn ingester_settings(name: &str) -> ingester::Settings {
         retention_bytes: None,
         sync_interval: Duration::from_secs(1),
         max_body_size: 1 << 20,
+        limits: ingester::Limits::default(),
         grace: Duration::from_secs(10),
     }
 }

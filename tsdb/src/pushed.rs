@@ -89,6 +89,11 @@ impl PushedGroup {
         (!self.pages[found.page as usize].closed).then_some(found)
     }
 
+    /// True if a page has `labels`.
+    pub(crate) fn has(&self, labels: &Labels) -> bool {
+        self.find_anywhere(labels).is_some()
+    }
+
     fn find_anywhere(&self, labels: &Labels) -> Option<PushedPlace> {
         let is_it = |place: &PushedPlace| {
             let dictionary = &self.pages[place.page as usize].dictionary;

@@ -5,6 +5,11 @@ use model::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ordinal(pub u32);
 
+impl Ordinal {
+    /// Stands for the place of a series that was not let in.
+    pub const REFUSED: Self = Self(u32::MAX);
+}
+
 /// The sequence number of a group's dictionary; a new one makes all ordinals of the old one void.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DictionaryNo(pub u32);

@@ -24,6 +24,13 @@ const EXTRA_REPORT: [&str; 3] = [
     "scrape_body_size_bytes",
 ];
 
+/// True if `labels` are those of a series that every scrape of the target with `target` gives.
+pub(crate) fn is_report(labels: &Labels, target: &Labels) -> bool {
+    let name = labels.metric_name();
+    let mut names = REPORT.iter().chain(&EXTRA_REPORT);
+    labels.len() == target.len() + 1 && names.any(|known| *known == name)
+}
+
 /// What does not change from scrape to scrape, unless the configuration does.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CycleRules {

@@ -37,6 +37,8 @@ struct Place(u32);
 impl Place {
     /// Relabelling drops the series.
     const DROPPED: Self = Self(u32::MAX);
+    /// A limit keeps the series out: it is asked for again with each page.
+    const REFUSED: Self = Self(u32::MAX - 1);
     /// Set for a series that is new: the other bits are its index among the new ones.
     const NEW: u32 = 1 << 31;
 }
@@ -198,12 +200,18 @@ impl Read {
         counts: &mut Counts,
     ) -> Known {
         for (new, value, time) in self.new_samples {
-            let is_first = row.set(ordinals[new as usize], value, time);
-            counts.duplicates += u64::from(!is_first);
+            let ordinal = ordinals[new as usize];
+            if ordinal != Ordinal::REFUSED {
+                let is_first = row.set(ordinal, value, time);
+                counts.duplicates += u64::from(!is_first);
+            }
         }
         for line in &mut self.known.lines {
             if line.place != Place::DROPPED && line.place.0 & Place::NEW != 0 {
-                line.place = Place(ordinals[(line.place.0 & !Place::NEW) as usize].0);
+                line.place = match ordinals[(line.place.0 & !Place::NEW) as usize] {
+                    Ordinal::REFUSED => Place::REFUSED,
+                    ordinal => Place(ordinal.0),
+                };
             }
         }
         if self.known.lines.capacity() > self.known.lines.len() / 8 * 9 {
@@ -281,6 +289,10 @@ impl Reading<'_> {
                 (text, self.surprise(series, text)?)
             }
         };
+        let place = match place {
+            Place::REFUSED => self.again(series)?,
+            place => place,
+        };
         self.lines.push(Line::new(text, place));
         if place == Place::DROPPED {
             return Ok(());
@@ -351,6 +363,14 @@ impl Reading<'_> {
             None => Some(self.before.lines[line].text()),
             Some(line) => self.lines.get(line).map(|line| line.text()),
         }
+    }
+
+    /// Parses a text whose series was refused before.
+    fn again(&mut self, series: &Series<'_>) -> Result<Place, PageError> {
+        let n_added = self.counts.added;
+        let place = self.name(series);
+        self.counts.added = n_added;
+        place
     }
 
     /// Parses a text that was never seen.

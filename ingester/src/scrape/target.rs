@@ -1,20 +1,20 @@
 //! The scrape loop of one target: wait for the slot, fetch, make the row, store it.
 use std::{sync::Arc, time::Duration};
 
-use model::{GroupKey, Millis, Outcome, RowHead, Timestamp};
+use model::{GroupKey, Labels, Millis, Outcome, RowHead, Timestamp};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info_span};
-use tsdb::{Tsdb, TsdbError};
+use tsdb::{Defined, Tsdb, TsdbError};
 
 use super::{
-    cycle::{Cycle, Observed, Scraped},
+    cycle::{Cycle, Observed, Scraped, is_report},
     error::ScrapeError,
     job::Job,
     slot::{next_slot, row_time},
     state::{Health, LastScrape, TargetState},
 };
-use crate::shared::Shared;
+use crate::{limits::Refusal, shared::Shared};
 
 /// A page of so many bytes is read and stored in a few tenths of a millisecond, without waiting for a disk: to wake
 /// another thread for it would cost about as much.
@@ -106,20 +106,28 @@ async fn scrape_slot(
     let (db, sync) = (shared.db.clone(), shared.sync_each);
     let buffers = Arc::clone(&shared.buffers);
     let is_small = matches!(&scraped, Scraped::Page { bytes, .. } if bytes.len() <= SMALL_PAGE);
+    let mut entrance = Entrance {
+        shared: Arc::clone(shared),
+        state: Arc::clone(state),
+        began,
+        n_refused: 0,
+        first: None,
+    };
     let work = move || {
-        let (observed, appended) = store(&db, key, row, &mut known, scraped, took);
+        let (observed, appended) = store(&db, key, row, &mut known, scraped, took, &mut entrance);
         buffers.give(known.release());
         let appended = appended.and_then(|()| if sync { db.sync() } else { Ok(()) });
-        (known, observed, appended)
+        (known, observed, appended, entrance.told())
     };
-    let (known, observed, appended) = match is_small && !sync {
+    let (known, observed, appended, refused) = match is_small && !sync {
         true => work(),
         false => shared.offload().run(work).await,
     };
     drop(permit);
     let n_samples = known.row().len() as u64;
     *cycle = Some(known);
-    report(shared, plan, began, took, failed, observed);
+    shared.gate.scraped(key, &state.target.job, n_samples);
+    report(shared, plan, (began, took), failed, observed, refused);
     if appended.is_ok() {
         shared.metrics.samples.inc_by(n_samples);
     }
@@ -143,6 +151,49 @@ async fn fetch(job: &Job, state: &TargetState, buffer: Vec<u8>) -> Result<Scrape
     })
 }
 
+/// Where the new series of one scrape are let in or refused.
+struct Entrance {
+    shared: Arc<Shared>,
+    state: Arc<TargetState>,
+    began: Timestamp,
+    n_refused: u64,
+    first: Option<Refusal>,
+}
+
+impl Entrance {
+    /// Places of `labels` for as far as limits allow. What the scrape itself tells of its target is always let in.
+    fn define(&mut self, db: &Tsdb, labels: &[Labels]) -> Defined {
+        let target = Arc::clone(&self.state);
+        if !self.shared.gate.is_guarded() {
+            return db.define(target.key, labels);
+        }
+        db.define_admitted(target.key, labels, |labels| {
+            if is_report(labels, &target.target.labels) {
+                return true;
+            }
+            let job = Some(target.target.job.as_str());
+            match self.shared.gate.admit(job, labels, self.began) {
+                Ok(()) => true,
+                Err(refusal) => {
+                    self.shared.refused(refusal);
+                    self.n_refused += 1;
+                    self.first.get_or_insert(refusal);
+                    false
+                }
+            }
+        })
+    }
+
+    /// What people are told of those that were refused.
+    fn told(self) -> Option<String> {
+        let first = self.first?;
+        Some(format!(
+            "{} new series were refused: {first}",
+            self.n_refused
+        ))
+    }
+}
+
 /// Makes the row and stores it.
 fn store(
     db: &Tsdb,
@@ -151,9 +202,10 @@ fn store(
     cycle: &mut Cycle,
     scraped: Scraped,
     took: Duration,
+    entrance: &mut Entrance,
 ) -> (Observed, Result<(), TsdbError>) {
     let took = took.as_secs_f64();
-    let observed = cycle.observe(scraped, took, |labels| db.define(key, labels));
+    let observed = cycle.observe(scraped, took, |labels| entrance.define(db, labels));
     row.stamp.outcome = observed.outcome;
     let appended = db.append(key, row, cycle.row()).map(drop);
     if !matches!(appended, Err(TsdbError::VoidDictionary { .. })) {
@@ -164,7 +216,7 @@ fn store(
         .forget()
         .filter(|_| observed.outcome == Outcome::Success);
     let again = again.unwrap_or(Scraped::Nothing { too_large: false });
-    let _ = cycle.observe(again, took, |labels| db.define(key, labels));
+    let _ = cycle.observe(again, took, |labels| entrance.define(db, labels));
     let appended = db.append(key, row, cycle.row()).map(drop);
     (observed, appended)
 }
@@ -173,10 +225,10 @@ fn store(
 fn report(
     shared: &Shared,
     plan: &Plan,
-    began: Timestamp,
-    took: Duration,
+    (began, took): (Timestamp, Duration),
     failed: Option<ScrapeError>,
     observed: Observed,
+    refused: Option<String>,
 ) {
     let metrics = &shared.metrics;
     metrics.scrapes.inc();
@@ -199,7 +251,7 @@ fn report(
             None => Health::Up,
             Some(_) => Health::Down,
         },
-        error: error.map(|e| e.to_string()).unwrap_or_default(),
+        error: error.map(|e| e.to_string()).or(refused).unwrap_or_default(),
         began: Some(began),
         took_seconds: took.as_secs_f64(),
     });

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{Router, extract::State, http::HeaderMap, http::Uri, response::Response, routing::any};
 use futures::stream::BoxStream;
-use ingester::Settings;
+use ingester::{Limits, Settings};
 use model::{GroupSlice, Labels, Matcher, Millis, Target, TargetSettings, TimeRange, Timestamp};
 use parking_lot::Mutex;
 use proto::v1::{self, cluster_server::Cluster, ingester_client::IngesterClient};
@@ -33,6 +33,7 @@ pub(crate) struct World {
     pub(crate) exporter: Exporter,
     pub(crate) discoverer: Discoverer,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) limits: Limits,
     ingester: Option<(
         CancellationToken,
         tokio::task::JoinHandle<Result<(), ingester::Error>>,
@@ -56,6 +57,7 @@ impl World {
             exporter: Exporter::default(),
             discoverer: Discoverer::new(),
             store: Arc::new(tsdb::MemoryStore::default()),
+            limits: Limits::default(),
             ingester: None,
             rest: CancellationToken::new(),
             discoverer_runs: CancellationToken::new(),
@@ -165,6 +167,7 @@ impl World {
             retention_bytes: None,
             sync_interval: Duration::from_secs(1),
             max_body_size: 1 << 20,
+            limits: self.limits,
             grace: Duration::from_secs(10),
         };
         let stop = CancellationToken::new();
@@ -185,7 +188,13 @@ impl World {
 
     /// An ingester and a discoverer that has `config` and has assigned `targets`.
     pub(crate) async fn running(config: &str, targets: Vec<Target>) -> Self {
+        Self::limited(Limits::default(), config, targets).await
+    }
+
+    /// The same with an ingester that has `limits`.
+    pub(crate) async fn limited(limits: Limits, config: &str, targets: Vec<Target>) -> Self {
         let mut world = Self::new().await;
+        world.limits = limits;
         world.discoverer.set_config(config);
         world.discoverer.assign(targets);
         world.start_discoverer().await;

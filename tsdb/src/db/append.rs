@@ -51,6 +51,46 @@ impl Tsdb {
         }
     }
 
+    /// [`Tsdb::define`], but asks `admit` about those of `labels` that are in none of the group's dictionaries in memory;
+    /// what is not admitted is at [`Ordinal::REFUSED`].
+    pub fn define_admitted(
+        &self,
+        group: GroupKey,
+        labels: &[Labels],
+        mut admit: impl FnMut(&Labels) -> bool,
+    ) -> Defined {
+        loop {
+            let held = self.inner.group_or_new(group);
+            let mut held = held.lock();
+            if held.evicted {
+                continue;
+            }
+            let known = |labels: &Labels| {
+                let mut dictionaries = held.dictionaries.iter().rev();
+                dictionaries.any(|dictionary| dictionary.find(labels).is_some())
+            };
+            let admitted: Vec<bool> = labels.iter().map(|l| known(l) || admit(l)).collect();
+            if admitted.iter().all(|admitted| *admitted) {
+                return self.inner.define(&mut held, labels);
+            }
+            let let_in = labels
+                .iter()
+                .zip(&admitted)
+                .filter(|(_, admitted)| **admitted);
+            let let_in: Vec<Labels> = let_in.map(|(labels, _)| labels.clone()).collect();
+            let defined = self.inner.define(&mut held, &let_in);
+            let mut ordinals = defined.ordinals.into_iter();
+            let ordinals = admitted.into_iter().map(|admitted| match admitted {
+                true => ordinals.next().unwrap_or(Ordinal::REFUSED),
+                false => Ordinal::REFUSED,
+            });
+            return Defined {
+                dictionary: defined.dictionary,
+                ordinals: ordinals.collect(),
+            };
+        }
+    }
+
     /// Appends one row to `group`: writes its record (durable after [`Tsdb::sync`]) and holds it in the head.
     ///
     /// # Errors

@@ -111,6 +111,12 @@ impl Tsdb {
         self.inner.push(series, stamp, false)
     }
 
+    /// True if memory holds the pushed series.
+    pub fn is_pushed_known(&self, labels: &Labels) -> bool {
+        let group = self.inner.pushed_group(GroupKey::of_pushed(labels));
+        group.is_some_and(|group| group.lock().has(labels))
+    }
+
     /// Appends samples of pushed series at any time that retention keeps, also before others of their series.
     ///
     /// # Errors
