@@ -215,6 +215,24 @@ pub enum AggregateOp {
 }
 
 impl AggregateOp {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Sum,
+        Self::Avg,
+        Self::Count,
+        Self::Min,
+        Self::Max,
+        Self::Group,
+        Self::Stddev,
+        Self::Stdvar,
+        Self::Topk,
+        Self::Bottomk,
+        Self::CountValues,
+        Self::Quantile,
+        Self::Limitk,
+        Self::LimitRatio,
+    ];
+
     /// The operator as PromQL writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -303,6 +321,26 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Add,
+        Self::Sub,
+        Self::Mul,
+        Self::Div,
+        Self::Mod,
+        Self::Pow,
+        Self::Atan2,
+        Self::Eq,
+        Self::Ne,
+        Self::Gt,
+        Self::Lt,
+        Self::Ge,
+        Self::Le,
+        Self::And,
+        Self::Or,
+        Self::Unless,
+    ];
+
     /// The operator as PromQL writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -413,6 +451,16 @@ pub enum Sign {
     Plus,
     /// `-`
     Minus,
+}
+
+impl Sign {
+    /// The sign as PromQL writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plus => "+",
+            Self::Minus => "-",
+        }
+    }
 }
 
 /// An expression with a sign.

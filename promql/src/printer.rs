@@ -2,6 +2,7 @@
 //!
 //! Source: Prometheus, `promql/parser/printer.go`.
 mod length;
+mod pretty;
 
 use std::fmt::{self, Display, Formatter};
 
@@ -10,7 +11,7 @@ use model::{METRIC_NAME, MatchOp, Matcher};
 use crate::{
     ast::{
         Aggregate, At, Binary, Cardinality, Edges, Expr, Fill, Grouping, Length, MatrixSelector,
-        Node, Sign, Subquery, TimeModifiers, VectorMatching, VectorSelector,
+        Node, Subquery, TimeModifiers, VectorMatching, VectorSelector,
     },
     number::general,
     quote::quote,
@@ -39,11 +40,7 @@ impl Display for Expr {
             Node::Aggregate(aggregate) => aggregate.fmt(f),
             Node::Binary(binary) => binary.fmt(f),
             Node::Unary(unary) => {
-                let sign = match unary.sign {
-                    Sign::Plus => "+",
-                    Sign::Minus => "-",
-                };
-                write!(f, "{sign}{}", unary.expr)
+                write!(f, "{}{}", unary.sign.as_str(), unary.expr)
             }
             Node::Paren(inner) => write!(f, "({inner})"),
         }
@@ -137,25 +134,46 @@ impl Display for MatrixSelector {
 
 impl Display for Subquery {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}:", self.expr, self.range)?;
-        if let Some(step) = &self.step {
+        write!(f, "{}{}", self.expr, Suffix(self))
+    }
+}
+
+/// What a subquery has after its expression.
+struct Suffix<'s>(&'s Subquery);
+
+impl Display for Suffix<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Subquery {
+            range, step, time, ..
+        } = self.0;
+        write!(f, "[{range}:")?;
+        if let Some(step) = step {
             step.fmt(f)?;
         }
-        write!(f, "]{}", self.time)
+        write!(f, "]{time}")
     }
 }
 
 impl Display for Aggregate {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.op.as_str())?;
-        match &self.grouping {
-            Grouping::By(labels) if labels.is_empty() => {}
-            Grouping::By(labels) => write!(f, " by ({}) ", label_list(labels))?,
-            Grouping::Without(labels) => write!(f, " without ({}) ", label_list(labels))?,
-        }
+        Head(self).fmt(f)?;
         match &self.param {
             Some(param) => write!(f, "({param}, {})", self.expr),
             None => write!(f, "({})", self.expr),
+        }
+    }
+}
+
+/// What an aggregation has before its parentheses.
+struct Head<'a>(&'a Aggregate);
+
+impl Display for Head<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.op.as_str())?;
+        match &self.0.grouping {
+            Grouping::By(labels) if labels.is_empty() => Ok(()),
+            Grouping::By(labels) => write!(f, " by ({}) ", label_list(labels)),
+            Grouping::Without(labels) => write!(f, " without ({}) ", label_list(labels)),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Source: Prometheus, `web/api/v1/api.go`; which of it Grafana relies upon decides what is here.
 mod cors;
 mod error;
+mod features;
 mod labels;
 mod lifecycle;
 mod metadata;
@@ -13,6 +14,7 @@ mod rules;
 mod status;
 mod targets;
 mod times;
+mod tree;
 mod write;
 
 use std::{future::Future, sync::Arc};
@@ -80,6 +82,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
             get(query::exemplars).post(query::exemplars),
         )
         .route("/format_query", get(query::format).post(query::format))
+        .route("/parse_query", get(tree::parse).post(tree::parse))
         .route("/labels", get(labels::names).post(labels::names))
         .route("/label/{name}/values", get(labels::values))
         .route("/series", get(labels::series).post(labels::series))
@@ -95,6 +98,9 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/status/config", get(status::config))
         .route("/status/flags", get(status::flags))
         .route("/status/runtimeinfo", get(status::runtime_info))
+        .route("/status/walreplay", get(status::wal_replay))
+        .route("/notifications", get(status::notifications))
+        .route("/features", get(features::features))
         .route("/status/tsdb", get(status::tsdb))
         .layer(middleware::from_fn(cors::allow));
     Router::new()

@@ -403,3 +403,171 @@ async fn targets_are_joined_with_their_scrapes() {
         expect![[r#"200 {"status":"success","data":{"scrapePools":["a"]}}"#]],
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn expressions_are_shown_as_trees() {
+    let cluster = pair().await;
+    let parse = async |query: &str| {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", query)
+            .finish();
+        cluster.post("/api/v1/parse_query", &form).await
+    };
+    check(
+        parse("-1.5").await,
+        expect![[r#"200 {"status":"success","data":{"type":"numberLiteral","val":"-1.5"}}"#]],
+    );
+    check(
+        parse("(\"a\")").await,
+        expect![[
+            r#"200 {"status":"success","data":{"type":"parenExpr","expr":{"type":"stringLiteral","val":"a"}}}"#
+        ]],
+    );
+    check(
+        parse("topk by (x) (2, rate(up{job!=\"a\"}[5m] offset 1m))").await,
+        expect![[
+            r#"200 {"status":"success","data":{"type":"aggregation","op":"topk","expr":{"type":"call","func":{"name":"rate","argTypes":["matrix"],"variadic":0,"returnType":"vector"},"args":[{"type":"matrixSelector","range":300000,"name":"up","matchers":[{"name":"__name__","value":"up","type":"="},{"name":"job","value":"a","type":"!="}],"offset":60000,"timestamp":null,"startOrEnd":null,"anchored":false,"smoothed":false}]},"param":{"type":"numberLiteral","val":"2"},"grouping":["x"],"without":false}}"#
+        ]],
+    );
+    check(
+        parse("a @ 1.5 * on (x) group_left (y) b @ end()").await,
+        expect![[
+            r#"200 {"status":"success","data":{"type":"binaryExpr","op":"*","lhs":{"type":"vectorSelector","name":"a","matchers":[{"name":"__name__","value":"a","type":"="}],"offset":0,"timestamp":1500,"startOrEnd":null,"anchored":false,"smoothed":false},"rhs":{"type":"vectorSelector","name":"b","matchers":[{"name":"__name__","value":"b","type":"="}],"offset":0,"timestamp":null,"startOrEnd":"end","anchored":false,"smoothed":false},"matching":{"card":"many-to-one","labels":["x"],"on":true,"include":["y"],"fillValues":{"lhs":null,"rhs":null}},"bool":false}}"#
+        ]],
+    );
+    check(
+        parse("1 > bool 2").await,
+        expect![[
+            r#"200 {"status":"success","data":{"type":"binaryExpr","op":">","lhs":{"type":"numberLiteral","val":"1"},"rhs":{"type":"numberLiteral","val":"2"},"matching":null,"bool":true}}"#
+        ]],
+    );
+    check(
+        parse("min_over_time((a)[1h:1m] @ start())").await,
+        expect![[
+            r#"200 {"status":"success","data":{"type":"call","func":{"name":"min_over_time","argTypes":["matrix"],"variadic":0,"returnType":"vector"},"args":[{"type":"subquery","range":3600000,"step":60000,"expr":{"type":"parenExpr","expr":{"type":"vectorSelector","name":"a","matchers":[{"name":"__name__","value":"a","type":"="}],"offset":0,"timestamp":null,"startOrEnd":null,"anchored":false,"smoothed":false}},"offset":0,"timestamp":null,"startOrEnd":"start"}]}}"#
+        ]],
+    );
+    check(
+        parse("sum(").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis"}"#
+        ]],
+    );
+    check(
+        cluster.get("/api/v1/parse_query?query=1").await,
+        expect![[r#"200 {"status":"success","data":{"type":"numberLiteral","val":"1"}}"#]],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_interface_asks_of_the_server() {
+    let cluster = pair().await;
+    let get = async |path: &str| cluster.get(&format!("/api/v1/{path}")).await;
+    check(
+        get("status/walreplay").await,
+        expect![[r#"200 {"status":"success","data":{"min":0,"max":0,"current":0}}"#]],
+    );
+    check(
+        get("notifications").await,
+        expect![[r#"200 {"status":"success","data":[]}"#]],
+    );
+    let (status, features) = get("features").await;
+    let features: serde_json::Value = serde_json::from_str(&features).unwrap();
+    let has = |category: &str, name: &str| features["data"][category][name].as_bool();
+    assert_eq!(status, 200);
+    assert_eq!(has("promql_functions", "rate"), Some(true));
+    assert_eq!(has("promql_functions", "info"), Some(false));
+    assert_eq!(has("promql_operators", "limitk"), Some(false));
+    assert_eq!(has("promql_operators", "=="), Some(true));
+    assert_eq!(has("promql", "anchored"), Some(false));
+    assert_eq!(has("api", "lifecycle"), Some(false));
+    let (_, info) = get("status/runtimeinfo").await;
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    let at_start = "2023-11-14T22:13:20Z";
+    for time in ["startTime", "serverTime", "lastConfigTime"] {
+        assert_eq!(info["data"][time], at_start, "{info}");
+    }
+    assert_eq!(info["data"]["reloadConfigSuccess"], true);
+    check(
+        get("status/flags").await,
+        expect![[
+            r#"200 {"status":"success","data":{"discoverers":"discoverer.inside:1","grpc.listen-address":"querier.inside:9095","id":"querier-0","query.lookback-delta":"5m","query.max-concurrency":"20","query.max-samples":"50000000","query.timeout":"2m","web.enable-lifecycle":"false","web.enable-remote-write-receiver":"false","web.listen-address":"querier.inside:9090"}}"#
+        ]],
+    );
+    check(
+        get("alertmanagers").await,
+        expect![[
+            r#"200 {"status":"success","data":{"activeAlertmanagers":[{"url":"http://alertmanager:9093/api/v2/alerts"}],"droppedAlertmanagers":[]}}"#
+        ]],
+    );
+    check(
+        get("query_exemplars?query=up&start=5&end=1").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"end timestamp must not be before start timestamp"}"#
+        ]],
+    );
+    check(
+        get("query_exemplars?query=up{").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"1:4: parse error: unexpected end of input inside braces"}"#
+        ]],
+    );
+    check(
+        get("targets/metadata?limit=x").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"limit must be a number"}"#
+        ]],
+    );
+    check(
+        get("targets/metadata?match_target={").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"match_target\": 1:2: parse error: unexpected end of input inside braces"}"#
+        ]],
+    );
+    check(
+        get("targets/metadata?limit=0").await,
+        expect![[r#"200 {"status":"success","data":[]}"#]],
+    );
+    check(
+        get("targets/metadata?match_target={job=%22a%22}&limit=1").await,
+        expect![[
+            r#"200 {"status":"success","data":[{"target":{"job":"a"},"metric":"requests","type":"counter","help":"All requests.","unit":""}]}"#
+        ]],
+    );
+    check(
+        get("metadata?limit=1").await,
+        expect![[
+            r#"200 {"status":"success","data":{"requests":[{"type":"counter","help":"All requests.","unit":""}]}}"#
+        ]],
+    );
+    check(
+        get("metadata?limit=-1&limit_per_metric=1&metric=up").await,
+        expect![[
+            r#"200 {"status":"success","data":{"up":[{"type":"gauge","help":"","unit":""}]}}"#
+        ]],
+    );
+    check(
+        get("metadata?limit_per_metric=x").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"limit_per_metric must be a number"}"#
+        ]],
+    );
+    check(
+        get("targets?state=active&scrapePool=b").await,
+        expect![[
+            r#"200 {"status":"success","data":{"activeTargets":[],"droppedTargets":[],"droppedTargetCounts":null}}"#
+        ]],
+    );
+    check(
+        get("status/tsdb?limit=0").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"limit must be a positive number"}"#
+        ]],
+    );
+    check(
+        get("status/tsdb?limit=10001").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"limit must not exceed 10000"}"#
+        ]],
+    );
+}

@@ -185,7 +185,7 @@ fn write_series(json: &mut Json, series: &Series) {
 pub(super) async fn format(State(api): State<Arc<Api>>, params: Params) -> Answered {
     let expr = promql::parse_with(params.get("query"), api.settings.query.language);
     let expr = expr.map_err(|error| ApiError::bad_parameter("query", error))?;
-    Ok(Reply::of(|json| json.string(&expr.to_string())))
+    Ok(Reply::of(|json| json.string(&expr.pretty())))
 }
 
 /// `/api/v1/query_exemplars`: exemplars are not stored, so there are none.

@@ -55,6 +55,10 @@ pub(super) async fn flags(State(api): State<Arc<Api>>) -> Reply {
             "web.enable-lifecycle",
             settings.enable_lifecycle.to_string(),
         ),
+        (
+            "web.enable-remote-write-receiver",
+            settings.enable_remote_write_receiver.to_string(),
+        ),
         ("web.listen-address", settings.http.clone()),
     ];
     Reply::of(|json| {
@@ -143,4 +147,21 @@ pub(super) async fn tsdb(State(api): State<Arc<Api>>, params: Params) -> Answere
         });
     });
     Ok(reply.with_warnings(warning))
+}
+
+/// `/api/v1/status/walreplay`: a querier has nothing to replay, so it has always replayed all.
+pub(super) async fn wal_replay() -> Reply {
+    Reply::of(|json| {
+        json.object(|fields| {
+            fields
+                .integer("min", 0)
+                .integer("max", 0)
+                .integer("current", 0);
+        });
+    })
+}
+
+/// `/api/v1/notifications`: there is nothing that people must be told on every page.
+pub(super) async fn notifications() -> Reply {
+    Reply::of(|json| json.raw("[]"))
 }
