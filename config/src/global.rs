@@ -3,13 +3,14 @@
 //! Source: `GlobalConfig` in Prometheus, `config/config.go`.
 use std::path::Path;
 
+use exposition::ScrapeProtocol;
 use model::{Labels, Millis, NameValidation};
 
 use crate::{
     Bytes, Error,
     decode::{Decode, Fields, Texts},
     path::join,
-    protocol::{Protocols, ScrapeProtocol},
+    protocol::Protocols,
     yaml::Node,
 };
 

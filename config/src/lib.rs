@@ -51,7 +51,6 @@ pub use kubernetes::{
 };
 pub use main_file::{Config, Unsupported};
 pub use otlp::{Otlp, Promote, Translation};
-pub use protocol::ScrapeProtocol;
 pub use remote::{Queue, RemoteRead, RemoteWrite, SendMetadata, WriteMessage};
 pub use resolve::{Resolved, TargetError, alertmanager_urls, targets};
 pub use rules::{Rule, RuleError, RuleGroup, RuleKind, parse_rules};

@@ -3,6 +3,7 @@
 //! Source: `ScrapeConfig` in Prometheus, `config/config.go`.
 use std::path::Path;
 
+use exposition::ScrapeProtocol;
 use model::{Labels, Millis, NameValidation, RelabelRule};
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     global::{Escaping, Limits, NamesFields},
     http::HttpFields,
     path::join,
-    protocol::{Protocols, ScrapeProtocol},
+    protocol::{self, Protocols},
     relabel::Rules,
     yaml::Node,
 };
@@ -196,11 +197,11 @@ impl JobFields {
                 invalid(format!("{what} for scrape config with job name {name:?}"))
             })?,
             (None, Some(global)) => global.clone(),
-            (None, None) => ScrapeProtocol::defaults(native_histograms),
+            (None, None) => protocol::defaults(native_histograms),
         };
         let fallback_protocol = match self.fallback_protocol.as_str() {
             "" => None,
-            protocol => Some(ScrapeProtocol::from_name(protocol).map_err(|what| {
+            protocol => Some(protocol.parse().map_err(|what| {
                 invalid(format!(
                     "invalid fallback_scrape_protocol for scrape config with job name {name:?}: {what}"
                 ))

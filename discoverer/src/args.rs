@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use model::ReplicationFactor;
-use runtime::FeatureArgs;
+use runtime::{FeatureArgs, advertised};
 
 use crate::{Settings, raft::Peer};
 
@@ -80,9 +80,9 @@ impl From<Args> for Settings {
         Self {
             id: args.id,
             peers: args.raft_peers,
+            advertised_http: advertised(&args.web_advertise_address, &args.web_listen_address),
             http: args.web_listen_address,
             grpc: args.grpc_listen_address,
-            advertised_http: args.web_advertise_address,
             zone: args.zone,
             config_file: args.config_file,
             language: args.features.language(),

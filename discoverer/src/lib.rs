@@ -65,8 +65,8 @@ pub struct Settings {
     pub http: String,
     /// `host:port` of the gRPC service.
     pub grpc: String,
-    /// `host:port` of the HTTP pages as others reach it; none: as it is listened on.
-    pub advertised_http: Option<String>,
+    /// `host:port` of the HTTP pages as others reach it; a port 0 stands for the one that is listened on.
+    pub advertised_http: String,
     /// Topology zone, or empty.
     pub zone: String,
     /// Where `prometheus.yml` lies.
@@ -204,17 +204,15 @@ fn join(tasks: &mut Tasks, settings: &Settings, components: &Components, http: &
     let addresses = settings.peers.iter().map(|peer| peer.grpc.clone());
     let discoverers = Discoverers::new(addresses, components.channels.clone());
     let own = settings.peers.iter().find(|peer| peer.id == settings.id);
-    let listened = || match settings.http.ends_with(":0") {
-        true => http.local_addr().to_string(),
-        false => settings.http.clone(),
-    };
     let identity = Identity {
         id: settings.id.clone(),
         role: v1::Role::Discoverer,
-        http: settings.advertised_http.clone().unwrap_or_else(listened),
+        http: settings.advertised_http.clone(),
         grpc: own.map(|peer| peer.grpc.clone()).unwrap_or_default(),
         zone: settings.zone.clone(),
     };
+    // The gRPC port cannot be 0: the others were told it.
+    let identity = identity.on_ports(http.local_addr().port(), 0);
     Membership::start(tasks, discoverers, identity, Load::default);
 }
 

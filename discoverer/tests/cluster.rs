@@ -62,7 +62,7 @@ impl Running {
             peers: self.peers.clone(),
             http: format!("d{i}.inside:2"),
             grpc: self.peers[i].grpc.clone(),
-            advertised_http: None,
+            advertised_http: format!("d{i}.inside:2"),
             zone: String::new(),
             config_file: self.path().join("prometheus.yml"),
             language: promql::Options::default(),

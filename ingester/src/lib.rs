@@ -27,7 +27,8 @@ use std::{convert::Infallible, sync::Arc};
 
 use proto::{MAX_MESSAGE_BYTES, v1::ingester_server::IngesterServer};
 use runtime::{
-    Components, Discoverers, Membership, Readiness, Tasks, base_router, serve_grpc, serve_http,
+    Components, Discoverers, Membership, Readiness, Tasks, base_router, bundle_of, read_config,
+    serve_grpc, serve_http,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -93,7 +94,8 @@ pub async fn run(
         settings.discoverers.iter().cloned(),
         components.channels.clone(),
     );
-    let identity = settings.joining(web_port, grpc.local_addr().port());
+    let grpc_port = grpc.local_addr().port();
+    let identity = settings.identity.on_ports(web_port, grpc_port);
     info!(
         id = identity.id,
         http = identity.http,
@@ -116,16 +118,12 @@ pub async fn run(
         (settings.sync_interval.is_zero(), settings.limits),
     ));
 
-    let known_jobs = former.config.as_ref().map(|config| {
-        jobs::jobs(
-            config,
-            &Jobs::new(),
-            settings.max_body_size,
-            &shared.components,
-        )
-    });
-    let known_jobs = match known_jobs {
-        Some(Ok(jobs)) => jobs,
+    let former_config = former.config.as_ref().map(bundle_of);
+    let known_jobs = match former_config.map(|bundle| read_config(&bundle)) {
+        Some(Ok(config)) => {
+            let ceiling = settings.max_body_size;
+            jobs::jobs(config, &Jobs::new(), ceiling, &shared.components)
+        }
         Some(Err(error)) => {
             warn!(error = %runtime::Chain(&error), "the saved configuration was refused");
             Jobs::new()

@@ -30,18 +30,3 @@ pub struct Settings {
     /// How long its tasks may take to end.
     pub grace: Duration,
 }
-
-impl Settings {
-    /// Who joins, now that the ports are known.
-    pub(crate) fn joining(&self, web_port: u16, grpc_port: u16) -> Identity {
-        let known = |address: &str, port: u16| match address.strip_suffix(":0") {
-            Some(host) => format!("{host}:{port}"),
-            None => address.to_owned(),
-        };
-        Identity {
-            http: known(&self.identity.http, web_port),
-            grpc: known(&self.identity.grpc, grpc_port),
-            ..self.identity.clone()
-        }
-    }
-}

@@ -99,7 +99,7 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         }],
         http: "discoverer.inside:2".to_owned(),
         grpc: DISCOVERER.to_owned(),
-        advertised_http: None,
+        advertised_http: "discoverer.inside:2".to_owned(),
         zone: String::new(),
         config_file: args.config_file.clone(),
         language: args.query.features.language(),
@@ -133,13 +133,13 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
     });
 
     let querier = querier::Settings {
-        id: "querier-0".to_owned(),
+        identity: Identity {
+            http: args.web_listen_address.clone(),
+            ..inside("querier", Role::Querier)
+        },
         http: args.web_listen_address.clone(),
         grpc: "querier.inside:1".to_owned(),
-        advertised_http: None,
-        advertised_grpc: None,
         discoverers: vec![DISCOVERER.to_owned()],
-        zone: String::new(),
         enable_lifecycle: args.enable_lifecycle,
         enable_remote_write_receiver: args.remote_write_receiver,
         query: args.query.into(),

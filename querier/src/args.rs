@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use model::{Millis, parse_duration};
+use proto::v1::Role;
 use runtime::{Feature, FeatureArgs, MemberArgs};
 
 use crate::{QuerySettings, Settings};
@@ -85,13 +86,10 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 impl From<Args> for Settings {
     fn from(args: Args) -> Self {
         Self {
-            id: args.member.id,
+            identity: args.member.identity(Role::Querier),
             http: args.member.web_listen_address,
             grpc: args.member.grpc_listen_address,
-            advertised_http: args.member.web_advertise_address,
-            advertised_grpc: args.member.grpc_advertise_address,
             discoverers: args.member.discoverers,
-            zone: args.member.zone,
             enable_lifecycle: args.web_enable_lifecycle,
             enable_remote_write_receiver: args.web_enable_remote_write_receiver,
             query: args.query.into(),

@@ -3,17 +3,13 @@ use std::sync::Arc;
 
 use config::{Config, Discovery, alertmanager_urls};
 use model::{Millis, Timestamp};
-use proto::v1::ConfigBundle;
-use runtime::{Chain, Cluster, Components, bundle_of, read_config};
+use runtime::{Cluster, Committed, Components, Configurations, bundle_of};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 /// What is known of the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Configuration {
-    /// Grows with every reload; 0 before the first.
-    version: u64,
     /// When it was taken over.
     pub(crate) taken: Timestamp,
     /// The text without secrets.
@@ -29,7 +25,6 @@ pub(crate) struct Configuration {
 impl Default for Configuration {
     fn default() -> Self {
         Self {
-            version: 0,
             taken: Timestamp::default(),
             shown: String::new(),
             evaluation_interval: Millis::from_seconds(60),
@@ -40,26 +35,21 @@ impl Default for Configuration {
 }
 
 impl Configuration {
-    fn of(message: &ConfigBundle, now: Timestamp) -> Self {
-        let bundle = bundle_of(message);
-        let config = read_config(&bundle).map_err(|error| {
-            // The leader has read it, so this is a matter of versions or of this process' environment.
-            warn!(error = %Chain(&error), "the committed configuration cannot be read here");
-        });
+    fn of(committed: Committed, now: Timestamp) -> Self {
+        let bundle = bundle_of(&committed.message);
         let taken = Self {
-            version: message.version,
             taken: now,
             ..Self::default()
         };
         // Both texts are without secrets; what cannot be parsed at all is not shown, since it may hold some.
-        match config {
-            Ok(config) => Self {
+        match committed.config {
+            Some(config) => Self {
                 shown: config.shown(&bundle).unwrap_or_default(),
                 evaluation_interval: config.global.evaluation_interval,
                 alertmanagers: alertmanagers(&config),
                 ..taken
             },
-            Err(()) => Self {
+            None => Self {
                 shown: bundle.shown().unwrap_or_default(),
                 is_read: false,
                 ..taken
@@ -84,24 +74,22 @@ fn alertmanagers(config: &Config) -> Vec<String> {
 /// Follows the configuration that the cluster has committed, until `stop`.
 pub(crate) async fn follow(
     components: Components,
-    mut cluster: watch::Receiver<Arc<Cluster>>,
+    cluster: watch::Receiver<Arc<Cluster>>,
     to: watch::Sender<Arc<Configuration>>,
     stop: CancellationToken,
 ) {
-    loop {
-        let committed = cluster.borrow_and_update().config.clone();
-        let known = to.borrow().version;
-        if let Some(message) = committed.filter(|committed| committed.version != known) {
+    let mut configurations = Configurations::of(cluster, components.offload);
+    let take = async {
+        while let Some(committed) = configurations.next().await {
             let now = components.clock.now();
-            let read = move || Configuration::of(&message, now);
+            let read = move || Configuration::of(committed, now);
             to.send_replace(Arc::new(components.offload.run(read).await));
         }
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            changed = cluster.changed() => if changed.is_err() {
-                return stop.cancelled().await;
-            }
-        }
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => return,
+        () = take => {}
     }
+    stop.cancelled().await;
 }

@@ -31,10 +31,10 @@ pub use settings::{QuerySettings, Settings};
 
 use std::{sync::Arc, time::Duration};
 
-use proto::v1::{self, querier_server::QuerierServer};
+use proto::v1::querier_server::QuerierServer;
 use runtime::{
-    Components, Discoverers, Identity, ListenError, Listener, Load, Membership, Readiness,
-    TaskError, Tasks, base_router, serve_grpc, serve_http,
+    Components, Discoverers, ListenError, Load, Membership, Readiness, TaskError, Tasks,
+    base_router, serve_grpc, serve_http,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -72,13 +72,8 @@ pub async fn run(
     let grpc = components.listen(&settings.grpc).await?;
     let mut tasks = Tasks::new(shutdown);
     let discoverers = Discoverers::new(settings.discoverers.clone(), components.channels.clone());
-    let identity = Identity {
-        id: settings.id.clone(),
-        role: v1::Role::Querier,
-        http: advertised(settings.advertised_http.as_deref(), &settings.http, &*http),
-        grpc: advertised(settings.advertised_grpc.as_deref(), &settings.grpc, &*grpc),
-        zone: settings.zone.clone(),
-    };
+    let (http_port, grpc_port) = (http.local_addr().port(), grpc.local_addr().port());
+    let identity = settings.identity.on_ports(http_port, grpc_port);
     let membership = Membership::start(&mut tasks, discoverers, identity, Load::default);
 
     let mut registry = runtime::registry();
@@ -124,13 +119,4 @@ pub async fn run(
     let routes = tonic::service::Routes::new(service);
     tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));
     Ok(tasks.run(GRACE).await?)
-}
-
-/// The address that others are told: the one given, or the one listened on with the port that it has.
-fn advertised(given: Option<&str>, listened: &str, listener: &dyn Listener) -> String {
-    match given {
-        Some(given) => given.to_owned(),
-        None if listened.ends_with(":0") => listener.local_addr().to_string(),
-        None => listened.to_owned(),
-    }
 }

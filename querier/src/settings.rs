@@ -2,24 +2,19 @@
 use std::time::Duration;
 
 use model::Millis;
+use runtime::Identity;
 
 /// Where a querier listens, whom it follows, and what a query may cost.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Its name, unique among queriers.
-    pub id: String,
+    /// Who it is, under the addresses at which others reach it; a port 0 stands for the one that is listened on.
+    pub identity: Identity,
     /// `host:port` of the HTTP API.
     pub http: String,
     /// `host:port` of the gRPC service.
     pub grpc: String,
-    /// `host:port` of the HTTP API as others reach it; none: as it is listened on.
-    pub advertised_http: Option<String>,
-    /// `host:port` of the gRPC service as others reach it; none: as it is listened on.
-    pub advertised_grpc: Option<String>,
     /// The discoverers' gRPC addresses.
     pub discoverers: Vec<String>,
-    /// Topology zone, or empty.
-    pub zone: String,
     /// Whether `POST /-/reload` is answered.
     pub enable_lifecycle: bool,
     /// Whether others may write samples.

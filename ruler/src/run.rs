@@ -4,12 +4,11 @@ use std::{sync::Arc, time::Duration};
 use config::Config;
 use proto::v1::ruler_server::RulerServer;
 use runtime::{
-    Cluster, Components, Discoverers, Identity, ListenError, Load, Membership, Readiness,
-    TaskError, Tasks, base_router, bundle_of, read_config, registry, serve_grpc, serve_http,
+    Components, Configurations, Discoverers, Identity, ListenError, Load, Membership, Readiness,
+    TaskError, Tasks, base_router, registry, serve_grpc, serve_http,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
 
 use crate::{
     groups::{self, Evaluator, Statuses},
@@ -24,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// What a ruler is told at its start.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Who it is, under the addresses at which others reach it.
+    /// Who it is, under the addresses at which others reach it; a port 0 stands for the one that is listened on.
     pub identity: Identity,
     /// Where HTTP is answered.
     pub http: String,
@@ -64,8 +63,11 @@ pub async fn run(
     let readiness = Readiness::default();
 
     let discoverers = Discoverers::new(settings.discoverers, components.channels.clone());
-    let membership = Membership::start(&mut tasks, discoverers, settings.identity, Load::default);
-    let config = configurations(&mut tasks, membership.cluster());
+    let (http_port, grpc_port) = (http.local_addr().port(), grpc.local_addr().port());
+    let identity = settings.identity.on_ports(http_port, grpc_port);
+    let membership = Membership::start(&mut tasks, discoverers, identity, Load::default);
+    let committed = Configurations::of(membership.cluster(), components.offload);
+    let config = configurations(&mut tasks, committed);
     let (notifier, sending) = Notifier::new(metrics.clone());
     let status = Statuses::default();
 
@@ -115,25 +117,21 @@ pub async fn run(
 /// The configurations of the cluster as they are committed; one that cannot be read here changes nothing.
 fn configurations(
     tasks: &mut Tasks,
-    mut cluster: watch::Receiver<Arc<Cluster>>,
+    mut committed: Configurations,
 ) -> watch::Receiver<Arc<Config>> {
     let (to, config) = watch::channel(Arc::default());
     tasks.spawn("configuration", move |stop| async move {
-        let mut version = 0;
-        loop {
-            let committed = cluster.borrow_and_update().config.clone();
-            if let Some(bundle) = committed.filter(|bundle| bundle.version > version) {
-                version = bundle.version;
-                match read_config(&bundle_of(&bundle)) {
-                    Ok(config) => drop(to.send_replace(Arc::new(config))),
-                    Err(error) => error!(version, %error, "the configuration is left as it was"),
+        let take = async {
+            while let Some(committed) = committed.next().await {
+                if let Some(config) = committed.config {
+                    to.send_replace(Arc::new(config));
                 }
             }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                changed = cluster.changed() => if changed.is_err() { break },
-            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = take => {}
         }
         Ok::<_, TaskError>(())
     });

@@ -47,12 +47,8 @@ pub struct MemberArgs {
 }
 
 impl MemberArgs {
-    /// Who joins the discoverers as a member of `role`.
+    /// Who joins the discoverers as a member of `role`; see [`Identity::on_ports`] for ports that are not known yet.
     pub fn identity(&self, role: v1::Role) -> Identity {
-        let advertised = |named: &Option<String>, listen: &str| match named {
-            Some(named) => named.clone(),
-            None => listen.to_owned(),
-        };
         Identity {
             id: self.id.clone(),
             role,
@@ -61,6 +57,11 @@ impl MemberArgs {
             zone: self.zone.clone(),
         }
     }
+}
+
+/// The address that others are told: the one that was named, or the one that is listened on.
+pub fn advertised(named: &Option<String>, listened: &str) -> String {
+    named.clone().unwrap_or_else(|| listened.to_owned())
 }
 
 /// What is told, and to whom.
@@ -155,6 +156,13 @@ mod tests {
         let identity = cli.member.identity(v1::Role::Ingester);
         assert_eq!(identity.grpc, "ingester-0.ingester:9095");
         assert_eq!(identity.http, "0.0.0.0:9090");
+        let bound = Identity {
+            http: "0.0.0.0:0".to_owned(),
+            ..identity
+        };
+        let bound = bound.on_ports(7, 8);
+        assert_eq!(bound.http, "0.0.0.0:7");
+        assert_eq!(bound.grpc, "ingester-0.ingester:9095");
         assert_eq!(cli.member.discoverers, ["a:1", "b:1"]);
         assert_eq!(cli.telemetry.settings("x").level, "info");
     }

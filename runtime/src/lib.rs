@@ -24,12 +24,12 @@ mod telemetry;
 mod trace;
 mod write;
 
-pub use args::{Format, MemberArgs, TelemetryArgs};
+pub use args::{Format, MemberArgs, TelemetryArgs, advertised};
 pub use chain::Chain;
 pub use channel::{Channels, TracedChannel};
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use components::{Components, ListenError};
-pub use configuration::{bundle_of, outside, read_config};
+pub use configuration::{Committed, Configurations, bundle_of, outside, read_config};
 pub use features::{Feature, FeatureArgs};
 pub use http::{Readiness, base_router};
 pub use in_process::InProcess;

@@ -111,6 +111,21 @@ pub struct Identity {
     pub zone: String,
 }
 
+impl Identity {
+    /// Who joins, now that it listens: a port 0 stands for the one that the listener was given.
+    pub fn on_ports(&self, http: u16, grpc: u16) -> Self {
+        let known = |address: &str, port: u16| match address.strip_suffix(":0") {
+            Some(host) => format!("{host}:{port}"),
+            None => address.to_owned(),
+        };
+        Self {
+            http: known(&self.http, http),
+            grpc: known(&self.grpc, grpc),
+            ..self.clone()
+        }
+    }
+}
+
 /// What a member tells with each heartbeat.
 #[derive(Clone, Debug, Default)]
 pub struct Load {

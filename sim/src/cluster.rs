@@ -157,7 +157,7 @@ fn discoverer_settings(name: &str) -> discoverer::Settings {
         peers: (0..N_DISCOVERERS).map(peer).collect(),
         http: WEB.to_owned(),
         grpc: GRPC.to_owned(),
-        advertised_http: Some(format!("{name}:9090")),
+        advertised_http: format!("{name}:9090"),
         zone: String::new(),
         config_file: CONFIG.into(),
         language: Default::default(),
@@ -166,15 +166,19 @@ fn discoverer_settings(name: &str) -> discoverer::Settings {
     }
 }
 
+fn identity(name: &str, role: Role) -> Identity {
+    Identity {
+        id: name.to_owned(),
+        role,
+        http: format!("{name}:9090"),
+        grpc: grpc(name),
+        zone: String::new(),
+    }
+}
+
 fn ingester_settings(name: &str) -> ingester::Settings {
     ingester::Settings {
-        identity: Identity {
-            id: name.to_owned(),
-            role: Role::Ingester,
-            http: format!("{name}:9090"),
-            grpc: grpc(name),
-            zone: String::new(),
-        },
+        identity: identity(name, Role::Ingester),
         discoverers: discoverers(),
         web_listen_address: WEB.to_owned(),
         grpc_listen_address: GRPC.to_owned(),
@@ -189,13 +193,10 @@ fn ingester_settings(name: &str) -> ingester::Settings {
 
 fn querier_settings(name: &str) -> querier::Settings {
     querier::Settings {
-        id: name.to_owned(),
+        identity: identity(name, Role::Querier),
         http: WEB.to_owned(),
         grpc: GRPC.to_owned(),
-        advertised_http: Some(format!("{name}:9090")),
-        advertised_grpc: Some(grpc(name)),
         discoverers: discoverers(),
-        zone: String::new(),
         enable_lifecycle: false,
         enable_remote_write_receiver: false,
         query: querier::QuerySettings::default(),

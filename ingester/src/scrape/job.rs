@@ -32,13 +32,6 @@ pub(crate) struct Job {
 impl Job {
     /// A job as configured; pages stay below `body_ceiling` also if the job sets no limit or a higher one.
     pub(crate) fn new(settings: ScrapeJob, body_ceiling: u64, components: &Components) -> Self {
-        let known =
-            |protocol: config::ScrapeProtocol| protocol.as_str().parse::<ScrapeProtocol>().ok();
-        let protocols: Vec<_> = settings
-            .protocols
-            .iter()
-            .filter_map(|p| known(*p))
-            .collect();
         // Both name the same schemes.
         let escaping = settings.escaping.as_str().parse();
         let escaping = escaping.unwrap_or(EscapingScheme::AllowUtf8);
@@ -47,7 +40,7 @@ impl Job {
             false => "identity",
         };
         let mut headers = HeaderMap::new();
-        let accept = HeaderValue::try_from(accept_header(&protocols, escaping));
+        let accept = HeaderValue::try_from(accept_header(&settings.protocols, escaping));
         headers.insert(header::ACCEPT, accept.expect("the header is plain ASCII"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
@@ -55,7 +48,7 @@ impl Job {
         Self {
             client: Client::new(settings.http.clone(), components),
             headers,
-            fallback: settings.fallback_protocol.and_then(known),
+            fallback: settings.fallback_protocol,
             relabel: settings.metric_relabel.clone().into(),
             body_limit: body_limit.min(body_ceiling),
             settings,

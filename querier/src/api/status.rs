@@ -43,7 +43,7 @@ pub(super) async fn flags(State(api): State<Arc<Api>>) -> Reply {
     let flags = [
         ("discoverers", settings.discoverers.join(",")),
         ("grpc.listen-address", settings.grpc.clone()),
-        ("id", settings.id.clone()),
+        ("id", settings.identity.id.clone()),
         (
             "query.lookback-delta",
             format_duration(query.lookback_delta),
@@ -80,7 +80,7 @@ pub(super) async fn runtime_info(State(api): State<Arc<Api>>) -> Reply {
             fields
                 .string("startTime", &rfc3339(api.started))
                 .string("CWD", "/")
-                .string("hostname", &api.settings.id)
+                .string("hostname", &api.settings.identity.id)
                 .string("serverTime", &rfc3339(now));
             fields
                 .key("reloadConfigSuccess")

@@ -12,7 +12,9 @@ use model::{
 };
 use proto::v1;
 use querier::{QuerySettings, Settings};
-use runtime::{Clock, Components, Connection, InProcess, Network as _, Offload, serve_grpc};
+use runtime::{
+    Clock, Components, Connection, Identity, InProcess, Network as _, Offload, serve_grpc,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -103,13 +105,16 @@ impl Setup {
         serve("discoverer.inside:1".to_owned(), routes).await;
 
         let settings = Settings {
-            id: "querier-0".to_owned(),
+            identity: Identity {
+                id: "querier-0".to_owned(),
+                role: v1::Role::Querier,
+                http: "querier.inside:9090".to_owned(),
+                grpc: "querier.inside:9095".to_owned(),
+                zone: String::new(),
+            },
             http: "querier.inside:9090".to_owned(),
             grpc: "querier.inside:9095".to_owned(),
-            advertised_http: None,
-            advertised_grpc: None,
             discoverers: vec!["discoverer.inside:1".to_owned()],
-            zone: String::new(),
             enable_lifecycle: self.lifecycle,
             enable_remote_write_receiver: self.remote_write,
             query: self.query,
