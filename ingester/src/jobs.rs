@@ -5,8 +5,10 @@ use config::Config;
 use runtime::{Chain, Components, Configurations};
 use tokio::sync::watch;
 use tracing::{info, warn};
+use tsdb::Retention;
 
 use crate::{
+    retention,
     saved::Saved,
     scrape::{Job, Jobs},
     shared::Shared,
@@ -30,10 +32,11 @@ pub(crate) fn jobs(
     .collect()
 }
 
-/// Makes jobs of each configuration that is committed, and remembers it, for ever.
+/// Makes jobs of each configuration that is committed, keeps what it says, and remembers it, for ever.
 pub(crate) async fn follow(
     shared: Arc<Shared>,
     saved: Saved,
+    retention_flags: Retention,
     max_body_size: u64,
     to: watch::Sender<Arc<Jobs>>,
 ) {
@@ -43,6 +46,7 @@ pub(crate) async fn follow(
         let Some(config) = committed.config else {
             continue;
         };
+        retention::configure(&shared, retention_flags, &config.storage.retention);
         let before = to.borrow().clone();
         let jobs = jobs(config, &before, max_body_size, &shared.components);
         let (version, n_jobs) = (committed.message.version, jobs.len());

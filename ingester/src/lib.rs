@@ -15,6 +15,7 @@ mod error;
 mod jobs;
 mod limits;
 mod metrics;
+mod retention;
 mod saved;
 mod scrape;
 mod service;
@@ -33,7 +34,7 @@ use runtime::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use tsdb::{Options, Store, Tsdb};
+use tsdb::{Options, Retention, Store, Tsdb};
 
 pub use args::Args;
 pub use error::Error;
@@ -118,14 +119,22 @@ pub async fn run(
         (settings.sync_interval.is_zero(), settings.limits),
     ));
 
+    let flags = Retention {
+        time: settings.retention,
+        bytes: settings.retention_bytes,
+    };
+    retention::set(&shared, flags);
     let former_config = former.config.as_ref().map(bundle_of);
     let known_jobs = match former_config.map(|bundle| read_config(&bundle)) {
         Some(Ok(config)) => {
+            retention::configure(&shared, flags, &config.storage.retention);
             let ceiling = settings.max_body_size;
             jobs::jobs(config, &Jobs::new(), ceiling, &shared.components)
         }
         Some(Err(error)) => {
             warn!(error = %runtime::Chain(&error), "the saved configuration was refused");
+            // It may have said that more is kept than the flags say: until one is read, nothing is dropped.
+            retention::set(&shared, Retention::default());
             Jobs::new()
         }
         None => Jobs::new(),
@@ -154,7 +163,13 @@ pub async fn run(
         changes_to,
     );
     tasks.spawn("assignment", |stop| endless(until(stop, follow)));
-    let follow = jobs::follow(Arc::clone(&shared), saved, settings.max_body_size, jobs_to);
+    let follow = jobs::follow(
+        Arc::clone(&shared),
+        saved,
+        flags,
+        settings.max_body_size,
+        jobs_to,
+    );
     tasks.spawn("configuration", |stop| endless(until(stop, follow)));
     if !shared.sync_each {
         let (of_sync, every) = (Arc::clone(&shared), settings.sync_interval);

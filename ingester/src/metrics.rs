@@ -1,9 +1,12 @@
 //! What an ingester tells of itself.
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use tsdb::Retention;
 
 /// Why a scrape failed, as a label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -39,6 +42,8 @@ pub(crate) struct Metrics {
     pub(crate) groups: Gauge,
     pub(crate) damaged: Gauge,
     pub(crate) targets: Gauge,
+    retention_seconds: Gauge<f64, AtomicU64>,
+    retention_bytes: Gauge,
     pub(crate) stale_assignments: Counter,
     pub(crate) streams: Gauge,
     pub(crate) sent_bytes: Counter,
@@ -75,13 +80,34 @@ impl Metrics {
             groups: Gauge::default(),
             damaged: Gauge::default(),
             targets: Gauge::default(),
+            retention_seconds: Gauge::default(),
+            retention_bytes: Gauge::default(),
             stale_assignments: Counter::default(),
             streams: Gauge::default(),
             sent_bytes: Counter::default(),
             calls: Family::default(),
         };
+        registry.register(
+            "prometheus_tsdb_retention_limit_seconds",
+            "How long to retain samples in storage",
+            metrics.retention_seconds.clone(),
+        );
+        registry.register(
+            "prometheus_tsdb_retention_limit_bytes",
+            "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled",
+            metrics.retention_bytes.clone(),
+        );
         metrics.register(registry.sub_registry_with_prefix("pleiades_ingester"));
         metrics
+    }
+
+    /// Takes in how much is kept; 0 stands for no limit, as in Prometheus.
+    pub(crate) fn retains(&self, kept: Retention) {
+        let seconds = kept.time.map_or(0.0, |time| time.as_seconds());
+        self.retention_seconds.set(seconds);
+        let bytes = kept.bytes.unwrap_or_default();
+        self.retention_bytes
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     fn register(&self, registry: &mut Registry) {

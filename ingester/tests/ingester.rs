@@ -321,6 +321,30 @@ async fn a_new_configuration_holds_from_the_next_scrape_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_configuration_says_how_much_is_kept_also_after_a_restart() {
+    let mut world = World::running(CONFIG, vec![]).await;
+    let limits = async |world: &World| {
+        seconds(5).await;
+        let page = world.page("/metrics").await;
+        let limit = |unit: &str| {
+            let name = format!("prometheus_tsdb_retention_limit_{unit} ");
+            let told = page.lines().find_map(|line| line.strip_prefix(&name));
+            told.unwrap().parse::<f64>().unwrap()
+        };
+        (limit("seconds"), limit("bytes"))
+    };
+    // The ingester's flags set no limits.
+    assert_eq!(limits(&world).await, (0.0, 0.0));
+    let config = format!("storage: {{tsdb: {{retention: {{time: 2d, size: 1KB}}}}}}\n{CONFIG}");
+    world.discoverer.set_config(&config);
+    assert_eq!(limits(&world).await, (172_800.0, 1024.0));
+    world.stop_ingester().await;
+    world.stop_discoverer();
+    world.start_ingester();
+    assert_eq!(limits(&world).await, (172_800.0, 1024.0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
     let mut world = World::new().await;
     world.start_ingester();

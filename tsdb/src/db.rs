@@ -89,6 +89,15 @@ impl Default for Options {
     }
 }
 
+/// How much is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// For how long, counted back from the newest sample; none: for ever.
+    pub time: Option<Millis>,
+    /// How many bytes at most, about; none: any number.
+    pub bytes: Option<u64>,
+}
+
 /// A database over a [`Store`]. Clones are the same database; all calls may come from any thread.
 #[derive(Clone, Debug)]
 pub struct Tsdb {
@@ -99,6 +108,7 @@ pub struct Tsdb {
 struct Inner {
     store: Arc<dyn Store>,
     options: Options,
+    retention: RwLock<Retention>,
     groups: RwLock<HashMap<GroupKey, Arc<Mutex<Group>>>>,
     pushed_groups: RwLock<HashMap<GroupKey, Arc<Mutex<PushedGroup>>>>,
     index: RwLock<ActiveIndex>,
@@ -138,6 +148,10 @@ impl Tsdb {
             families: Mutex::new(store.families()?.into_iter().collect()),
             numbers: Mutex::new(Numbers::load(&*store)?),
             store,
+            retention: RwLock::new(Retention {
+                time: options.retention,
+                bytes: options.retention_bytes,
+            }),
             options,
             groups: RwLock::default(),
             pushed_groups: RwLock::default(),
@@ -165,6 +179,16 @@ impl Tsdb {
         self.inner
             .out_of_order_window
             .store(window, Ordering::Relaxed);
+    }
+
+    /// Sets how much is kept, in place of what the options said; [`Tsdb::maintain`] drops the rest.
+    pub fn set_retention(&self, retention: Retention) {
+        *self.inner.retention.write() = retention;
+    }
+
+    /// How much is kept.
+    pub fn retention(&self) -> Retention {
+        *self.inner.retention.read()
     }
 
     /// Makes every row appended so far survive a crash of the machine; without it a row survives that of the process alone.
@@ -285,7 +309,7 @@ impl Inner {
     /// The earliest instant that retention keeps.
     fn oldest_kept(&self) -> Timestamp {
         let newest = self.max_time.load(Ordering::Relaxed);
-        match self.options.retention {
+        match self.retention.read().time {
             Some(retention) if newest != i64::MIN => Timestamp::from_millis(newest) - retention,
             _ => Timestamp::MIN,
         }

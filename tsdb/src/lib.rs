@@ -25,8 +25,8 @@ mod table;
 
 pub use codec::DecodeError;
 pub use db::{
-    Appended, Defined, Maintained, Options, Pushed, Refusal, Refused, Select, SeriesOf, Stats,
-    Tsdb, Verified, Written,
+    Appended, Defined, Maintained, Options, Pushed, Refusal, Refused, Retention, Select, SeriesOf,
+    Stats, Tsdb, Verified, Written,
 };
 pub use error::{Kind, TsdbError};
 pub use row::{DictionaryNo, Ordinal, RowValues};

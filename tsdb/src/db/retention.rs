@@ -33,7 +33,8 @@ impl Inner {
                 }
             }
         }
-        if let Some(limit) = self.options.retention_bytes {
+        let limit = self.retention.read().bytes;
+        if let Some(limit) = limit {
             n_dropped += self.retain_bytes(limit)?;
         }
         let first = [Era::Segments, Era::Blocks]

@@ -114,6 +114,19 @@ fn retention_drops_days_by_age_and_by_size() {
     let families = db.inner.store.families().unwrap();
     assert_eq!(names(&families, Era::Blocks), [1]);
     assert_eq!(names(&families, Era::Series), [1, 2]);
+    // What is said later counts.
+    db.set_retention(Retention {
+        time: Some(Millis::new(HOUR / 2)),
+        bytes: None,
+    });
+    db.maintain(at(49 * HOUR)).unwrap();
+    assert_eq!(first(&db), 48 * HOUR);
+    drop(db);
+    let store = MemoryStore::new();
+    let db = open(&store, 0);
+    run(&db, 0, 49 * HOUR);
+    assert_eq!(first(&db), 0);
+    drop(db);
     let options = Options {
         retention_bytes: Some(10),
         ..Options::default()
