@@ -46,7 +46,7 @@ pub(crate) async fn follow(
         let Some(config) = committed.config else {
             continue;
         };
-        retention::configure(&shared, retention_flags, &config.storage.retention);
+        retention::configure(&shared, retention_flags, &config.storage);
         let before = to.borrow().clone();
         let jobs = jobs(config, &before, max_body_size, &shared.components);
         let (version, n_jobs) = (committed.message.version, jobs.len());

@@ -127,7 +127,7 @@ pub async fn run(
     let former_config = former.config.as_ref().map(bundle_of);
     let known_jobs = match former_config.map(|bundle| read_config(&bundle)) {
         Some(Ok(config)) => {
-            retention::configure(&shared, flags, &config.storage.retention);
+            retention::configure(&shared, flags, &config.storage);
             let ceiling = settings.max_body_size;
             jobs::jobs(config, &Jobs::new(), ceiling, &shared.components)
         }

@@ -1,4 +1,4 @@
-//! How much is kept: both flags and the configuration may say it.
+//! What the configuration says of storage: how much is kept, which flags may say too, and how late a sample may come.
 use model::Millis;
 use tracing::{info, warn};
 use tsdb::Retention;
@@ -15,12 +15,14 @@ fn kept(flags: Retention, configured: &config::Retention) -> Retention {
     }
 }
 
-/// Makes the database keep what `flags` and the configuration say.
-pub(crate) fn configure(shared: &Shared, flags: Retention, configured: &config::Retention) {
-    if configured.percentage > 0.0 {
+/// Makes the database keep what `flags` and the configuration say, and take what may come late.
+pub(crate) fn configure(shared: &Shared, flags: Retention, configured: &config::Storage) {
+    let (db, window) = (&shared.db, configured.out_of_order_time_window);
+    db.set_out_of_order_window(window);
+    if configured.retention.percentage > 0.0 {
         warn!("storage.tsdb.retention.percentage is not supported and left out");
     }
-    set(shared, kept(flags, configured));
+    set(shared, kept(flags, &configured.retention));
 }
 
 /// Makes the database keep so much.

@@ -420,6 +420,33 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_configuration_says_how_late_a_pushed_sample_may_come() {
+    let world = World::running(CONFIG, vec![]).await;
+    let refused = async |at: i64| {
+        seconds(5).await;
+        let labels = model::Labels::from_pairs([("__name__", "a")]);
+        let series = v1::PushedSeries {
+            labels: Some((&labels).into()),
+            times_millis: vec![world::START + at],
+            values: vec![1.0],
+        };
+        let request = v1::WriteRequest {
+            series: vec![series],
+            ..v1::WriteRequest::default()
+        };
+        let answer = world.client().write(request).await.unwrap();
+        answer.into_inner().n_refused
+    };
+    assert_eq!(refused(60_000).await, 0);
+    assert_eq!(refused(0).await, 1);
+    let window = "storage: {tsdb: {out_of_order_time_window: 2m}}";
+    world.discoverer.set_config(&format!("{window}\n{CONFIG}"));
+    assert_eq!(refused(0).await, 0);
+    assert_eq!(refused(-120_000).await, 1);
+    assert_eq!(world.values("a").await, [1.0, 1.0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn metadata_is_what_pages_tell() {
     let world = World::running(CONFIG, vec![target("a", "/metrics")]).await;
     world.exporter.page(
