@@ -5,7 +5,7 @@
 # kills   KILLS=n times kill -9 under load, with all that is stored verified after each
 # sim     SEEDS=n simulated clusters, with faults
 # fuzz    FUZZ_SECONDS=n for each target of fuzz/; what it finds stays in the cache folder
-# verify  formatting and lints; changes nothing
+# verify  formatting and lints, and cargo-deny where it is installed; changes nothing
 # fix     formats, and applies what clippy can
 .PHONY: setup build run test kills sim fuzz verify fix clean
 
@@ -47,6 +47,8 @@ verify: setup
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; \
+	    else echo "cargo-deny is not installed: licences, sources and advisories were not looked at"; fi
 
 fix: setup
 	cargo fmt --all
