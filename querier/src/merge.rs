@@ -24,11 +24,18 @@ mod group;
 mod pushed;
 #[cfg(test)]
 mod tests;
+mod unfold;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 use model::{GroupKey, GroupSlice, Labels, Series, TimeRange};
+use promql::{
+    EvalError,
+    source::{Each, Extent},
+};
+
+use unfold::Rows;
 
 /// The series of one group that `wants` asks for, sorted by labels, samples within `range`.
 fn group_series(
@@ -53,7 +60,15 @@ pub fn merge(slices: impl IntoIterator<Item = GroupSlice>, range: TimeRange) -> 
     for slice in slices {
         taken.add(slice);
     }
-    let mut series: Vec<Series> = Merged::new(taken, range).series().collect();
+    let merged = Merged::new(taken, range);
+    let mut series: Vec<Series> = Vec::new();
+    for part in 0..merged.extent().n_parts {
+        let kept = merged.part(part, &mut |one| {
+            series.push(one.clone());
+            Ok(())
+        });
+        kept.expect("nothing is refused here");
+    }
     series.sort_by(|a, b| a.labels.cmp(&b.labels));
     series
 }
@@ -103,54 +118,106 @@ pub(crate) fn n_samples(slice: &GroupSlice) -> usize {
 /// The merged series of one selection, still packed.
 #[derive(Debug)]
 pub(crate) struct Merged {
-    groups: BTreeMap<GroupKey, Vec<GroupSlice>>,
+    /// What the holders of each group sent, in the order of the groups' keys.
+    groups: Vec<Vec<GroupSlice>>,
     range: TimeRange,
-    /// Label sets that several groups give.
-    shared: HashSet<Labels>,
+    /// Hashes of label sets that several groups give.
+    shared: HashSet<u64>,
+    parts: Vec<Part>,
 }
+
+/// A part of the series, unfolded at once.
+#[derive(Clone, Debug)]
+enum Part {
+    /// The series of a group that one holder sent, at these places.
+    Series { group: usize, places: Range<usize> },
+    /// The series of a group that several holders sent.
+    Group(usize),
+    /// The series that several groups give.
+    Shared,
+}
+
+/// How many series of a group make a part: enough to be worth the way, and a small share of a large group.
+const PART: usize = 64;
 
 impl Merged {
     /// What `slices` stand for within `range`.
     pub(crate) fn new(slices: Slices, range: TimeRange) -> Self {
-        let Slices { groups } = slices;
-        let mut owners: HashMap<&Labels, GroupKey> = HashMap::new();
-        let mut shared = HashSet::default();
-        for slice in groups.values().flatten() {
-            for series in &slice.series {
-                let owner = *owners.entry(&series.labels).or_insert(slice.group);
-                if owner != slice.group {
-                    shared.insert(series.labels.clone());
+        let groups: Vec<Vec<GroupSlice>> = slices.groups.into_values().collect();
+        let shared = shared(&groups);
+        let mut parts = Vec::new();
+        for (group, holders) in groups.iter().enumerate() {
+            match &holders[..] {
+                [slice] => {
+                    let n_series = slice.series.len();
+                    parts.extend((0..n_series).step_by(PART).map(|from| Part::Series {
+                        group,
+                        places: from..(from + PART).min(n_series),
+                    }));
                 }
+                _ => parts.push(Part::Group(group)),
             }
+        }
+        if !shared.is_empty() {
+            parts.push(Part::Shared);
         }
         Self {
             groups,
             range,
             shared,
+            parts,
         }
     }
 
-    /// The series, group by group in the order of their keys; those of several groups come last, sorted.
-    pub(crate) fn series(&self) -> impl Iterator<Item = Series> + Send {
-        let own = |labels: &Labels| !self.shared.contains(labels);
-        let of_one =
-            (self.groups.values()).flat_map(move |holders| group_series(holders, self.range, own));
-        of_one.chain(std::iter::once_with(|| self.shared_series()).flatten())
+    /// How much there is.
+    pub(crate) fn extent(&self) -> Extent {
+        let slices = self.groups.iter().flatten();
+        Extent {
+            n_parts: self.parts.len(),
+            n_series: slices.clone().map(|slice| slice.series.len()).sum(),
+            n_samples: slices.map(n_samples).sum(),
+        }
+    }
+
+    /// Hands the series of part `part` to `each`: group by group in the order of their keys, those of several groups last.
+    pub(crate) fn part(&self, part: usize, each: &mut Each<'_>) -> Result<(), EvalError> {
+        let is_own = |labels: &Labels| !self.shared.contains(&labels.quick_hash());
+        match &self.parts[part] {
+            Part::Series { group, places } => {
+                let slice = &self.groups[*group][0];
+                let rows = Rows::of(slice, self.range);
+                let mut series = Series {
+                    labels: Labels::empty(),
+                    samples: Vec::new(),
+                };
+                let columns = slice.series[places.clone()].iter();
+                for column in columns.filter(|column| is_own(&column.labels)) {
+                    rows.unfold(column, &mut series.samples);
+                    if !series.samples.is_empty() {
+                        series.labels.clone_from(&column.labels);
+                        each(&series)?;
+                    }
+                }
+                Ok(())
+            }
+            Part::Group(group) => {
+                let series = group_series(&self.groups[*group], self.range, is_own);
+                series.iter().try_for_each(each)
+            }
+            Part::Shared => self.shared_series().iter().try_for_each(each),
+        }
     }
 
     fn shared_series(&self) -> Vec<Series> {
-        let is_shared = |labels: &Labels| self.shared.contains(labels);
+        let is_shared = |labels: &Labels| self.shared.contains(&labels.quick_hash());
         let has_shared = |holders: &&Vec<GroupSlice>| {
             let mut series = holders.iter().flat_map(|slice| &slice.series);
             series.any(|series| is_shared(&series.labels))
         };
-        let mut parts: Vec<Series> = match self.shared.is_empty() {
-            true => Vec::new(),
-            false => (self.groups.values())
-                .filter(has_shared)
-                .flat_map(|holders| group_series(holders, self.range, is_shared))
-                .collect(),
-        };
+        let mut parts: Vec<Series> = (self.groups.iter())
+            .filter(has_shared)
+            .flat_map(|holders| group_series(holders, self.range, is_shared))
+            .collect();
         // A stable sort: the parts of one label set stay in the order of their groups' keys.
         parts.sort_by(|a, b| a.labels.cmp(&b.labels));
         let unite = |parts: &mut [Series]| {
@@ -166,4 +233,23 @@ impl Merged {
         let by_labels = parts.chunk_by_mut(|a, b| a.labels == b.labels);
         by_labels.map(unite).collect()
     }
+}
+
+/// The hashes of label sets that more than one group gives.
+fn shared(groups: &[Vec<GroupSlice>]) -> HashSet<u64> {
+    let mut shared = HashSet::default();
+    if groups.len() < 2 {
+        return shared;
+    }
+    let n_series = groups.iter().flatten().map(|slice| slice.series.len());
+    let mut owners: HashMap<u64, usize> = HashMap::with_capacity(n_series.sum());
+    for (group, holders) in groups.iter().enumerate() {
+        for series in holders.iter().flat_map(|slice| &slice.series) {
+            let hash = series.labels.quick_hash();
+            if *owners.entry(hash).or_insert(group) != group {
+                shared.insert(hash);
+            }
+        }
+    }
+    shared
 }

@@ -14,10 +14,10 @@ use std::{
     time::Duration,
 };
 
-use model::{Millis, Series, Steps, TimeRange};
+use model::{Millis, Steps, TimeRange};
 use promql::{
     EvalError, Evaluation, ParseError, Plan, QueryOptions,
-    source::{Selection, Source},
+    source::{Each, Extent, Selection, Source},
 };
 use runtime::{Cluster, Components, Offload};
 use tokio::{
@@ -320,8 +320,12 @@ fn evaluate(
 struct Fetched(Vec<Merged>);
 
 impl Source for Fetched {
-    fn series<'a>(&'a self, selection: usize) -> Box<dyn Iterator<Item = Arc<Series>> + Send + 'a> {
-        Box::new(self.0[selection].series().map(Arc::new))
+    fn extent(&self, selection: usize) -> Extent {
+        self.0[selection].extent()
+    }
+
+    fn part(&self, selection: usize, part: usize, each: &mut Each<'_>) -> Result<(), EvalError> {
+        self.0[selection].part(part, each)
     }
 }
 

@@ -2,72 +2,22 @@
 mod best;
 mod count_values;
 mod fold;
+mod groups;
 mod params;
 mod quantiles;
 mod ratio;
 
-use foldhash::{HashMap, HashMapExt};
-use model::{Labels, METRIC_NAME};
-
 use super::{
     Evaluator, Flow, Sink,
     column::{Column, EvalSeries, Grid},
+    range::Names,
 };
 use crate::{
     annotations::Notes,
-    ast::Grouping,
     error::EvalError,
-    plan::tree::{AggregateCall, AggregateKind, Fold},
+    plan::tree::{AggregateCall, AggregateKind, Fold, VectorOp},
 };
-
-/// The labels of the group that a series belongs to.
-fn group_labels(grouping: &Grouping, labels: &Labels) -> Labels {
-    match grouping {
-        Grouping::By(names) if names.is_empty() => Labels::empty(),
-        Grouping::By(names) => labels.filtered(|name| names.iter().any(|n| n == name)),
-        Grouping::Without(names) => {
-            labels.filtered(|name| name != METRIC_NAME && names.iter().all(|n| n != name))
-        }
-    }
-}
-
-/// The groups of an aggregation, in the order in which they first came.
-struct Groups<G> {
-    places: HashMap<Labels, usize>,
-    list: Vec<Group<G>>,
-}
-
-/// One group.
-struct Group<G> {
-    labels: Labels,
-    /// A series of the group had a name that is to be dropped.
-    drop_name: bool,
-    state: G,
-}
-
-impl<G> Groups<G> {
-    fn new() -> Self {
-        Self {
-            places: HashMap::new(),
-            list: Vec::new(),
-        }
-    }
-
-    /// The state of the group called `labels`.
-    fn of(&mut self, labels: Labels, drop_name: bool, new: impl FnOnce() -> G) -> &mut G {
-        let place = *self.places.entry(labels).or_insert_with_key(|labels| {
-            self.list.push(Group {
-                labels: labels.clone(),
-                drop_name: false,
-                state: new(),
-            });
-            self.list.len() - 1
-        });
-        let group = &mut self.list[place];
-        group.drop_name |= drop_name;
-        &mut group.state
-    }
-}
+use groups::{Groups, group_labels, is_blind_to_names};
 
 impl Evaluator<'_> {
     pub(super) fn aggregate(&self, call: &AggregateCall, grid: Grid, sink: &mut Sink<'_>) -> Flow {
@@ -98,12 +48,17 @@ impl Evaluator<'_> {
         mut add: impl FnMut(&mut G, &EvalSeries, &mut Notes),
     ) -> Result<Groups<G>, EvalError> {
         let (mut groups, mut notes) = (Groups::new(), Notes::default());
-        self.vector(&call.arg, grid, &mut |series| {
-            let labels = group_labels(&call.grouping, &series.labels);
-            let group = groups.of(labels, series.drop_name, &new);
+        let mut take = |series: EvalSeries| {
+            let group = groups.of_series(&call.grouping, &series.labels, series.drop_name, &new);
             add(group, &series, &mut notes);
             Ok(())
-        })?;
+        };
+        match &*call.arg {
+            VectorOp::Range(range) if is_blind_to_names(&call.grouping) => {
+                self.range_call_named(range, Names::Unseen, grid, &mut take)?;
+            }
+            arg => self.vector(arg, grid, &mut take)?,
+        }
         self.tell_of_input(call, notes);
         Ok(groups)
     }
@@ -145,7 +100,10 @@ impl Evaluator<'_> {
         let held = self.n_samples.get();
         let new = || fold::Folds::<F>::new(grid.len);
         let add = |folds: &mut fold::Folds<F>, series: &EvalSeries, notes: &mut Notes| {
-            folds.add(&series.column, series.labels.metric_name(), notes);
+            // A name that is to be dropped may still be there, see [`Names::Unseen`].
+            let is_named = self.options.delayed_name_removal || !series.drop_name;
+            let name = is_named.then(|| series.labels.metric_name());
+            folds.add(&series.column, name.unwrap_or_default(), notes);
         };
         let groups = self.grouped(call, grid, new, add)?;
         self.hand_on(call, groups, held, fold::Folds::column, sink)

@@ -12,8 +12,13 @@ use crate::error::EvalError;
 /// Source: `IsMetadataLabel` in Prometheus, `schema/labels.go`.
 const METADATA: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
 
+/// True for the name of such a label.
+pub(crate) fn is_metadata(name: &str) -> bool {
+    METADATA.contains(&name)
+}
+
 /// True if the labels hold more metadata than the metric's name.
-fn has_type_or_unit(labels: &Labels) -> bool {
+pub(crate) fn has_type_or_unit(labels: &Labels) -> bool {
     METADATA[1..].iter().any(|name| labels.get(name).is_some())
 }
 

@@ -17,6 +17,7 @@ mod smoothing;
 mod table;
 mod window;
 
+pub(super) use call::Names;
 pub(crate) use extended::{between, samples_with_edges};
 pub(crate) use mixed::Mixed;
 pub(super) use mixed::interpolated;

@@ -91,12 +91,12 @@ impl Evaluator<'_> {
             grid.len,
             || (),
             |(), series| latest_values(series, select, grid, told),
-            |series, column| {
+            |labels, column| {
                 if column.is_empty() {
                     return Ok(());
                 }
                 self.hold(column.weight())?;
-                sink(EvalSeries::named(series.labels.clone(), column))
+                sink(EvalSeries::named(labels, column))
             },
         )
     }

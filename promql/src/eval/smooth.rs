@@ -26,7 +26,7 @@ impl Evaluator<'_> {
                 let samples = Samples::of(series, select.stats, false);
                 smooth_values(&series.labels, &samples, select, grid)
             },
-            |series, (column, notes)| {
+            |labels, (column, notes)| {
                 notes
                     .into_iter()
                     .for_each(|note| self.annotate(note, &select.span));
@@ -34,7 +34,7 @@ impl Evaluator<'_> {
                     return Ok(());
                 }
                 self.hold(column.weight())?;
-                sink(EvalSeries::named(series.labels.clone(), column))
+                sink(EvalSeries::named(labels, column))
             },
         )
     }

@@ -13,10 +13,19 @@ use crate::{
     eval::{
         Evaluator, Flow, Sink,
         column::{Column, EvalSeries, Grid},
-        merge::{Distinct, without_metadata},
+        merge::{Distinct, has_type_or_unit, without_metadata},
     },
     plan::tree::{RangeCall, SampleSource},
 };
+
+/// What becomes of the metric's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::eval) enum Names {
+    /// It goes, if the function's values no longer stand for the metric.
+    Dropped,
+    /// Nobody looks at it.
+    Unseen,
+}
 
 /// What came of the windows of one series.
 struct Values {
@@ -85,6 +94,8 @@ impl<'c> Calling<'c> {
 
 /// What is known of the series that came out of a call so far.
 struct Called {
+    /// Names are left as they are, for they are all the same and nobody looks at them.
+    names_stay: bool,
     distinct: Distinct,
     /// The last metric that was doubted to be a counter.
     doubted: String,
@@ -95,6 +106,17 @@ impl Evaluator<'_> {
     pub(in crate::eval) fn range_call(
         &self,
         call: &RangeCall,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Flow {
+        self.range_call_named(call, Names::Dropped, grid, sink)
+    }
+
+    /// The same for a sink that may not look at names.
+    pub(in crate::eval) fn range_call_named(
+        &self,
+        call: &RangeCall,
+        names: Names,
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Flow {
@@ -110,7 +132,12 @@ impl Evaluator<'_> {
             grid,
             canceled: self.canceled,
         };
+        let one_name = matches!(
+            call.matrix.samples,
+            SampleSource::Select { one_name: true, .. }
+        );
         let mut called = Called {
+            names_stay: names == Names::Unseen && one_name,
             distinct: Distinct::default(),
             doubted: String::new(),
             n_out: 0,
@@ -127,7 +154,7 @@ impl Evaluator<'_> {
                     let samples = Samples::of(series, *stats, use_starts);
                     calling.values(&mut **function, &series.labels, &samples)
                 },
-                |series, values| {
+                |labels, values| {
                     let Values {
                         column,
                         largest,
@@ -135,7 +162,7 @@ impl Evaluator<'_> {
                     } = values?;
                     self.hold_for_now(largest)?;
                     self.tell(call, notes);
-                    let series = EvalSeries::named(series.labels.clone(), column);
+                    let series = EvalSeries::named(labels, column);
                     self.hand_on_called(&calling, series, &mut called, sink)
                 },
             )?,
@@ -191,7 +218,8 @@ impl Evaluator<'_> {
             self.doubt_quantiles(calling.call, qs, &series.column);
         }
         series.drop_name |= !function.keeps_name();
-        if !self.options.delayed_name_removal {
+        let names_stay = called.names_stay && !has_type_or_unit(&series.labels);
+        if !self.options.delayed_name_removal && !names_stay {
             if series.drop_name {
                 series.labels = without_metadata(&series.labels);
             }

@@ -28,12 +28,14 @@ impl Evaluator<'_> {
             SampleSource::Select {
                 selection, stats, ..
             } => {
-                for series in self.source.series(*selection) {
+                let n_parts = self.source.extent(*selection).n_parts;
+                (0..n_parts).try_for_each(|part| {
                     self.check()?;
-                    let samples = Samples::of(&series, *stats, self.options.start_timestamps);
-                    each(&series.labels, false, &samples)?;
-                }
-                Ok(())
+                    self.source.part(*selection, part, &mut |series| {
+                        let samples = Samples::of(series, *stats, self.options.start_timestamps);
+                        each(&series.labels, false, &samples)
+                    })
+                })
             }
             SampleSource::Subquery { expr, step } => {
                 let Some(inner) = subquery_grid(op, *step, grid) else {

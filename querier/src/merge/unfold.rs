@@ -1,0 +1,88 @@
+//! The series of a group that one holder alone has sent: every row is a winner, so that columns become samples as they
+//! stand. In a pushed group absence marks nothing.
+use model::{GroupSlice, STALE_NAN, Sample, SeriesSlice, TimeRange, Timestamp};
+
+/// The rows of a slice, made ready for its columns.
+#[derive(Debug)]
+pub(super) struct Rows {
+    times: Vec<Timestamp>,
+    range: TimeRange,
+    /// Each row's time is after that of the row before.
+    ascending: bool,
+    /// Absence after presence is a staleness marker.
+    absence_marks: bool,
+    /// The first row in the range, and the first after it.
+    first: usize,
+    end: usize,
+}
+
+impl Rows {
+    pub(super) fn of(slice: &GroupSlice, range: TimeRange) -> Self {
+        let times: Vec<Timestamp> = slice.rows.iter().map(|row| row.at).collect();
+        Self {
+            absence_marks: !slice.group.is_pushed(),
+            ascending: times.is_sorted_by(|a, b| a < b),
+            first: times.partition_point(|at| *at < range.start()),
+            end: times.partition_point(|at| *at <= range.end()),
+            times,
+            range,
+        }
+    }
+
+    /// Puts the samples of `series` with its derived markers, strictly ascending and within the range, into `samples`.
+    pub(super) fn unfold(&self, series: &SeriesSlice, samples: &mut Vec<Sample>) {
+        samples.clear();
+        let rows = &series.rows;
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            return;
+        };
+        let (first, last) = (*first as usize, *last as usize);
+        let is_whole = last - first + 1 == rows.len();
+        if !is_whole || !series.times.is_empty() || !self.ascending {
+            return self.unfold_one_by_one(series, samples);
+        }
+        let (from, to) = (first.max(self.first), (last + 1).min(self.end));
+        if from < to {
+            let points = self.times[from..to]
+                .iter()
+                .zip(&series.values[from - first..]);
+            samples.extend(points.map(|(at, value)| Sample {
+                at: *at,
+                value: *value,
+            }));
+        }
+        if self.absence_marks && (self.first..self.end).contains(&(last + 1)) {
+            samples.push(Sample {
+                at: self.times[last + 1],
+                value: STALE_NAN,
+            });
+        }
+    }
+
+    /// The same for series that come and go, and for those with times of their own.
+    fn unfold_one_by_one(&self, series: &SeriesSlice, samples: &mut Vec<Sample>) {
+        let mut newest = None;
+        let mut push = |at: Timestamp, value: f64| {
+            if newest.is_none_or(|newest| newest < at) {
+                newest = Some(at);
+                if self.range.contains(at) {
+                    samples.push(Sample { at, value });
+                }
+            }
+        };
+        for (i, (row, value)) in series.rows.iter().zip(&series.values).enumerate() {
+            let next = *row as usize + 1;
+            let own = self.times[next - 1];
+            let at = *series.times.get(i).unwrap_or(&own);
+            push(at, *value);
+            let goes_on = series.rows.get(i + 1) == Some(&(row + 1));
+            if let Some(after) = self.times.get(next)
+                && self.absence_marks
+                && !goes_on
+                && at == own
+            {
+                push(*after, STALE_NAN);
+            }
+        }
+    }
+}
