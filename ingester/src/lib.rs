@@ -15,6 +15,7 @@ mod error;
 mod jobs;
 mod limits;
 mod metrics;
+mod nearby;
 mod retention;
 mod saved;
 mod scrape;
@@ -45,6 +46,7 @@ pub use settings::Settings;
 use crate::{
     assignment::Assignment,
     metrics::Metrics,
+    nearby::Nearby,
     saved::Saved,
     scrape::{Jobs, Pool, Targets},
     service::Service,
@@ -103,6 +105,7 @@ pub async fn run(
         grpc = identity.grpc,
         "ingester starts"
     );
+    let (holders, address) = (components.holders.clone(), identity.grpc.clone());
     let targets = Targets::default();
     let figures = Figures::new(targets.clone());
     let told = figures.clone();
@@ -192,6 +195,7 @@ pub async fn run(
     // Set once: the cell was empty.
     let _ = shown.set(Arc::clone(&shared));
     readiness.set(true);
+    let _offer = holders.offer(address, Arc::new(Nearby(Arc::clone(&shared))));
 
     let ended = tasks.run(settings.grace).await;
     let synced = shared.offload().run(move || db.sync()).await;

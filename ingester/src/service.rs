@@ -1,6 +1,8 @@
 //! The gRPC service: series, labels, pushed samples, targets.
 mod select;
 
+pub(crate) use select::Unread;
+
 use std::sync::Arc;
 
 use model::{Labels, Matcher, Outcome, Sample, Timestamp};

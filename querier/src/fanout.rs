@@ -4,12 +4,19 @@
 //! well. Once those that answered hold everything, it waits a little for the rest and goes on without them, so that
 //! a dead or stuck ingester with a living replica costs nothing. One that has just failed is asked only if the others
 //! cannot have everything. What is left missing is told.
-use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
 
 use model::{NodeId, TimeRange};
 use parking_lot::Mutex;
 use proto::{MAX_MESSAGE_BYTES, v1, v1::ingester_client::IngesterClient};
-use runtime::{Channels, Cluster, TracedChannel};
+use runtime::{Channels, Cluster, Components, Holder, Holders, TracedChannel};
 use tokio::{task::JoinSet, time::Instant};
 use tonic::{Code, Status};
 use tracing::Instrument as _;
@@ -19,8 +26,27 @@ use crate::{
     metrics::Metrics,
 };
 
-/// A client of one ingester.
-pub(crate) type Ingester = IngesterClient<TracedChannel>;
+/// The way to one ingester.
+#[derive(Clone)]
+pub(crate) struct Ingester {
+    client: IngesterClient<TracedChannel>,
+    /// The ingester itself, if it is in this process.
+    pub(crate) nearby: Option<Arc<dyn Holder>>,
+}
+
+impl Deref for Ingester {
+    type Target = IngesterClient<TracedChannel>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.client
+    }
+}
+
+impl DerefMut for Ingester {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.client
+    }
+}
 
 /// How long a failure is taken for granted: the ingester is not asked again while the others may have everything.
 const REMEMBERED: Duration = Duration::from_secs(1);
@@ -35,6 +61,7 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Ingesters {
     channels: Channels,
+    holders: Holders,
     /// When each that failed did so last, by node.
     failures: Arc<Mutex<HashMap<u32, Instant>>>,
     metrics: Arc<Metrics>,
@@ -104,10 +131,11 @@ impl fmt::Display for Failure {
 }
 
 impl Ingesters {
-    /// The ingesters as `channels` reach them.
-    pub(crate) fn new(channels: Channels, metrics: Arc<Metrics>) -> Self {
+    /// The ingesters that are in this process, and the others as its channels reach them.
+    pub(crate) fn new(components: &Components, metrics: Arc<Metrics>) -> Self {
         Self {
-            channels,
+            channels: components.channels.clone(),
+            holders: components.holders.clone(),
             failures: Arc::default(),
             metrics,
         }
@@ -212,7 +240,10 @@ impl Ingesters {
 
     fn client(&self, member: &v1::Member) -> Result<Ingester, Status> {
         let client = IngesterClient::new(self.channels.to(&member.grpc)?);
-        Ok(client.max_decoding_message_size(MAX_MESSAGE_BYTES))
+        Ok(Ingester {
+            client: client.max_decoding_message_size(MAX_MESSAGE_BYTES),
+            nearby: self.holders.at(&member.grpc),
+        })
     }
 
     fn is_suspect(&self, member: &v1::Member) -> bool {

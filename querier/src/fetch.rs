@@ -1,6 +1,10 @@
 //! The slices of a query's selections, taken in from all ingesters at once.
 use std::{
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -9,10 +13,12 @@ use model::GroupSlice;
 use parking_lot::Mutex;
 use promql::source::Selection;
 use proto::v1;
+use runtime::{Holder, Offload};
 use tokio::time::Instant;
 use tonic::Status;
 
 use crate::{
+    cancel::Canceled,
     fanout::{AskError, Ingester, Stop},
     merge::{Slices, n_samples},
 };
@@ -30,6 +36,9 @@ pub(crate) struct Fetch {
     deadline: Instant,
     /// How many samples may still be held.
     left: AtomicI64,
+    /// Where what is in this process is read, and by how many threads.
+    offload: Offload,
+    threads: NonZeroUsize,
     /// How many samples have arrived, those of each replica.
     pub(crate) n_fetched: AtomicU64,
 }
@@ -37,18 +46,22 @@ pub(crate) struct Fetch {
 /// One selection: what is asked, and what has arrived.
 #[derive(Debug)]
 struct Part {
-    request: v1::SelectRequest,
+    selection: Selection,
     slices: Mutex<Slices>,
 }
 
 impl Fetch {
     /// A fetch of `selections` that ends by `deadline` and, packed, holds what `max_samples` may take.
-    pub(crate) fn new(selections: &[Selection], deadline: Instant, max_samples: usize) -> Self {
+    ///
+    /// What is in this process is read on `threads` threads, away from the reactor.
+    pub(crate) fn new(
+        selections: &[Selection],
+        deadline: Instant,
+        max_samples: usize,
+        (offload, threads): (Offload, NonZeroUsize),
+    ) -> Self {
         let part = |selection: &Selection| Part {
-            request: v1::SelectRequest {
-                selector: Some(selection.matchers[..].into()),
-                range: Some(selection.range.into()),
-            },
+            selection: selection.clone(),
             slices: Mutex::default(),
         };
         let max_samples = i64::try_from(max_samples).unwrap_or(i64::MAX);
@@ -57,26 +70,42 @@ impl Fetch {
             deadline,
             left: AtomicI64::new(max_samples.saturating_mul(PACKED)),
             n_fetched: AtomicU64::new(0),
+            offload,
+            threads,
         }
     }
 
     /// Takes in all that `ingester` has, and gives what it cannot read.
-    pub(crate) async fn from(&self, ingester: Ingester) -> Result<Vec<v1::Damage>, AskError> {
-        let parts = self.parts.iter();
-        let parts = parts.map(|part| self.part_from(part, ingester.clone()));
+    pub(crate) async fn from(
+        self: Arc<Self>,
+        ingester: Ingester,
+    ) -> Result<Vec<v1::Damage>, AskError> {
+        let parts = (0..self.parts.len()).map(|part| {
+            let (fetch, ingester) = (Arc::clone(&self), ingester.clone());
+            async move {
+                match &ingester.nearby {
+                    Some(holder) => fetch.part_nearby(part, Arc::clone(holder)).await,
+                    None => fetch.part_from(&fetch.parts[part], ingester).await,
+                }
+            }
+        });
         let mut damage = try_join_all(parts).await?.concat();
         damage.sort_by(|a, b| (a.group, &a.text).cmp(&(b.group, &b.text)));
         damage.dedup();
         Ok(damage)
     }
 
+    /// Over the wire.
     async fn part_from(
         &self,
         part: &Part,
         mut ingester: Ingester,
     ) -> Result<Vec<v1::Damage>, AskError> {
         let mut damage = Vec::new();
-        let mut request = tonic::Request::new(part.request.clone());
+        let mut request = tonic::Request::new(v1::SelectRequest {
+            selector: Some(part.selection.matchers[..].into()),
+            range: Some(part.selection.range.into()),
+        });
         let timeout = self.deadline.saturating_duration_since(Instant::now());
         request.set_timeout(timeout.max(Duration::from_millis(1)));
         let mut batches = ingester.select(request).await?.into_inner();
@@ -89,6 +118,32 @@ impl Fetch {
             damage.extend(batch.damage);
         }
         Ok(damage)
+    }
+
+    /// From an ingester of this process.
+    async fn part_nearby(
+        self: Arc<Self>,
+        part: usize,
+        holder: Arc<dyn Holder>,
+    ) -> Result<Vec<v1::Damage>, AskError> {
+        let (offload, canceled) = (self.offload, Canceled::default());
+        let _guard = canceled.on_drop();
+        let read = move || {
+            let part = &self.parts[part];
+            let Selection { matchers, range } = &part.selection;
+            let stopped = Mutex::new(None);
+            let take = |slice| {
+                let held = self.hold(part, slice);
+                let goes_on = held.is_ok() && !canceled.get();
+                if let Err(stop) = held {
+                    *stopped.lock() = Some(stop);
+                }
+                goes_on
+            };
+            let damage = holder.select(matchers, *range, self.threads, &take)?;
+            stopped.into_inner().map_or(Ok(damage), Err)
+        };
+        offload.run(read).await
     }
 
     fn hold(&self, part: &Part, slice: GroupSlice) -> Result<(), AskError> {

@@ -8,6 +8,7 @@
 
 mod api;
 mod args;
+mod cancel;
 mod configuration;
 mod coverage;
 mod damage;

@@ -6,10 +6,7 @@
 //! ```
 use std::{
     num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     thread::available_parallelism,
     time::Duration,
 };
@@ -29,6 +26,7 @@ use tracing::Instrument as _;
 
 use crate::{
     QuerySettings,
+    cancel::Canceled,
     configuration::Configuration,
     damage,
     fanout::{Ingesters, Stop},
@@ -145,7 +143,7 @@ impl Engine {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            ingesters: Ingesters::new(components.channels.clone(), Arc::clone(&metrics)),
+            ingesters: Ingesters::new(&components, Arc::clone(&metrics)),
             components,
             view,
             settings,
@@ -231,8 +229,8 @@ impl Engine {
         {
             return Err(QueryError::Unavailable(warning));
         }
-        let canceled = Arc::new(AtomicBool::new(false));
-        let guard = CancelOnDrop(Arc::clone(&canceled));
+        let canceled = Canceled::default();
+        let guard = canceled.on_drop();
         let work = self.components.offload.run(move || {
             // The place is given back when the work ends, even if nobody waits for it any more.
             let _place = place;
@@ -262,12 +260,17 @@ impl Engine {
             lookback_delta: lookback.unwrap_or(self.settings.lookback_delta),
             max_samples: self.settings.max_samples,
             delayed_name_removal: self.settings.delayed_name_removal,
-            threads: match self.components.offload {
-                Offload::Threads => available_parallelism().unwrap_or(NonZeroUsize::MIN),
-                Offload::Inline => NonZeroUsize::MIN,
-            },
+            threads: self.threads(),
             subquery_step: self.configuration().evaluation_interval,
             ..QueryOptions::default()
+        }
+    }
+
+    /// How many threads may work on one query.
+    fn threads(&self) -> NonZeroUsize {
+        match self.components.offload {
+            Offload::Threads => available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            Offload::Inline => NonZeroUsize::MIN,
         }
     }
 
@@ -281,7 +284,13 @@ impl Engine {
             return Ok((Vec::new(), None));
         };
         let cluster = self.cluster()?;
-        let fetch = Arc::new(Fetch::new(selections, deadline, self.settings.max_samples));
+        let fetch = Fetch::new(
+            selections,
+            deadline,
+            self.settings.max_samples,
+            (self.components.offload, self.threads()),
+        );
+        let fetch = Arc::new(fetch);
         let asked = self.ingesters.ask(&cluster, range, deadline, |ingester| {
             let fetch = Arc::clone(&fetch);
             async move { fetch.from(ingester).await }
@@ -303,9 +312,9 @@ impl Engine {
 fn evaluate(
     plan: &Plan,
     slices: Vec<Slices>,
-    canceled: &AtomicBool,
+    canceled: &Canceled,
 ) -> Result<Evaluation, EvalError> {
-    let canceled = || canceled.load(Ordering::Relaxed);
+    let canceled = || canceled.get();
     let mut selections = Vec::with_capacity(slices.len());
     for (selection, slices) in plan.selections.iter().zip(slices) {
         if canceled() {
@@ -326,15 +335,6 @@ impl Source for Fetched {
 
     fn part(&self, selection: usize, part: usize, each: &mut Each<'_>) -> Result<(), EvalError> {
         self.0[selection].part(part, each)
-    }
-}
-
-/// Ends an evaluation that nobody waits for.
-struct CancelOnDrop(Arc<AtomicBool>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

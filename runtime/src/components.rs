@@ -1,7 +1,7 @@
 //! What a role is given besides its settings.
 use std::sync::Arc;
 
-use crate::{Channels, Clock, Listener, Network, Offload, SystemClock, Tcp};
+use crate::{Channels, Clock, Holders, Listener, Network, Offload, SystemClock, Tcp};
 
 /// The outside world of one process.
 #[derive(Clone)]
@@ -14,6 +14,8 @@ pub struct Components {
     pub offload: Offload,
     /// gRPC channels to other processes, one for each address.
     pub channels: Channels,
+    /// What ingesters of this process hold.
+    pub holders: Holders,
 }
 
 /// An address cannot be listened on.
@@ -49,6 +51,7 @@ impl Components {
         Self {
             clock,
             channels: Channels::new(Arc::clone(&network)),
+            holders: Holders::default(),
             network,
             offload,
         }

@@ -2,6 +2,8 @@
 //!
 //! The head has the rows and says which series the columns are; the columns follow in chunks of a few dozen, each under
 //! a key of its own, so that a query reads only the chunks it needs. A block of one chunk has it in its head.
+use std::ops::Range;
+
 use model::{RowHead, TimeRange, Timestamp};
 use roaring::RoaringBitmap;
 
@@ -43,6 +45,8 @@ pub(crate) struct Layout {
     /// From the earliest to the latest time of any row or sample.
     pub(crate) bounds: TimeRange,
     inline: Option<Vec<u8>>,
+    /// The rows of which values are read; where samples have times of their own, all are.
+    window: Range<usize>,
 }
 
 /// A block about to be written.
@@ -263,11 +267,20 @@ impl Layout {
             _ => Some(reader.rest().to_vec()),
         };
         Ok(Self {
+            window: 0..rows.len(),
             rows,
             ordinals,
             bounds,
             inline,
         })
+    }
+
+    /// From now on reads no values of rows that are not in `range`, as far as they can be told apart.
+    pub(crate) fn narrow(&mut self, range: TimeRange) {
+        let is_in = |row: &RowHead| range.contains(row.at);
+        let first = self.rows.iter().position(is_in).unwrap_or(0);
+        let end = self.rows.iter().rposition(is_in).map_or(0, |last| last + 1);
+        self.window = first..end;
     }
 
     /// True if the columns are in the head.
@@ -336,6 +349,9 @@ impl Layout {
                 _ => None,
             };
             let column = self.read_column(body, Ordinal(*ordinal), shared.as_ref())?;
+            if column.rows.is_empty() {
+                continue;
+            }
             if !column.times.is_empty() {
                 last = Some(column.clone());
                 skipped = None;
@@ -353,9 +369,25 @@ impl Layout {
     ) -> Result<Column, DecodeError> {
         let mut reader = Reader::new(body);
         let kind = reader.u8()?;
-        let rows = presence::decode(&mut reader, self.rows.len())?;
+        let mut rows = presence::decode(&mut reader, self.rows.len())?;
         if rows.is_empty() {
             return Err(reader.error("an empty column"));
+        }
+        if kind == TIMES_OWN && self.window != (0..self.rows.len()) {
+            let place = |end: usize| rows.partition_point(|row| (*row as usize) < end);
+            let part = place(self.window.start)..place(self.window.end);
+            let mut values = Vec::new();
+            if !part.is_empty() {
+                values = values::decode_part(&mut reader, rows.len(), part.clone())?;
+            }
+            rows.truncate(part.end);
+            rows.drain(..part.start);
+            return Ok(Column {
+                ordinal,
+                rows,
+                values,
+                times: Vec::new(),
+            });
         }
         let values = values::decode(&mut reader, rows.len())?;
         let times = match (kind, before) {

@@ -46,7 +46,7 @@ pub use maintain::Maintained;
 use maintain::Maintenance;
 use numbers::Numbers;
 pub use pushed::{Pushed, Refusal, Refused, Written};
-pub use select::Select;
+pub use select::{Select, Take};
 use stats::Counters;
 pub use stats::Stats;
 pub use verify::Verified;

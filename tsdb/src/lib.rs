@@ -26,7 +26,7 @@ mod table;
 pub use codec::DecodeError;
 pub use db::{
     Appended, Defined, Maintained, Options, Pushed, Refusal, Refused, Retention, Select, SeriesOf,
-    Stats, Tsdb, Verified, Written,
+    Stats, Take, Tsdb, Verified, Written,
 };
 pub use error::{Kind, TsdbError};
 pub use row::{DictionaryNo, Ordinal, RowValues};

@@ -1,4 +1,5 @@
 //! Rows and columns of one dictionary: the form in which head, segments and blocks meet.
+mod gather;
 pub(crate) mod union;
 
 use std::collections::BTreeMap;
@@ -6,6 +7,7 @@ use std::collections::BTreeMap;
 use model::{GroupKey, GroupSlice, Labels, RowHead, SeriesSlice, TimeRange, Timestamp};
 
 use crate::row::{DictionaryNo, OWN_TIME, Ordinal, RowValues};
+use gather::{extend, gather, keep};
 
 /// Some rows of a group and some of their columns.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +50,15 @@ impl Column {
         }
         self.rows.push(row);
         self.values.push(value);
+    }
+
+    /// No samples yet, with room for `n`.
+    fn with_capacity(n: usize) -> Self {
+        Self {
+            rows: Vec::with_capacity(n),
+            values: Vec::with_capacity(n),
+            ..Self::default()
+        }
     }
 
     /// The explicit time of the `i`th sample, or [`OWN_TIME`].
@@ -156,78 +167,47 @@ pub(crate) fn concat(tables: Vec<Table>) -> Table {
 /// None if no series is present in the range.
 pub(crate) fn slice<'a>(
     group: GroupKey,
-    tables: Vec<Table>,
+    tables: &[Table],
     range: TimeRange,
-    mut labels: impl FnMut(DictionaryNo, Ordinal) -> Option<&'a Labels>,
+    labels: impl FnMut(DictionaryNo, Ordinal) -> Option<&'a Labels>,
 ) -> Option<GroupSlice> {
-    let Winners { rows, places } = winners(&tables);
-    let mut columns: BTreeMap<&Labels, Column> = BTreeMap::new();
-    for (table, places) in tables.iter().zip(&places) {
-        for column in &table.columns {
-            let Some(labels) = labels(table.dictionary, column.ordinal) else {
-                continue;
-            };
-            extend(columns.entry(labels).or_default(), column, places);
-        }
-    }
-    let columns: Vec<(&Labels, Column)> =
-        columns.into_iter().map(|(l, c)| (l, sorted(c))).collect();
-
+    let Winners { rows, mut places } = winners(tables);
     // A row is in range if its own time is, or that of a sample it carries.
     let mut kept: Vec<bool> = rows.iter().map(|row| range.contains(row.at)).collect();
-    for (_, column) in columns.iter().filter(|(_, c)| !c.times.is_empty()) {
-        for (row, time) in column.rows.iter().zip(&column.times) {
-            kept[*row as usize] |=
-                *time != OWN_TIME && range.contains(Timestamp::from_millis(*time));
+    for (table, places) in tables.iter().zip(&places) {
+        for column in table.columns.iter().filter(|c| !c.times.is_empty()) {
+            for (row, time) in column.rows.iter().zip(&column.times) {
+                let is_in = *time != OWN_TIME && range.contains(Timestamp::from_millis(*time));
+                if let Some(place) = places[*row as usize].filter(|_| is_in) {
+                    kept[place as usize] = true;
+                }
+            }
         }
     }
-    let mut next = 0;
-    let renumbered: Vec<Option<u32>> = kept
-        .iter()
-        .map(|kept| {
-            kept.then(|| {
-                next += 1;
-                next - 1
-            })
+    keep(&kept, &mut places);
+    let kept_rows = rows.iter().zip(&kept).filter(|(_, kept)| **kept);
+    let kept_rows: Vec<RowHead> = kept_rows.map(|(row, _)| *row).collect();
+    let series = |(labels, column): (&Labels, Column)| {
+        let column = sorted(column);
+        let own = |(row, time): (&u32, &i64)| match *time {
+            OWN_TIME => kept_rows[*row as usize].at,
+            time => Timestamp::from_millis(time),
+        };
+        let times = column.rows.iter().zip(&column.times).map(own).collect();
+        (!column.rows.is_empty()).then(|| SeriesSlice {
+            labels: labels.clone(),
+            rows: column.rows,
+            values: column.values,
+            times,
         })
-        .collect();
-    let kept_rows: Vec<RowHead> = rows
-        .iter()
-        .zip(&kept)
-        .filter_map(|(row, kept)| kept.then_some(*row))
-        .collect();
-    let series: Vec<SeriesSlice> = columns
-        .into_iter()
-        .filter_map(|(labels, column)| {
-            let mut part = Column::default();
-            extend(&mut part, &column, &renumbered);
-            let own = |(row, time): (&u32, &i64)| match *time {
-                OWN_TIME => kept_rows[*row as usize].at,
-                time => Timestamp::from_millis(time),
-            };
-            let times = part.rows.iter().zip(&part.times).map(own).collect();
-            (!part.rows.is_empty()).then(|| SeriesSlice {
-                labels: labels.clone(),
-                rows: part.rows,
-                values: part.values,
-                times,
-            })
-        })
-        .collect();
+    };
+    let columns = gather(tables, &places, labels);
+    let series: Vec<SeriesSlice> = columns.into_iter().filter_map(series).collect();
     (!series.is_empty()).then_some(GroupSlice {
         group,
         rows: kept_rows,
         series,
     })
-}
-
-/// Appends the samples of `part` whose rows have a place.
-fn extend(whole: &mut Column, part: &Column, places: &[Option<u32>]) {
-    for (i, row) in part.rows.iter().enumerate() {
-        if let Some(place) = places[*row as usize] {
-            whole.push(place, part.values[i], part.time(i));
-        }
-    }
 }
 
 /// `column` with ascending rows, in a stable order: tables come in the order of time but for late ones.

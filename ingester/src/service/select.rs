@@ -35,8 +35,7 @@ pub(crate) async fn batches(
     Ok(Batches {
         under_way: None,
         select: Some(Box::new(select)),
-        damage: Vec::new(),
-        failure: None,
+        unread: Unread::default(),
         shared,
     })
 }
@@ -52,37 +51,53 @@ pub(crate) struct Batches {
     shared: Arc<Shared>,
     select: Option<Box<Select>>,
     under_way: Option<BoxFuture<'static, Step>>,
+    unread: Unread,
+}
+
+/// What could not be read.
+#[derive(Debug, Default)]
+pub(crate) struct Unread {
     damage: Vec<v1::Damage>,
     failure: Option<TsdbError>,
 }
 
-impl Batches {
-    /// Takes note of what could not be read.
-    fn unread(&mut self, errors: Vec<TsdbError>) {
-        for error in errors {
-            if error.kind() != Kind::Corrupt {
-                self.failure = self.failure.take().or(Some(error));
-            } else if self.damage.len() < MAX_DAMAGE {
-                self.damage.push(v1::Damage {
-                    group: error.group().map(|group| group.0),
-                    text: runtime::Chain(&error).to_string(),
-                });
-            }
+impl Unread {
+    /// Takes note of `error`.
+    pub(crate) fn add(&mut self, error: TsdbError) {
+        if error.kind() != Kind::Corrupt {
+            self.failure = self.failure.take().or(Some(error));
+        } else if self.damage.len() < MAX_DAMAGE {
+            self.damage.push(v1::Damage {
+                group: error.group().map(|group| group.0),
+                text: runtime::Chain(&error).to_string(),
+            });
         }
     }
 
+    /// What is damaged, once all is read.
+    ///
+    /// # Errors
+    /// What failed otherwise.
+    pub(crate) fn told(self) -> Result<Vec<v1::Damage>, Status> {
+        match self.failure {
+            Some(failure) => Err(status(&failure)),
+            None => Ok(self.damage),
+        }
+    }
+}
+
+impl Batches {
     /// What comes when all is read.
     fn end(&mut self) -> Option<Result<v1::SelectResponse, Status>> {
-        if let Some(failure) = self.failure.take() {
-            return Some(Err(status(&failure)));
+        let told = std::mem::take(&mut self.unread).told();
+        let response = told.map(|damage| v1::SelectResponse {
+            damage,
+            ..v1::SelectResponse::default()
+        });
+        match &response {
+            Ok(response) if response.damage.is_empty() => None,
+            _ => Some(response),
         }
-        let damage = std::mem::take(&mut self.damage);
-        (!damage.is_empty()).then(|| {
-            Ok(v1::SelectResponse {
-                damage,
-                ..v1::SelectResponse::default()
-            })
-        })
     }
 }
 
@@ -107,7 +122,7 @@ impl Stream for Batches {
         };
         this.under_way = None;
         this.select = select;
-        this.unread(errors);
+        errors.into_iter().for_each(|error| this.unread.add(error));
         if groups.is_empty() {
             // Nothing is left.
             return Poll::Ready(this.end());

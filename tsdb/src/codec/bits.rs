@@ -55,6 +55,11 @@ impl<'a> BitReader<'a> {
         Self { src, at: 0 }
     }
 
+    /// The same from bit number `at` on.
+    pub(super) fn at(src: &'a [u8], at: usize) -> Self {
+        Self { src, at }
+    }
+
     /// How many bytes have been begun.
     pub(super) fn n_bytes(&self) -> usize {
         self.at.div_ceil(8)

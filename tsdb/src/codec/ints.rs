@@ -241,82 +241,104 @@ pub(super) fn decode(
     form: Form,
     n: usize,
 ) -> Result<Vec<i64>, DecodeError> {
+    decode_first(reader, form, n, n)
+}
+
+/// Reads the first `end` or a few more of `n` values in `form`, at most `n`; what follows them may be left unread.
+pub(super) fn decode_first(
+    reader: &mut Reader<'_>,
+    form: Form,
+    n: usize,
+    end: usize,
+) -> Result<Vec<i64>, DecodeError> {
     let order = form.order();
     if n < order {
         return Err(reader.error("fewer values than seeds"));
     }
-    let mut seeds = [0; 2];
-    for seed in &mut seeds[..order] {
-        *seed = reader.varint()?;
+    let mut values = Vec::with_capacity(n.min(end + PACK));
+    for _ in 0..order {
+        values.push(reader.varint()?);
     }
-    let mut values = Vec::with_capacity(n);
-    let mut sum = Sum::new(order, seeds, &mut values);
-    let mut left = n - order;
-    if form.is_runs() {
-        while left > 0 {
+    if order == 2 {
+        // The second seed is a difference.
+        values[1] = values[0].wrapping_add(values[1]);
+    }
+    while values.len() < n && values.len() < end.max(order) {
+        let (left, from) = (n - values.len(), values.len());
+        if form.is_runs() {
             let value = reader.varint()?;
             let length = match reader.count(left)? {
                 0 => left,
                 length => length,
             };
-            (0..length).for_each(|_| sum.push(value));
-            left -= length;
-        }
-    } else {
-        while left > 0 {
+            let length = length.min(end.max(order) - from);
+            values.resize(from + length, value);
+        } else {
             let least = reader.varint()?;
             let width = u32::from(reader.u8()?);
             if width > 64 {
                 return Err(reader.error("width out of bounds"));
             }
             let n = left.min(PACK);
-            let mut bits = BitReader::new(reader.take((n * width as usize).div_ceil(8))?);
-            for _ in 0..n {
-                sum.push(least.wrapping_add(bits.get(width)? as i64));
-            }
-            left -= n;
+            let src = reader.take((n * width as usize).div_ceil(8))?;
+            unpack(src, width, n, least, &mut values)?;
         }
+        add_up(order, &mut values, from);
     }
     Ok(values)
 }
 
-/// Adds residuals up again.
-struct Sum<'a> {
-    order: usize,
-    value: i64,
-    difference: i64,
-    dst: &'a mut Vec<i64>,
+/// Appends the `n` numbers of `width` bits in `src`, each with `least` added.
+fn unpack(
+    src: &[u8],
+    width: u32,
+    n: usize,
+    least: i64,
+    dst: &mut Vec<i64>,
+) -> Result<(), DecodeError> {
+    if width == 0 {
+        dst.resize(dst.len() + n, least);
+        return Ok(());
+    }
+    let width_bits = width as usize;
+    // So many numbers begin where eight bytes are left to be read at once, which hold a number of up to 57 bits.
+    let n_quick = match width {
+        ..=57 if src.len() >= 8 => n.min((src.len() - 8) * 8 / width_bits + 1),
+        _ => 0,
+    };
+    dst.extend((0..n_quick).map(|i| {
+        let bit = i * width_bits;
+        let word = src[bit / 8..].first_chunk::<8>().copied();
+        let word = u64::from_be_bytes(word.unwrap_or_default());
+        least.wrapping_add((word << (bit % 8) >> (64 - width)) as i64)
+    }));
+    let mut bits = BitReader::at(src, n_quick * width_bits);
+    for _ in n_quick..n {
+        dst.push(least.wrapping_add(bits.get(width)? as i64));
+    }
+    Ok(())
 }
 
-impl<'a> Sum<'a> {
-    fn new(order: usize, seeds: [i64; 2], dst: &'a mut Vec<i64>) -> Self {
-        let [first, difference] = seeds;
-        let mut value = first;
-        if order > 0 {
-            dst.push(first);
-        }
-        if order > 1 {
-            value = first.wrapping_add(difference);
-            dst.push(value);
-        }
-        Self {
-            order,
-            value,
-            difference,
-            dst,
-        }
-    }
-
-    fn push(&mut self, residual: i64) {
-        self.value = match self.order {
-            0 => residual,
-            1 => self.value.wrapping_add(residual),
-            _ => {
-                self.difference = self.difference.wrapping_add(residual);
-                self.value.wrapping_add(self.difference)
+/// Turns the residuals from place `from` on, of which `order` values or more precede, into values.
+fn add_up(order: usize, values: &mut [i64], from: usize) {
+    match order {
+        0 => {}
+        1 => {
+            let mut value = values[from - 1];
+            for place in &mut values[from..] {
+                value = value.wrapping_add(*place);
+                *place = value;
             }
-        };
-        self.dst.push(self.value);
+        }
+        _ => {
+            let mut value = values[from - 1];
+            let mut difference = value.wrapping_sub(values[from - 2]);
+            for place in &mut values[from..] {
+                difference = difference.wrapping_add(*place);
+                value = value.wrapping_add(difference);
+                *place = value;
+            }
+        }
     }
 }
 
@@ -351,6 +373,11 @@ mod tests {
                 let mut reader = Reader::new(&bytes);
                 prop_assert_eq!(decode(&mut reader, form, values.len()).unwrap(), values.clone());
                 prop_assert!(reader.finish().is_ok());
+                for end in [0, 1, values.len() / 2, values.len()] {
+                    let first = decode_first(&mut Reader::new(&bytes), form, values.len(), end).unwrap();
+                    prop_assert!(first.len() >= end);
+                    prop_assert_eq!(&first[..], &values[..first.len()]);
+                }
             }
         }
 

@@ -10,6 +10,8 @@
 //!   11      exceptions: uvarint count, (uvarint gap, u64 bits)*, then tag and body of the column with those filled in
 //!   12      divided: varint first, uvarint divisor, then tag and body of (q - first) / divisor, which is kind 0..=4
 //! ```
+use std::ops::Range;
+
 use super::{
     DecodeError, Reader,
     ints::{self, Form},
@@ -190,6 +192,15 @@ fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
 
 /// Reads `n` values, at least one; the caller bounds `n`.
 pub(crate) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f64>, DecodeError> {
+    decode_part(reader, n, 0..n)
+}
+
+/// Reads those at `part` of `n` values, at least one; the caller bounds `n`. What follows them may be left unread.
+pub(crate) fn decode_part(
+    reader: &mut Reader<'_>,
+    n: usize,
+    part: Range<usize>,
+) -> Result<Vec<f64>, DecodeError> {
     let mut tag = reader.u8()?;
     let mut exceptions = Vec::new();
     if tag == EXCEPTIONS {
@@ -215,27 +226,35 @@ pub(crate) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f64>, Deco
         _ => None,
     };
     let (kind, exponent) = (tag & 0xf, tag >> 4);
-    let mut values = match kind {
-        XOR => xor::decode(reader, n)?,
+    let mut values: Vec<f64> = match kind {
+        XOR => xor::decode(reader, n)?[part.clone()].to_vec(),
         _ => match Form::from_tag(kind) {
             Some(form) => {
                 let (first, divisor) = divided.unwrap_or((0, 1));
                 let power = POWERS[exponent as usize];
-                let value = |q: i64| first.wrapping_add(q.wrapping_mul(divisor)) as f64 / power;
-                let integers = ints::decode(reader, form, n)?;
-                integers.into_iter().map(value).collect()
+                let integers = ints::decode_first(reader, form, n, part.end)?;
+                let integers = integers[part.clone()].iter();
+                // Most columns are whole numbers as they are.
+                match (first, divisor, exponent) {
+                    (0, 1, 0) => integers.map(|q| *q as f64).collect(),
+                    _ => integers
+                        .map(|q| first.wrapping_add(q.wrapping_mul(divisor)) as f64 / power)
+                        .collect(),
+                }
             }
             None => {
                 let form = kind.checked_sub(BITS).and_then(Form::from_tag);
                 let form = form.ok_or_else(|| reader.error("codec is not known"))?;
-                let bits = ints::decode(reader, form, n)?;
-                let value = |bits: i64| f64::from_bits(bits as u64);
-                bits.into_iter().map(value).collect::<Vec<_>>()
+                let bits = ints::decode_first(reader, form, n, part.end)?;
+                let value = |bits: &i64| f64::from_bits(*bits as u64);
+                bits[part.clone()].iter().map(value).collect()
             }
         },
     };
     for (place, value) in exceptions {
-        values[place] = value;
+        if part.contains(&place) {
+            values[place - part.start] = value;
+        }
     }
     Ok(values)
 }

@@ -188,10 +188,11 @@ impl Inner {
         broken: &mut dyn FnMut(TsdbError),
     ) -> Result<(), TsdbError> {
         let none = RoaringBitmap::new();
-        for (id, layout) in self.heads(family, group, range, broken)? {
+        for (id, mut layout) in self.heads(family, group, range, broken)? {
             let is_wanted = !group.is_pushed() || wanted.contains_key(&id.dictionary);
             if is_wanted && layout.bounds.overlaps(range) {
                 let wanted = wanted.get(&id.dictionary).unwrap_or(&none);
+                layout.narrow(range);
                 tables.push(self.table(family, id, &layout, wanted, broken)?);
             }
         }

@@ -1,5 +1,5 @@
 //! The names behind ordinals: from memory while a dictionary is there, from the days' families afterwards.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use model::{GroupKey, Labels, TimeRange};
 use roaring::RoaringBitmap;
@@ -16,7 +16,8 @@ use crate::{
 /// Series names of one group, by dictionary.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    names: BTreeMap<DictionaryNo, HashMap<u32, Labels>>,
+    /// Ascending by ordinal.
+    names: BTreeMap<DictionaryNo, Vec<(u32, Labels)>>,
 }
 
 impl Names {
@@ -34,7 +35,9 @@ impl Names {
     }
 
     pub(super) fn get(&self, number: DictionaryNo, ordinal: Ordinal) -> Option<&Labels> {
-        self.names.get(&number)?.get(&ordinal.0)
+        let names = self.names.get(&number)?;
+        let place = names.binary_search_by_key(&ordinal.0, |(ordinal, _)| *ordinal);
+        place.ok().map(|place| &names[place].1)
     }
 }
 

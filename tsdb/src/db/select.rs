@@ -1,10 +1,8 @@
 //! Selecting: group by group, the head, segments and blocks seen as one.
-use std::{
-    collections::{BTreeMap, btree_map},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, thread, vec};
 
 use model::{GroupKey, GroupSlice, Matcher, RowHead, TimeRange};
+use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use super::{Inner, Tsdb, names::Names};
@@ -38,10 +36,54 @@ impl Tsdb {
         errors.extend(self.inner.lost(range, |group| groups.contains_key(&group)));
         Ok(Select {
             inner: self.inner.clone(),
-            groups: groups.into_iter(),
+            groups: groups.into_iter().collect::<Vec<_>>().into_iter(),
             range,
             errors,
         })
+    }
+}
+
+/// Takes one group, or an error that names what is damaged; says whether to go on.
+pub type Take<'t> = dyn Fn(Result<GroupSlice, TsdbError>) -> bool + Sync + 't;
+
+/// So many series are worth another thread.
+const WORTH_A_THREAD: u64 = 256;
+
+impl Select {
+    /// Hands all that the iteration would give to `take`, in no order, from up to `n_threads` threads at once; ends early
+    /// when that says so.
+    pub fn each(mut self, n_threads: NonZeroUsize, take: &Take<'_>) {
+        if !self.errors.drain(..).all(|error| take(Err(error))) {
+            return;
+        }
+        let wanted = self.groups.as_slice().iter().flat_map(|(_, w)| w.values());
+        let n_series: u64 = wanted.map(RoaringBitmap::len).sum();
+        let n_threads = (n_series / WORTH_A_THREAD)
+            .min(self.groups.len() as u64)
+            .clamp(1, n_threads.get() as u64);
+        let (inner, range) = (&self.inner, self.range);
+        let groups = Mutex::new(self.groups);
+        let work = || {
+            let mut errors = Vec::new();
+            loop {
+                let Some((group, wanted)) = groups.lock().next() else {
+                    return;
+                };
+                let read = inner.read(group, &wanted, range, &mut errors);
+                let slice = read.transpose().is_none_or(take);
+                if !slice || !errors.drain(..).all(|error| take(Err(error))) {
+                    // Nothing is left for the others either.
+                    groups.lock().by_ref().for_each(drop);
+                    return;
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..n_threads {
+                scope.spawn(work);
+            }
+            work();
+        });
     }
 }
 
@@ -49,7 +91,7 @@ impl Tsdb {
 #[derive(Debug)]
 pub struct Select {
     inner: Arc<Inner>,
-    groups: btree_map::IntoIter<GroupKey, Wanted>,
+    groups: vec::IntoIter<(GroupKey, Wanted)>,
     range: TimeRange,
     errors: Vec<TsdbError>,
 }
@@ -87,16 +129,19 @@ impl Inner {
         groups: &mut BTreeMap<GroupKey, Wanted>,
         broken: &mut dyn FnMut(TsdbError),
     ) -> Result<(), TsdbError> {
-        let mut take = |place: Place| {
-            let wanted = groups.entry(place.group).or_default();
-            let ordinals = wanted.entry(place.dictionary).or_default();
-            ordinals.insert(place.ordinal.0);
+        let mut take = |places: &[Place]| {
+            // Series of one dictionary mostly stand together.
+            for run in places.chunk_by(|a, b| (a.group, a.dictionary) == (b.group, b.dictionary)) {
+                let wanted = groups.entry(run[0].group).or_default();
+                let ordinals = wanted.entry(run[0].dictionary).or_default();
+                ordinals.extend(run.iter().map(|place| place.ordinal.0));
+            }
         };
         if active {
             let index = self.index.read();
-            index
-                .places(&matching(&*index, matchers)?)
-                .for_each(&mut take);
+            let places: Vec<Place> = index.places(&matching(&*index, matchers)?).collect();
+            drop(index);
+            take(&places);
         }
         let unusable = self.broken_indexes();
         for day in self.spans_in(Era::Index, range) {
@@ -110,7 +155,7 @@ impl Inner {
             let index = DayIndex::new(&*self.store, Era::Index.family(day));
             let found = matching(&index, matchers).and_then(|ids| index.places(&ids));
             match found {
-                Ok(places) => places.into_iter().for_each(&mut take),
+                Ok(places) => take(&places),
                 Err(error) if error.kind() == Kind::Corrupt => {
                     self.break_index(day, &error);
                     broken(error);
@@ -152,7 +197,7 @@ impl Inner {
         let labels = |number, ordinal| names.get(number, ordinal);
         Ok(match group.is_pushed() {
             true => union::slice(group, tables, range, labels),
-            false => slice(group, tables, range, labels),
+            false => slice(group, &tables, range, labels),
         })
     }
 

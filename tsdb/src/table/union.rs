@@ -3,7 +3,11 @@ use std::collections::BTreeMap;
 
 use model::{GroupKey, GroupSlice, Labels, RowHead, SeriesSlice, TimeRange};
 
-use super::{Column, Table, extend, sorted};
+use super::{
+    Column, Table,
+    gather::{extend, gather, keep},
+    sorted,
+};
 use crate::row::{DictionaryNo, Ordinal};
 
 /// The rows of several tables, and where each table's rows went.
@@ -74,10 +78,9 @@ pub(crate) fn slice<'a>(
     group: GroupKey,
     mut tables: Vec<Table>,
     range: TimeRange,
-    mut labels: impl FnMut(DictionaryNo, Ordinal) -> Option<&'a Labels>,
+    labels: impl FnMut(DictionaryNo, Ordinal) -> Option<&'a Labels>,
 ) -> Option<GroupSlice> {
     let Rows { rows, mut places } = rows(&mut tables);
-    let mut next = 0;
     let mut used = vec![false; rows.len()];
     for (table, places) in tables.iter().zip(&places) {
         for row in table.columns.iter().flat_map(|column| &column.rows) {
@@ -88,23 +91,7 @@ pub(crate) fn slice<'a>(
     }
     let is_kept = |(row, used): (&RowHead, &bool)| *used && range.contains(row.at);
     let kept: Vec<bool> = rows.iter().zip(&used).map(is_kept).collect();
-    let renumbered: Vec<Option<u32>> = (kept.iter())
-        .map(|kept| {
-            next += u32::from(*kept);
-            kept.then(|| next - 1)
-        })
-        .collect();
-    for place in places.iter_mut().flatten() {
-        *place = place.and_then(|place| renumbered[place as usize]);
-    }
-    let mut columns: BTreeMap<&Labels, Column> = BTreeMap::new();
-    for (table, places) in tables.iter().zip(&places) {
-        for column in &table.columns {
-            if let Some(labels) = labels(table.dictionary, column.ordinal) {
-                extend(columns.entry(labels).or_default(), column, places);
-            }
-        }
-    }
+    keep(&kept, &mut places);
     let series = |(labels, column): (&Labels, Column)| {
         let column = first_of_each_row(column);
         (!column.rows.is_empty()).then(|| SeriesSlice {
@@ -114,6 +101,7 @@ pub(crate) fn slice<'a>(
             times: Vec::new(),
         })
     };
+    let columns = gather(&tables, &places, labels);
     let series: Vec<SeriesSlice> = columns.into_iter().filter_map(series).collect();
     let rows = rows.iter().zip(&kept);
     (!series.is_empty()).then(|| GroupSlice {
