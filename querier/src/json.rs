@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use model::{Histogram, Labels, Timestamp};
 
-use crate::number::push_float;
+use crate::number::{push_float, push_whole};
 
 /// A JSON text under construction; each method appends one value.
 #[derive(Debug, Default)]
@@ -34,7 +34,8 @@ impl Json {
         self.text.push('"');
         // Runs without special characters are copied whole.
         let mut rest = value;
-        while let Some(i) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+        let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+        while let Some(i) = rest.bytes().position(is_special) {
             self.text.push_str(&rest[..i]);
             let special = rest.as_bytes()[i];
             match special {
@@ -61,7 +62,7 @@ impl Json {
 
     /// Appends a whole number.
     pub(crate) fn integer(&mut self, value: i64) {
-        self.write(format_args!("{value}"));
+        push_whole(&mut self.text, value);
     }
 
     /// Appends `true` or `false`.
@@ -83,7 +84,7 @@ impl Json {
             self.text.push('-');
         }
         let millis = millis.unsigned_abs();
-        self.write(format_args!("{}", millis / 1000));
+        push_whole(&mut self.text, (millis / 1000) as i64);
         if !millis.is_multiple_of(1000) {
             self.write(format_args!(".{:03}", millis % 1000));
         }

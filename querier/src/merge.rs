@@ -26,9 +26,9 @@ mod pushed;
 mod tests;
 mod unfold;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, hash::BuildHasher as _, ops::Range};
 
-use foldhash::{HashMap, HashMapExt as _, HashSet};
+use foldhash::{HashMap, HashMapExt as _, HashSet, fast::FixedState};
 use model::{GroupKey, GroupSlice, Labels, Series, TimeRange};
 use promql::{
     EvalError,
@@ -181,15 +181,13 @@ impl Merged {
 
     /// Hands the series of part `part` to `each`: group by group in the order of their keys, those of several groups last.
     pub(crate) fn part(&self, part: usize, each: &mut Each<'_>) -> Result<(), EvalError> {
-        let is_own = |labels: &Labels| !self.shared.contains(&labels.quick_hash());
+        let is_own =
+            |labels: &Labels| self.shared.is_empty() || !self.shared.contains(&hash(labels));
         match &self.parts[part] {
             Part::Series { group, places } => {
                 let slice = &self.groups[*group][0];
                 let rows = Rows::of(slice, self.range);
-                let mut series = Series {
-                    labels: Labels::empty(),
-                    samples: Vec::new(),
-                };
+                let mut series = Series::of_samples(Labels::empty(), Vec::new());
                 let columns = slice.series[places.clone()].iter();
                 for column in columns.filter(|column| is_own(&column.labels)) {
                     rows.unfold(column, &mut series.samples);
@@ -209,7 +207,7 @@ impl Merged {
     }
 
     fn shared_series(&self) -> Vec<Series> {
-        let is_shared = |labels: &Labels| self.shared.contains(&labels.quick_hash());
+        let is_shared = |labels: &Labels| self.shared.contains(&hash(labels));
         let has_shared = |holders: &&Vec<GroupSlice>| {
             let mut series = holders.iter().flat_map(|slice| &slice.series);
             series.any(|series| is_shared(&series.labels))
@@ -245,11 +243,16 @@ fn shared(groups: &[Vec<GroupSlice>]) -> HashSet<u64> {
     let mut owners: HashMap<u64, usize> = HashMap::with_capacity(n_series.sum());
     for (group, holders) in groups.iter().enumerate() {
         for series in holders.iter().flat_map(|slice| &slice.series) {
-            let hash = series.labels.quick_hash();
+            let hash = hash(&series.labels);
             if *owners.entry(hash).or_insert(group) != group {
                 shared.insert(hash);
             }
         }
     }
     shared
+}
+
+/// Label sets with one hash may be told apart later; until then they are taken for the same.
+fn hash(labels: &Labels) -> u64 {
+    FixedState::default().hash_one(labels)
 }

@@ -12,10 +12,20 @@ pub(crate) fn push_float(text: &mut String, value: f64) {
     // Most values are counts; the integer's way is the faster one. Minus zero keeps its sign.
     let whole = value as i64;
     if size < 1e15 && whole as f64 == value && !(whole == 0 && value.is_sign_negative()) {
-        push(text, format_args!("{whole}"));
-    } else {
-        push(text, format_args!("{value}"));
+        return push_whole(text, whole);
     }
+    let mut buffer = zmij::Buffer::new();
+    let shortest = buffer.format_finite(value);
+    match shortest.contains('e') || shortest.ends_with(".0") {
+        // Too large or too small for it to leave the exponent out.
+        true => push(text, format_args!("{value}")),
+        false => text.push_str(shortest),
+    }
+}
+
+/// Appends a whole number.
+pub(crate) fn push_whole(text: &mut String, value: i64) {
+    text.push_str(itoa::Buffer::new().format(value));
 }
 
 /// Appends `value` with an exponent of at least two digits: Go's `strconv.FormatFloat(value, 'e', -1, 64)`.
