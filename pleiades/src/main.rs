@@ -10,6 +10,7 @@ mod data_dir;
 #[cfg(test)]
 mod deploy;
 mod local;
+mod promqltest;
 mod query;
 mod ring;
 mod roles;
@@ -58,6 +59,9 @@ enum Command {
     /// Look at the data directory of an ingester that does not run.
     #[command(subcommand)]
     Tsdb(tsdb::Command),
+    /// Run scripts in Prometheus' test language for PromQL.
+    #[command(name = "promqltest")]
+    PromqlTest(promqltest::PromqlTest),
     /// Run a query against a server with Prometheus' HTTP API.
     #[command(subcommand)]
     Query(query::Command),
@@ -99,6 +103,7 @@ async fn main() -> ExitCode {
         Command::Local(command) => local::run(command, &cli.telemetry).await,
         Command::Ring(args) => ring::run(args).await,
         Command::Tsdb(command) => tsdb::run(command),
+        Command::PromqlTest(args) => return promqltest::run(args).await,
         Command::Query(command) => query::run(command).await,
     };
     drop(telemetry);

@@ -1,0 +1,147 @@
+//! `pleiades promqltest`: runs scripts in the test language of Prometheus' PromQL engine.
+mod stored;
+
+use std::{fmt::Write as _, fs, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use promql::script::{Builtin, Engine, Outcome, Verdict, read, run as evaluate};
+
+use crate::promqltest::stored::Stored;
+
+/// Which scripts, and what holds their series.
+#[derive(Debug, Args)]
+pub(crate) struct PromqlTest {
+    /// The scripts.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What holds the series that scripts load.
+    #[arg(long, value_enum, default_value_t)]
+    source: Source,
+}
+
+/// What holds the series that scripts load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Source {
+    /// Memory.
+    #[default]
+    Memory,
+    /// The storage engine, in a temporary directory.
+    Tsdb,
+}
+
+/// Runs the scripts and prints what came of them; fails if any eval did, or a script cannot be read.
+pub(crate) async fn run(args: PromqlTest) -> ExitCode {
+    let PromqlTest { files, source } = args;
+    // Evaluation and the store block.
+    let all = tokio::task::spawn_blocking(move || {
+        let mut all_passed = true;
+        for file in files {
+            match report(&file, source) {
+                Ok(report) => {
+                    crate::print(report.text.trim_end());
+                    all_passed &= report.n_failed == 0;
+                }
+                Err(error) => {
+                    crate::complain(&format!("{}: {error:#}", file.display()));
+                    all_passed = false;
+                }
+            }
+        }
+        all_passed
+    });
+    match all.await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// What came of a script.
+#[derive(Debug, PartialEq)]
+struct Report {
+    text: String,
+    n_failed: usize,
+}
+
+fn report(file: &std::path::Path, source: Source) -> anyhow::Result<Report> {
+    let text = fs::read_to_string(file).context("read the script")?;
+    let commands = read(&text)?;
+    let engine: Box<dyn Engine> = match source {
+        Source::Memory => Box::new(Builtin::default()),
+        Source::Tsdb => Box::new(Stored::default()),
+    };
+    let outcomes = evaluate(&commands, &*engine);
+    let failed: Vec<(&Outcome, &str)> = outcomes
+        .iter()
+        .filter_map(|outcome| match &outcome.verdict {
+            Verdict::Passed => None,
+            Verdict::Failed(message) => Some((outcome, message.as_str())),
+        })
+        .collect();
+    let n_failed = failed.len();
+    let mut text = format!(
+        "{}: {} passed, {n_failed} failed\n",
+        file.display(),
+        outcomes.len() - n_failed
+    );
+    for (outcome, message) in failed {
+        writeln!(text, "  line {}: {}", outcome.line, outcome.query)?;
+        writeln!(text, "    {message}")?;
+    }
+    Ok(Report { text, n_failed })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The folder of Prometheus' own scripts, which lies beside the repository or beside one of its parents.
+    fn scripts() -> PathBuf {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let found = manifest
+            .ancestors()
+            .map(|dir| dir.join("shared/testdata/promqltest/public"))
+            .find(|dir| dir.is_dir());
+        found.expect("shared/testdata lies beside a parent of this crate")
+    }
+
+    /// Those that load numbers alone.
+    #[test]
+    fn what_is_stored_answers_as_memory_does() {
+        let names = ["collision", "name_label_dropping", "selectors", "staleness"];
+        for name in names {
+            let file = scripts().join(name).with_extension("test");
+            let memory = report(&file, Source::Memory).unwrap();
+            assert_eq!(memory.n_failed, 0, "{}", memory.text);
+            assert_eq!(report(&file, Source::Tsdb).unwrap(), memory);
+        }
+    }
+
+    #[test]
+    fn failures_are_told_with_their_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.test");
+        let script = "load 1m\n  x 1 2\n  h {{count:1}}\n\neval instant at 1m x\n  x 3\n\neval instant at 1m x\n  x 2\n";
+        fs::write(&file, script).unwrap();
+        let told = |source| {
+            let text = report(&file, source).unwrap().text;
+            text.replace(&file.display().to_string(), "FILE")
+        };
+        expect_test::expect![[r#"
+            FILE: 1 passed, 1 failed
+              line 5: x
+                x at 60.000: wanted 3 for {__name__="x"}, got 2
+        "#]]
+        .assert_eq(&told(Source::Memory));
+        expect_test::expect![[r#"
+            FILE: 1 passed, 2 failed
+              line 1: load
+                {__name__="h"} has native histograms, which are not stored
+              line 5: x
+                x at 60.000: wanted 3 for {__name__="x"}, got 2
+        "#]]
+        .assert_eq(&told(Source::Tsdb));
+    }
+}
