@@ -17,7 +17,7 @@ use self::names::{Names, hash_of};
 
 const VERSION: u8 = 1;
 /// Of how many days a dictionary remembers what they hold of it.
-const DAYS: usize = 32;
+const DAYS: usize = 128;
 
 /// The label sets of a group, in the order of their first appearance.
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ use model::{GroupKey, Labels, Sample, Timestamp};
 
 use crate::{
     dictionary::Dictionary,
+    keys::Era,
     row::{DictionaryNo, Ordinal},
 };
 pub(crate) use held::{Held, MAX_RUNS, Point};
@@ -224,6 +225,15 @@ impl Page {
     pub(crate) fn is_due(&self) -> bool {
         let n_wanted = self.held.n_series() * self.rows_to_cut;
         !self.held.is_empty() && (self.held.len() >= n_wanted || self.held.is_large())
+    }
+
+    /// The days of which it has data that is not in blocks: a start reads its dictionary from these, so each must hold
+    /// all of it.
+    pub(crate) fn days(&self) -> BTreeSet<i64> {
+        let of_period = |period: &i64| Era::Series.of(Era::Segments.start(*period));
+        let mut days: BTreeSet<i64> = self.periods.iter().map(of_period).collect();
+        days.extend(self.held.days());
+        days
     }
 
     /// Lets go of what is in segments now; gives the records that are no longer needed, by generation.

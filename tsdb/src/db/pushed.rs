@@ -331,11 +331,10 @@ impl Inner {
                     .bytes();
                 let value = record::encode(&stamp, dictionary.len(), points);
                 batch.put(&family, key, value);
-                for day in points.chunk_by(|a, b| Era::Series.of(a.at) == Era::Series.of(b.at)) {
-                    let day = Era::Series.of(day[0].at);
-                    if !dictionary.is_stored(day) {
-                        marks.push((w, *p, dictionary.store(group.key, day, &mut batch)));
-                    }
+                let mut days = page.days();
+                days.extend(points.iter().map(|point| Era::Series.of(point.at)));
+                for day in days.into_iter().filter(|day| !dictionary.is_stored(*day)) {
+                    marks.push((w, *p, dictionary.store(group.key, day, &mut batch)));
                 }
             }
         }

@@ -2,10 +2,13 @@
 //!
 //! Ten bytes a sample, and sixteen a run: the samples of one batch that share a time. Nothing is kept by series or by
 //! row, so that an append is a copy whatever the times are; a reader sorts what it needs.
+use std::collections::BTreeSet;
+
 use model::{RowHead, Stamp, Timestamp};
 
 use super::PAGE;
 use crate::{
+    keys::Era,
     row::{DictionaryNo, OWN_TIME, Ordinal},
     table::{Column, Table},
 };
@@ -43,6 +46,7 @@ pub(crate) struct Held {
     present: Vec<u64>,
     n_series: usize,
     oldest: Option<Timestamp>,
+    days: BTreeSet<i64>,
 }
 
 impl Held {
@@ -75,6 +79,11 @@ impl Held {
         self.oldest
     }
 
+    /// The days of the samples.
+    pub(crate) fn days(&self) -> impl Iterator<Item = i64> {
+        self.days.iter().copied()
+    }
+
     /// Appends what one batch brought, ascending by time.
     pub(crate) fn extend(&mut self, points: &[Point], stamp: Stamp) {
         if self.stamps.last().is_none_or(|(_, last)| *last != stamp) {
@@ -85,6 +94,7 @@ impl Held {
         for run in points.chunk_by(|a, b| a.at == b.at) {
             let (at, first) = (run[0].at, self.values.len() as u32);
             self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
+            self.days.insert(Era::Series.of(at));
             self.runs.push(Run { at, first });
             self.ordinals.extend(run.iter().map(|point| point.ordinal));
             self.values.extend(run.iter().map(|point| point.value));

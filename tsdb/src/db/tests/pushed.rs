@@ -199,6 +199,31 @@ fn a_group_may_be_larger_than_a_page_and_silent_series_leave_memory() {
     }
 }
 
+#[test]
+fn a_place_that_came_with_an_older_day_is_known_after_a_restart() {
+    let store = MemoryStore::new();
+    let now = 24 * HOUR + MINUTE;
+    let db = open(&store, now);
+    // The second day begins with two names; the third comes with a sample of the first day.
+    push(
+        &db,
+        &[
+            (series("a", "1"), now, 1.0),
+            (series("a", "2"), 20 * HOUR, 1.0),
+        ],
+    );
+    db.maintain(at(now + HOUR / 2)).unwrap();
+    push(&db, &[(series("a", "3"), 20 * HOUR, 2.0)]);
+    // The first day goes into blocks, and the names of the second are those that a start reads.
+    db.maintain(at(now + HOUR)).unwrap();
+    let db = open(&store, now + HOUR);
+    push(&db, &[(series("a", "4"), now, 3.0)]);
+    assert_eq!(
+        text(&select(&db, &[], TimeRange::ALL)),
+        ["72000000: a/2=1 a/3=2", "86460000: a/1=1 a/4=3"]
+    );
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// Pushes batches of samples: a group, a pod, so many minutes before or after now, a value.
