@@ -63,6 +63,10 @@ pub(crate) const EXPLICIT_BEFORE: Millis = Millis::from_seconds(3600);
 /// … and this much after, as in Prometheus' scrape loop (`maxAheadTime`).
 pub(crate) const EXPLICIT_AFTER: Millis = Millis::from_seconds(600);
 
+/// So many low bits of a batch's sequence number count within one run; those above are the run's own number: the first
+/// that it may give to a dictionary, which is above all of the runs before.
+const SEQUENCE_BITS: u32 = 31;
+
 /// What an operator may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -115,6 +119,8 @@ struct Inner {
     generations: Mutex<Generations>,
     /// The numbers of dictionaries.
     numbers: Mutex<Numbers>,
+    /// Below all sequence numbers of this run, and above those of the runs before.
+    first_sequence: u64,
     /// The groups that have rows enough for a segment.
     due: Mutex<Vec<GroupKey>>,
     /// The families known to exist.
@@ -144,9 +150,12 @@ impl Tsdb {
         now: Timestamp,
     ) -> Result<Self, TsdbError> {
         check_format(&*store)?;
+        let numbers = Numbers::load(&*store)?;
+        let first_sequence = u64::from(numbers.next().0) << SEQUENCE_BITS;
         let inner = Inner {
             families: Mutex::new(store.families()?.into_iter().collect()),
-            numbers: Mutex::new(Numbers::load(&*store)?),
+            numbers: Mutex::new(numbers),
+            first_sequence,
             store,
             retention: RwLock::new(Retention {
                 time: options.retention,

@@ -37,7 +37,8 @@ pub(crate) struct PushedGroup {
     pub(crate) key: GroupKey,
     /// Ascending by number; new series get their places in the last.
     pub(crate) pages: Vec<Page>,
-    /// The number of the last batch.
+    /// The number of the last batch: in its top bits that of the run of the database, so that it never goes back, also
+    /// when a start finds no trace of the last batches any more.
     pub(crate) sequence: u64,
     /// True once nothing of it is in memory any more and the table of groups has let it go.
     pub(crate) evicted: bool,
@@ -72,12 +73,12 @@ pub(crate) struct Page {
 }
 
 impl PushedGroup {
-    /// A group without pages.
-    pub(crate) fn new(key: GroupKey) -> Self {
+    /// A group without pages, whose batches have numbers above `sequence`.
+    pub(crate) fn new(key: GroupKey, sequence: u64) -> Self {
         Self {
             key,
             pages: Vec::new(),
-            sequence: 0,
+            sequence,
             evicted: false,
             places: HashTable::new(),
             hashing: FixedState::with_seed(key.0),
@@ -274,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_lives_moves_out_of_a_page_that_has_fallen_silent() {
-        let mut group = PushedGroup::new(GroupKey(1));
+        let mut group = PushedGroup::new(GroupKey(1), 0);
         assert!(group.is_full());
         group.open_page(DictionaryNo(3), 32);
         for i in 0..PAGE {

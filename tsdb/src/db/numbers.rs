@@ -47,6 +47,11 @@ impl Numbers {
         Ok(())
     }
 
+    /// The number that is given next.
+    pub(super) fn next(&self) -> DictionaryNo {
+        DictionaryNo(self.next)
+    }
+
     /// A number that was never given before.
     pub(super) fn take(&mut self) -> DictionaryNo {
         let number = DictionaryNo(self.next);

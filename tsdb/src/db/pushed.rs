@@ -242,7 +242,7 @@ impl Inner {
         if let Some(group) = self.pushed_group(key) {
             return group;
         }
-        let new = || Arc::new(Mutex::new(PushedGroup::new(key)));
+        let new = || Arc::new(Mutex::new(PushedGroup::new(key, self.first_sequence)));
         let mut groups = self.pushed_groups.write();
         groups.entry(key).or_insert_with(new).clone()
     }

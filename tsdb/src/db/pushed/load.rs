@@ -24,7 +24,6 @@ pub(in crate::db) struct FoundPushed {
     records: BTreeMap<(u64, DictionaryNo), Record>,
     pub(in crate::db) dictionaries: BTreeMap<DictionaryNo, Dictionary>,
     periods: BTreeMap<DictionaryNo, BTreeSet<i64>>,
-    sequence: u64,
 }
 
 struct Record {
@@ -42,7 +41,6 @@ impl FoundPushed {
         inner.saw(newest);
         let cut = self.cuts.entry(mark.dictionary).or_insert(mark.position);
         *cut = mark.position.max(*cut);
-        self.sequence = self.sequence.max(mark.position as u64);
     }
 
     /// Notes that the span `period` has segments by the dictionary `number`.
@@ -67,7 +65,6 @@ impl FoundPushed {
             inner.damage(TsdbError::corrupt(&family(), "a batch's key", TRUNCATED));
             return Ok(());
         };
-        self.sequence = self.sequence.max(sequence);
         let cut = self.cuts.get(&number);
         if cut.is_some_and(|cut| sequence as i64 <= *cut) {
             return Ok(());
@@ -97,8 +94,7 @@ impl FoundPushed {
 
     /// The group, whose series are put into the index and whose records into the head.
     pub(in crate::db) fn into_group(self, inner: &Inner, key: GroupKey) -> PushedGroup {
-        let mut group = PushedGroup::new(key);
-        group.sequence = self.sequence;
+        let mut group = PushedGroup::new(key, inner.first_sequence);
         let mut pages: BTreeMap<DictionaryNo, Page> = BTreeMap::new();
         for (number, mut dictionary) in self.dictionaries {
             dictionary.sort();

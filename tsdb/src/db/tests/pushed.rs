@@ -224,6 +224,36 @@ fn a_place_that_came_with_an_older_day_is_known_after_a_restart() {
     );
 }
 
+#[test]
+fn what_comes_after_a_restart_never_takes_the_place_of_what_was_there() {
+    let store = MemoryStore::new();
+    let options = Options {
+        rows_per_segment: 1,
+        ..Options::default()
+    };
+    let open = |now| Tsdb::open(Arc::new(store.clone()), options, at(now)).unwrap();
+    let now = 100 * HOUR;
+    let mut db = open(now);
+    let life = |db: &Tsdb, pod: &str, time: i64, until: i64| {
+        push(db, &[(series("a", pod), time, 1.0)]);
+        db.maintain(at(until)).unwrap();
+    };
+    // A segment of the present, then one of long ago, which becomes a block while the first stays; the log goes.
+    life(&db, "1", now, now);
+    life(&db, "2", 90 * HOUR, now);
+    db.maintain(at(now + HOUR / 2)).unwrap();
+    // The same group and time again, in another run.
+    db = open(now + HOUR / 2);
+    for pod in ["3", "4"] {
+        life(&db, pod, 90 * HOUR, now + HOUR / 2);
+    }
+    db.maintain(at(now + HOUR)).unwrap();
+    assert_eq!(
+        text(&select(&db, &[], TimeRange::ALL)),
+        ["324000000: a/2=1 a/3=1 a/4=1", "360000000: a/1=1"]
+    );
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// Pushes batches of samples: a group, a pod, so many minutes before or after now, a value.
