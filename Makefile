@@ -3,11 +3,12 @@
 # run     a whole cluster of processes on loopback, in the foreground; DATA=dir, WEB=host:port
 # test    every test
 # kills   KILLS=n times kill -9 under load, with all that is stored verified after each
+# soak    half an hour of churn, and whether memory stays flat
 # sim     SEEDS=n simulated clusters, with faults
 # fuzz    FUZZ_SECONDS=n for each target of fuzz/; what it finds stays in the cache folder
 # verify  formatting and lints, and cargo-deny where it is installed; changes nothing
 # fix     formats, and applies what clippy can
-.PHONY: setup build run test kills sim fuzz verify fix clean
+.PHONY: setup build run test kills soak sim fuzz verify fix clean
 
 DATA ?= data
 WEB ?= 127.0.0.1:9090
@@ -36,6 +37,10 @@ test:
 
 kills: setup
 	KILLS=$(KILLS) cargo test -p pleiades --locked --test e2e killed
+
+soak: build
+	rm -rf "$${TMPDIR:-/tmp}/pleiades-soak"
+	cargo run --release --locked -p loadtest -- soak --data-dir "$${TMPDIR:-/tmp}/pleiades-soak"
 
 sim: setup
 	PLEIADES_SIM_SEEDS=$(SEEDS) cargo test -p sim --locked --test seeds

@@ -4,6 +4,7 @@
 //! ```text
 //! fleet    T targets of S series, a pure function of (seed, target, time)  -> scraped by anything
 //! hostile  answers that never come, never end, or lie                      -> must harm that target alone
+//! soak     a server under churn                                           -> its memory, minute by minute
 //! compare  the same queries to two Prometheus APIs                         -> differences
 //! bench    the same work to several systems, in turn                       -> what it cost each
 //! ```
@@ -12,6 +13,7 @@ pub mod bench;
 pub mod compare;
 pub mod fleet;
 pub mod hostile;
+pub mod soak;
 
 use std::io::{self, Write as _};
 
