@@ -11,6 +11,7 @@ mod ask;
 mod ingest;
 mod played;
 mod process;
+mod query;
 mod restart;
 mod session;
 mod system;
@@ -28,6 +29,8 @@ use self::system::{Installed, System};
 pub enum Command {
     /// What scraping costs: CPU for a sample, memory for a series, bytes written.
     Ingest(ingest::Args),
+    /// How long the queries of dashboards take, and whether the answers agree.
+    Query(query::Args),
     /// How long the first right answer takes after kill -9.
     Restart(restart::Args),
 }
@@ -74,6 +77,7 @@ impl Systems {
 pub async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Ingest(args) => ingest::run(args).await,
+        Command::Query(args) => query::run(args).await,
         Command::Restart(args) => restart::run(args).await,
     }
 }

@@ -10,6 +10,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use anyhow::Context as _;
 use model::Millis;
 
+pub(crate) use self::number::{fraction, hash};
 pub use self::{
     page::{Churn, Fleet, Shape},
     server::{Addresses, Server},

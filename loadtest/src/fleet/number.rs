@@ -4,7 +4,7 @@ use std::io::Write as _;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A number that depends on all of `parts` and looks like chance.
-pub(super) fn hash<const N: usize>(parts: [u64; N]) -> u64 {
+pub(crate) fn hash<const N: usize>(parts: [u64; N]) -> u64 {
     let mut bytes = [[0; 8]; N];
     for (bytes, part) in bytes.iter_mut().zip(parts) {
         *bytes = part.to_le_bytes();
@@ -13,7 +13,7 @@ pub(super) fn hash<const N: usize>(parts: [u64; N]) -> u64 {
 }
 
 /// A number in `[0, 1)` from the bits of `hash` above `shift`; shifts up to 32 give independent numbers.
-pub(super) fn fraction(hash: u64, shift: u32) -> f64 {
+pub(crate) fn fraction(hash: u64, shift: u32) -> f64 {
     f64::from((hash >> shift) as u32) / 4_294_967_296.0
 }
 

@@ -1,0 +1,190 @@
+//! Queries of dashboards to systems that hold the same series.
+//!
+//! ```text
+//! corpus ─> remote write ─> the systems, all at once ─> the list of queries, in turns ─> a table
+//! ```
+//!
+//! The systems take turns within each query, so that whatever else the machine does meets all of them.
+mod agreement;
+mod corpus;
+mod list;
+mod remote_write;
+mod running;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::ensure;
+use model::{Millis, Timestamp};
+
+use self::{
+    list::{LIST, Shape},
+    running::Running,
+};
+use super::{
+    Systems,
+    table::{Table, beside, short},
+};
+use crate::{duration, say};
+
+/// How often one system is asked before the next has its turn.
+const TURN: usize = 5;
+/// How many samples of each series one request of remote write has.
+const POINTS_A_REQUEST: i64 = 20;
+/// Samples lie so far beside the grid of the queries' steps, so that none stands on a window's border, where the
+/// versions of Prometheus differ.
+const BESIDE: Millis = Millis::new(7_007);
+/// The newest sample is so old that no system holds it back.
+const AGE: i64 = 300;
+/// Two orders of summation may differ by so much.
+const ROUNDING: f64 = 1e-9;
+
+/// What to ask about what.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// How many instances there are, of 1,000 series each.
+    #[arg(long, default_value_t = 10)]
+    instances: usize,
+    /// How far the samples reach back.
+    #[arg(long, default_value = "6h", value_parser = duration)]
+    span: Millis,
+    /// The distance of samples.
+    #[arg(long, default_value = "15s", value_parser = duration)]
+    interval: Millis,
+    /// How often each system is asked each query.
+    #[arg(long, default_value_t = 25)]
+    repeat: usize,
+    /// Asks only the queries whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+    #[command(flatten)]
+    systems: Systems,
+}
+
+/// What one system needed for one query.
+struct Measured {
+    /// Ascending.
+    times: Vec<Duration>,
+    cpu_seconds: f64,
+}
+
+impl Measured {
+    /// The time below which `part` of the answers came, in milliseconds.
+    fn quantile(&self, part: f64) -> f64 {
+        let last = self.times.len() - 1;
+        self.times[(last as f64 * part).round() as usize].as_secs_f64() * 1e3
+    }
+
+    fn cpu_millis(&self) -> f64 {
+        self.cpu_seconds * 1e3 / self.times.len() as f64
+    }
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    ensure!(args.interval > Millis::ZERO, "--interval is zero");
+    ensure!(args.repeat > 0, "--repeat is zero");
+    let installed = args.systems.find().await?;
+    let work = args.systems.folder()?;
+    let mut systems = Vec::new();
+    for one in &installed {
+        say(&format!("{} {} …", one.system, one.version));
+        systems.push(Running::start(one, work.path()).await?);
+    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() as i64;
+    let end = Timestamp::from_millis((since - AGE) / 60 * 60_000);
+    fill(&args, end, &systems).await?;
+    let mut table = Table::new(["query", "system", "p50 ms", "p95 ms", "CPU ms", "answers"]);
+    let asked = LIST.iter().filter(|shape| shape.name.contains(&args.only));
+    for shape in asked {
+        measure(shape, &mut systems, end, args.repeat, &mut table).await?;
+    }
+    let mut memory = Table::new(["system", "peak RSS, MiB"]);
+    for system in &mut systems {
+        let peak = system.usage()?.peak_rss_bytes as f64 / f64::from(1 << 20);
+        memory.push([system.name.clone(), short(peak)]);
+    }
+    say(&format!(
+        "(ratios to {})\n\n{table}\n{memory}",
+        installed[0].system
+    ));
+    Ok(())
+}
+
+/// Gives all systems the samples up to `end`.
+async fn fill(args: &Args, end: Timestamp, systems: &[Running]) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let members: Vec<_> = (0..args.instances).map(corpus::members).collect();
+    let interval = args.interval.as_millis();
+    let n_points = args.span.as_millis() / interval;
+    let start = (end - args.span - BESIDE).as_millis();
+    for first in (1..=n_points).step_by(POINTS_A_REQUEST as usize) {
+        let points: Vec<(i64, f64)> = (first..=n_points.min(first + POINTS_A_REQUEST - 1))
+            .map(|i| (start + interval * i, (interval * i) as f64 / 1e3))
+            .collect();
+        for members in &members {
+            let request = remote_write::request(members, &points);
+            let sends = systems.iter().map(|system| system.send(request.clone()));
+            futures::future::try_join_all(sends).await?;
+        }
+    }
+    let n_series = args.instances * corpus::SERIES;
+    let seconds = begun.elapsed().as_secs_f64();
+    say(&format!(
+        "{n_series} series with {n_points} samples each were sent in {seconds:.0} s"
+    ));
+    let all = args.instances as f64;
+    for system in systems {
+        system.answers("count(service_info)", end, all).await?;
+        system.is_idle().await?;
+    }
+    Ok(())
+}
+
+/// Asks every system the same in turns, and adds a row for each.
+async fn measure(
+    shape: &Shape,
+    systems: &mut [Running],
+    end: Timestamp,
+    repeat: usize,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let path = shape.path_and_query(end);
+    let (mut answers, mut measured) = (Vec::new(), Vec::new());
+    for system in systems.iter() {
+        answers.push(system.client.get(&path).await?);
+        measured.push(Measured {
+            times: Vec::with_capacity(repeat),
+            cpu_seconds: 0.0,
+        });
+    }
+    while measured[0].times.len() < repeat {
+        for (system, measured) in systems.iter_mut().zip(&mut measured) {
+            let before = system.usage()?.cpu_seconds;
+            for _ in 0..TURN.min(repeat - measured.times.len()) {
+                let begun = Instant::now();
+                system.client.body(&path).await?;
+                measured.times.push(begun.elapsed());
+            }
+            measured.cpu_seconds += system.usage()?.cpu_seconds - before;
+        }
+    }
+    for one in &mut measured {
+        one.times.sort();
+    }
+    let first = &measured[0];
+    for ((system, one), answer) in systems.iter().zip(&measured).zip(&answers) {
+        let agrees = match agreement::distance(&answers[0], answer) {
+            Ok(distance) if distance <= ROUNDING => "equal".to_owned(),
+            Ok(distance) => format!("{distance:.1e} apart"),
+            Err(why) => why,
+        };
+        table.push([
+            shape.name.to_owned(),
+            system.name.clone(),
+            beside(one.quantile(0.5), first.quantile(0.5)),
+            beside(one.quantile(0.95), first.quantile(0.95)),
+            beside(one.cpu_millis(), first.cpu_millis()),
+            agrees,
+        ]);
+    }
+    Ok(())
+}
