@@ -4,16 +4,19 @@
 # test    every test
 # kills   KILLS=n times kill -9 under load, with all that is stored verified after each
 # soak    half an hour of churn, and whether memory stays flat
+# differential  CASES=n random lives of a database beside a plain model
+# bench   what scraping costs beside Prometheus and VictoriaMetrics; BENCH=flags of `loadtest bench ingest`
 # sim     SEEDS=n simulated clusters, with faults
 # fuzz    FUZZ_SECONDS=n for each target of fuzz/; what it finds stays in the cache folder
 # verify  formatting and lints, and cargo-deny where it is installed; changes nothing
 # fix     formats, and applies what clippy can
-.PHONY: setup build run test kills soak sim fuzz verify fix clean
+.PHONY: setup build run test kills soak differential bench sim fuzz verify fix clean
 
 DATA ?= data
 WEB ?= 127.0.0.1:9090
 SEEDS ?= 100
 KILLS ?= 50
+CASES ?= 2000
 FUZZ_SECONDS ?= 300
 # What tests alone need: peers to compare with.
 TEST_PACKAGES = prometheus prometheus-node-exporter
@@ -42,6 +45,9 @@ soak: build
 	rm -rf "$${TMPDIR:-/tmp}/pleiades-soak"
 	cargo run --release --locked -p loadtest -- soak --data-dir "$${TMPDIR:-/tmp}/pleiades-soak"
 
+differential: setup
+	PLEIADES_DIFFERENTIAL_CASES=$(CASES) cargo test -p tsdb --locked --release differential
+
 sim: setup
 	PLEIADES_SIM_SEEDS=$(SEEDS) cargo test -p sim --locked --test seeds
 
@@ -59,8 +65,6 @@ fix: setup
 	cargo fmt --all
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
-# What scraping costs beside Prometheus and VictoriaMetrics; BENCH=flags of `loadtest bench ingest`
-.PHONY: bench
 bench:
 	@scripts/setup prometheus victoria-metrics
 	cargo build --release --locked -p pleiades -p loadtest

@@ -119,6 +119,33 @@ impl Ingester for Service {
         }))
     }
 
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteRequest>,
+    ) -> Result<Response<v1::DeleteResponse>, Status> {
+        self.called("Delete");
+        let v1::DeleteRequest { selectors, range } = request.into_inner();
+        let range = range.ok_or(proto::WireError::Missing("a time range"))?;
+        let range = model::TimeRange::try_from(range)?;
+        let selectors = selectors.iter().map(TryInto::try_into);
+        let selectors: Vec<Vec<Matcher>> = selectors.collect::<Result<_, _>>()?;
+        let db = self.0.db.clone();
+        let deleted = self.0.offload().run(move || db.delete(selectors, range));
+        deleted.await.map_err(|e| status(&e))?;
+        Ok(Response::new(v1::DeleteResponse {}))
+    }
+
+    async fn clean_tombstones(
+        &self,
+        _: Request<v1::CleanTombstonesRequest>,
+    ) -> Result<Response<v1::CleanTombstonesResponse>, Status> {
+        self.called("CleanTombstones");
+        let db = self.0.db.clone();
+        let cleaned = self.0.offload().run(move || db.clean_tombstones());
+        cleaned.await.map_err(|e| status(&e))?;
+        Ok(Response::new(v1::CleanTombstonesResponse {}))
+    }
+
     async fn targets(
         &self,
         _: Request<v1::TargetsRequest>,

@@ -379,6 +379,15 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
     let answer = client.write(backfill).await.unwrap().into_inner();
     assert_eq!(answer, v1::WriteResponse::default());
     assert_eq!(world.values("a").await, [9.0, 1.0, 2.0]);
+    let delete = v1::DeleteRequest {
+        selectors: vec![(&[Matcher::equal("__name__", "a")][..]).into()],
+        range: Some(TimeRange::at(model::Timestamp::from_millis(world::START)).into()),
+    };
+    client.delete(delete).await.unwrap();
+    assert_eq!(world.values("a").await, [9.0, 2.0]);
+    let clean = v1::CleanTombstonesRequest {};
+    client.clean_tombstones(clean).await.unwrap();
+    assert_eq!(world.values("a").await, [9.0, 2.0]);
     let uneven = write(vec![series("a", vec![20], vec![])]);
     let refused = client.write(uneven).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::InvalidArgument);

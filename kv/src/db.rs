@@ -366,6 +366,14 @@ impl Store for Db {
         std::mem::take(&mut *self.damage.lock())
     }
 
+    fn compact(&self, family: &str) -> Result<(), StoreError> {
+        if let Some(handle) = self.rocks.cf_handle(family) {
+            self.rocks
+                .compact_range_cf(&handle, None::<&[u8]>, None::<&[u8]>);
+        }
+        Ok(())
+    }
+
     fn size_bytes(&self, family: &str) -> Result<u64, StoreError> {
         Ok(
             self.property(family, rocksdb::properties::LIVE_SST_FILES_SIZE)?

@@ -31,7 +31,10 @@ pub use metadata::{Metadata, MetricType};
 pub use name::NameValidation;
 pub use relabel::{RelabelAction, RelabelError, RelabelRule, relabel, relabelled};
 pub use row::{GroupSlice, NodeId, Outcome, RowHead, SeriesSlice, Stamp};
-pub use sample::{HistogramSample, STALE_NAN, Sample, Series, StartTime, Value, is_stale_nan};
+pub use sample::{
+    DELETED_NAN, HistogramSample, STALE_NAN, Sample, Series, StartTime, Value, is_deleted_nan,
+    is_stale_nan,
+};
 pub use shard::{GroupKey, N_SHARDS, ReplicationFactor, Shard};
 pub use target::{Target, TargetSettings};
 pub use time::{EmptyTimeRange, Millis, Steps, TimeRange, Timestamp};

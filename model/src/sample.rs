@@ -13,6 +13,15 @@ pub fn is_stale_nan(value: f64) -> bool {
     value.to_bits() == STALE_NAN.to_bits()
 }
 
+/// The bits of the NaN that stands for a sample that was deleted where its place must be kept: a row that had the sample
+/// is not one that lacked it. It is no value, and nobody outside sees it.
+pub const DELETED_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0de1);
+
+/// True for what stands for a deleted sample alone.
+pub fn is_deleted_nan(value: f64) -> bool {
+    value.to_bits() == DELETED_NAN.to_bits()
+}
+
 /// One value at one instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {

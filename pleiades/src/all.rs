@@ -67,6 +67,9 @@ pub(crate) struct All {
     /// Enable reload via HTTP request.
     #[arg(long = "web.enable-lifecycle", env = "PLEIADES_WEB_ENABLE_LIFECYCLE")]
     enable_lifecycle: bool,
+    /// Answer the calls under /api/v1/admin/tsdb, which delete stored data.
+    #[arg(long = "web.enable-admin-api", env = "PLEIADES_WEB_ENABLE_ADMIN_API")]
+    enable_admin_api: bool,
     /// Enable API endpoint accepting remote write requests.
     #[arg(
         long = "web.enable-remote-write-receiver",
@@ -142,6 +145,7 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         discoverers: vec![DISCOVERER.to_owned()],
         enable_lifecycle: args.enable_lifecycle,
         enable_remote_write_receiver: args.remote_write_receiver,
+        enable_admin_api: args.enable_admin_api,
         query: args.query.into(),
     };
     spawn(

@@ -1,6 +1,7 @@
 //! Prometheus' HTTP API.
 //!
 //! Source: Prometheus, `web/api/v1/api.go`; which of it Grafana relies upon decides what is here.
+mod admin;
 mod cors;
 mod error;
 mod features;
@@ -94,6 +95,14 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/alerts", get(rules::alerts))
         .route("/alertmanagers", get(rules::alertmanagers))
         .route("/write", post(write::write))
+        .route(
+            "/admin/tsdb/delete_series",
+            post(admin::delete_series).put(admin::delete_series),
+        )
+        .route(
+            "/admin/tsdb/clean_tombstones",
+            post(admin::clean_tombstones).put(admin::clean_tombstones),
+        )
         .route("/status/buildinfo", get(status::build_info))
         .route("/status/config", get(status::config))
         .route("/status/flags", get(status::flags))

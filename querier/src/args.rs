@@ -23,6 +23,9 @@ pub struct Args {
         env = "PLEIADES_WEB_ENABLE_REMOTE_WRITE_RECEIVER"
     )]
     pub web_enable_remote_write_receiver: bool,
+    /// Answer the calls under /api/v1/admin/tsdb, which delete stored data.
+    #[arg(long = "web.enable-admin-api", env = "PLEIADES_WEB_ENABLE_ADMIN_API")]
+    pub web_enable_admin_api: bool,
     /// What a query may cost and hold.
     #[command(flatten)]
     pub query: QueryArgs,
@@ -92,6 +95,7 @@ impl From<Args> for Settings {
             discoverers: args.member.discoverers,
             enable_lifecycle: args.web_enable_lifecycle,
             enable_remote_write_receiver: args.web_enable_remote_write_receiver,
+            enable_admin_api: args.web_enable_admin_api,
             query: args.query.into(),
         }
     }

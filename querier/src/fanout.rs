@@ -238,6 +238,46 @@ impl Ingesters {
         }
     }
 
+    /// Makes `ask` on every ingester of `cluster` at once; nothing is asked unless all are well, and all must answer.
+    ///
+    /// # Errors
+    /// The first that is not well or does not answer by `deadline`.
+    pub(crate) async fn every<F>(
+        &self,
+        cluster: &Cluster,
+        deadline: Instant,
+        ask: impl Fn(Ingester) -> F,
+    ) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<(), Status>>,
+    {
+        let members = cluster.members_of(v1::Role::Ingester);
+        let mut calls = Vec::new();
+        for member in members {
+            let member_name = format!("{} ({})", member.id, member.grpc);
+            let client = match member.state() {
+                v1::MemberState::Unhealthy => Err(Status::unavailable("it is away")),
+                _ => self.client(member),
+            };
+            let client = client.map_err(|status| Failure {
+                member: member_name.clone(),
+                status,
+            })?;
+            calls.push((member_name, client));
+        }
+        let calls = calls.into_iter().map(|(member, client)| {
+            let call = tokio::time::timeout_at(deadline, ask(client));
+            async move {
+                let in_time = call.await;
+                let answer =
+                    in_time.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
+                answer.map_err(|status| Failure { member, status })
+            }
+        });
+        let answers = futures::future::join_all(calls).await;
+        answers.into_iter().collect()
+    }
+
     fn client(&self, member: &v1::Member) -> Result<Ingester, Status> {
         let client = IngesterClient::new(self.channels.to(&member.grpc)?);
         Ok(Ingester {

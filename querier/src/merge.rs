@@ -11,6 +11,8 @@
 //! row's time. That holds for failed rows (which have the synthetic series alone) and for end rows (which are
 //! empty) without further rules. A missing slot means nothing.
 //!
+//! A sample that was deleted stands in its row as [`model::DELETED_NAN`]: it is present, not shown, and its end marks nothing.
+//!
 //! Pushed groups are other: their rows are partial, and each replica may have had other batches. There a series' samples
 //! are the union of what the holders have; of two values for one time the one in the better row is believed, and absence
 //! marks nothing.

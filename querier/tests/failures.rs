@@ -223,3 +223,42 @@ async fn a_query_whose_client_goes_away_gives_its_place_to_the_next() {
     let (status, _) = cluster.get("/api/v1/query?query=1").await;
     assert_eq!(status, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn deletion_is_for_all_ingesters_or_an_error() {
+    let post = async |cluster: &Cluster, call: &str| {
+        let path = format!("/api/v1/admin/tsdb/{call}");
+        cluster.post(&path, "").await
+    };
+    let disabled = cluster(&[Well]).await;
+    let (status, body) = post(&disabled, "delete_series?match[]=a").await;
+    assert_eq!(status, 503);
+    assert!(body.contains(r#""error":"admin APIs disabled""#), "{body}");
+
+    let setup = Setup::default().lifecycle();
+    let whole = setup
+        .ingester(Well, one())
+        .ingester(Well, one())
+        .start()
+        .await;
+    let done = (204, String::new());
+    assert_eq!(post(&whole, "delete_series?match[]=a").await, done);
+    assert_eq!(
+        post(&whole, "delete_series?match[]=a&start=2&end=1").await,
+        done
+    );
+    assert_eq!(post(&whole, "clean_tombstones").await, done);
+    let (status, body) = post(&whole, "delete_series").await;
+    assert_eq!(status, 400);
+    assert!(body.contains("no match[] parameter provided"), "{body}");
+
+    let setup = Setup::default().lifecycle();
+    let broken = setup
+        .ingester(Well, one())
+        .ingester(Dead, one())
+        .start()
+        .await;
+    let (status, body) = post(&broken, "delete_series?match[]=a").await;
+    assert_eq!(status, 503);
+    assert!(body.contains("on every ingester: ingester-2"), "{body}");
+}

@@ -199,6 +199,7 @@ fn querier_settings(name: &str) -> querier::Settings {
         discoverers: discoverers(),
         enable_lifecycle: false,
         enable_remote_write_receiver: false,
+        enable_admin_api: false,
         query: querier::QuerySettings::default(),
     }
 }

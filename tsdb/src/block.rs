@@ -101,9 +101,7 @@ impl Builder {
     }
 
     fn finish_chunk(&mut self) {
-        let mut body = vec![VERSION];
-        put_columns(&mut body, &self.pending, &self.rows);
-        self.chunks.push(seal(body));
+        self.chunks.push(encode_chunk(&self.pending, &self.rows));
         self.pending.clear();
     }
 
@@ -176,6 +174,12 @@ fn read_rows(reader: &mut Reader<'_>) -> Result<Vec<RowHead>, DecodeError> {
         true => Ok(rows),
         false => Err(reader.error("rows out of order")),
     }
+}
+
+fn encode_chunk(columns: &[Column], rows: &[RowHead]) -> Vec<u8> {
+    let mut body = vec![VERSION];
+    put_columns(&mut body, columns, rows);
+    seal(body)
 }
 
 fn put_columns(dst: &mut Vec<u8>, columns: &[Column], rows: &[RowHead]) {
@@ -295,6 +299,18 @@ impl Layout {
             .filter(|(ordinals, _)| ordinals.iter().any(|o| wanted.contains(*o)))
             .map(|(_, number)| number)
             .collect()
+    }
+
+    /// The ordinals of the columns in the chunk `number`.
+    pub(crate) fn ordinals_of(&self, number: u16) -> RoaringBitmap {
+        let from = usize::from(number) * CHUNK;
+        let ordinals = self.ordinals.iter().skip(from).take(CHUNK);
+        ordinals.copied().collect()
+    }
+
+    /// The bytes of a chunk that has `columns`.
+    pub(crate) fn encode_chunk(&self, columns: &[Column]) -> Vec<u8> {
+        encode_chunk(columns, &self.rows)
     }
 
     /// Adds the columns of `wanted` that the head has in itself.

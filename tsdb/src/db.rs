@@ -3,6 +3,7 @@ mod append;
 mod blocks;
 mod cut;
 mod damage;
+mod delete;
 mod generations;
 mod labels;
 mod load;
@@ -40,6 +41,7 @@ use crate::{
 
 pub use append::{Appended, Defined};
 use damage::Damage;
+use delete::Tombstones;
 use generations::Generations;
 pub use labels::SeriesOf;
 pub use maintain::Maintained;
@@ -135,6 +137,7 @@ struct Inner {
     active_since: AtomicI64,
     counters: Counters,
     damage: Damage,
+    tombstones: Tombstones,
     /// Held by the one call that maintains.
     maintenance: Mutex<Maintenance>,
 }
@@ -150,6 +153,7 @@ impl Tsdb {
         now: Timestamp,
     ) -> Result<Self, TsdbError> {
         check_format(&*store)?;
+        let (tombstones, broken) = Tombstones::load(&*store)?;
         let numbers = Numbers::load(&*store)?;
         let first_sequence = u64::from(numbers.next().0) << SEQUENCE_BITS;
         let inner = Inner {
@@ -174,8 +178,10 @@ impl Tsdb {
             active_since: AtomicI64::new(i64::MAX),
             counters: Counters::default(),
             damage: Damage::default(),
+            tombstones,
             maintenance: Mutex::default(),
         };
+        broken.into_iter().for_each(|error| inner.damage(error));
         load::load(&inner)?;
         Ok(Self {
             inner: Arc::new(inner),

@@ -86,15 +86,22 @@ impl Group {
         self.dictionaries.iter_mut().find(|d| d.number == number)
     }
 
-    /// Gives `labels` places in the current dictionary, or, if too many places of that are empty, in a new one numbered `next`.
-    /// Returns the places and those of the labels that are new.
+    /// Gives `labels` places in the current dictionary, or, if too many places of that are empty or some of them may have
+    /// none there, in a new one numbered `next`. Returns the places and those of the labels that are new.
     pub(crate) fn define(
         &mut self,
         labels: &[Labels],
+        may_have: &dyn Fn(&Labels, GroupKey, DictionaryNo) -> bool,
         next: impl FnOnce() -> DictionaryNo,
     ) -> (Vec<Ordinal>, Vec<Labels>) {
-        let fresh = labels.iter().any(|l| self.current().find(l).is_none());
-        if fresh && self.is_mostly_empty() {
+        let (key, current) = (self.key, self.current());
+        let mut fresh = labels
+            .iter()
+            .filter(|l| current.find(l).is_none())
+            .peekable();
+        let some_fresh = fresh.peek().is_some();
+        let may_all = fresh.all(|labels| may_have(labels, key, current.number));
+        if some_fresh && (!may_all || self.is_mostly_empty()) {
             self.dictionaries.push(Dictionary::new(next()));
         }
         let dictionary = self.current_mut();

@@ -22,6 +22,7 @@ mod record;
 mod row;
 mod store;
 mod table;
+mod tombstone;
 
 pub use codec::DecodeError;
 pub use db::{

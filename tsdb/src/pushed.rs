@@ -66,7 +66,7 @@ pub(crate) struct Page {
     pub(crate) records: BTreeMap<i64, usize>,
     /// The spans of two hours that have segments by it.
     pub(crate) periods: BTreeSet<i64>,
-    /// True if no series is given a place in it any more.
+    /// True if the series in it move on to another page with their next sample.
     pub(crate) closed: bool,
     /// How many samples of each series make the next segment.
     rows_to_cut: usize,
@@ -105,14 +105,14 @@ impl PushedGroup {
         self.places.find(hash, is_it).copied()
     }
 
-    /// True if a new series needs a new page, by [`PushedGroup::open_page`].
-    pub(crate) fn is_full(&self) -> bool {
+    /// The page that new series get their places in, if it has room; otherwise one is to be added.
+    pub(crate) fn open_page(&self) -> Option<&Page> {
         let last = self.pages.last();
-        last.is_none_or(|page| page.closed || page.dictionary.len() >= PAGE)
+        last.filter(|page| !page.closed && page.dictionary.len() < PAGE)
     }
 
     /// Begins a page; `number` is above those of all pages before.
-    pub(crate) fn open_page(&mut self, number: DictionaryNo, rows_per_segment: usize) {
+    pub(crate) fn add_page(&mut self, number: DictionaryNo, rows_per_segment: usize) {
         self.pages.push(Page::new(
             Dictionary::new(number),
             self.key,
@@ -162,6 +162,23 @@ impl PushedGroup {
             Entry::Vacant(vacant) => drop(vacant.insert(place)),
         }
         place
+    }
+
+    /// Forgets those newest samples of a page that `is_gone` takes: what was deleted may be pushed again.
+    pub(crate) fn forget_newest(
+        &mut self,
+        number: DictionaryNo,
+        is_gone: impl Fn(&Labels, Timestamp) -> bool,
+    ) {
+        for page in self
+            .pages
+            .iter_mut()
+            .filter(|p| p.dictionary.number == number)
+        {
+            for (newest, labels) in page.newest.iter_mut().zip(page.dictionary.all_labels()) {
+                *newest = newest.filter(|newest| !is_gone(&labels, newest.at));
+            }
+        }
     }
 
     /// Closes pages in which most series have been silent since `since`, and takes out those that hold nothing.
@@ -276,19 +293,19 @@ mod tests {
     #[test]
     fn what_lives_moves_out_of_a_page_that_has_fallen_silent() {
         let mut group = PushedGroup::new(GroupKey(1), 0);
-        assert!(group.is_full());
-        group.open_page(DictionaryNo(3), 32);
+        assert!(group.open_page().is_none());
+        group.add_page(DictionaryNo(3), 32);
         for i in 0..PAGE {
             let place = group.define(&series(i));
             assert_eq!((place.page, usize::from(place.ordinal)), (0, i));
         }
-        assert!(group.is_full());
+        assert!(group.open_page().is_none());
         let (last, page) = (PAGE - 1, &mut group.pages[0]);
         page.set_newest(last as u16, Some(sample(50)));
         page.periods.insert(0);
         assert!(group.tidy(Timestamp::from_millis(40)).is_empty());
         assert!(group.pages[0].closed && group.find(&series(last)).is_none());
-        group.open_page(DictionaryNo(4), 32);
+        group.add_page(DictionaryNo(4), 32);
         let moved = group.define(&series(last));
         assert_eq!(
             moved,

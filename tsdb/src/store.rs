@@ -61,6 +61,9 @@ pub trait Store: Send + Sync + fmt::Debug {
         entries: &mut dyn Iterator<Item = Result<Entry, StoreError>>,
     ) -> Result<(), StoreError>;
 
+    /// Gives back the room of what was overwritten or deleted in `family`.
+    fn compact(&self, family: &str) -> Result<(), StoreError>;
+
     /// About how many bytes `family` takes on disk and in write buffers.
     fn size_bytes(&self, family: &str) -> Result<u64, StoreError>;
 

@@ -266,3 +266,35 @@ fn a_broken_record_costs_its_block_of_the_log_alone_and_is_told() {
     drop(db);
     assert!(open(copy.path()).take_damage().is_empty());
 }
+
+#[test]
+fn what_is_overwritten_gives_its_room_back_when_it_is_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path());
+    db.create_family("blocks-1").unwrap();
+    let large = |i: u64| -> Vec<u8> {
+        let mut state = i + 1;
+        let mut byte = || {
+            // Bytes that do not compress.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        };
+        (0..10_000).map(|_| byte()).collect()
+    };
+    let entries = (0..100_u64).map(|i| Ok((i.to_be_bytes().to_vec(), large(i))));
+    db.ingest("blocks-1", &mut entries.into_iter()).unwrap();
+    let mut batch = Batch::new();
+    (0..100_u64).for_each(|i| batch.put("blocks-1", i.to_be_bytes(), "x"));
+    db.write(batch).unwrap();
+    assert!(db.size_bytes("blocks-1").unwrap() > 900_000);
+    db.compact("blocks-1").unwrap();
+    db.compact("blocks-9").unwrap();
+    let size = db.size_bytes("blocks-1").unwrap();
+    assert!(size < 100_000, "{size} bytes");
+    assert_eq!(
+        db.get("blocks-1", &7_u64.to_be_bytes()).unwrap(),
+        Some(b"x".to_vec())
+    );
+}

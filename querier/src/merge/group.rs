@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 
 use model::{
     GroupSlice, Labels, RowHead, STALE_NAN, Sample, Series, SeriesSlice, Stamp, TimeRange,
-    Timestamp,
+    Timestamp, is_deleted_nan,
 };
 
 /// The series of one group that `wants` asks for, sorted by labels, samples within `range`.
@@ -144,12 +144,16 @@ fn samples(
     };
     let mut points = points.peekable();
     while let Some(Point { place, sample }) = points.next() {
-        push(sample);
+        let is_deleted = is_deleted_nan(sample.value);
+        if !is_deleted {
+            push(sample);
+        }
         let next = points.peek().map(|next| next.place);
         let is_explicit = sample.at != times[place as usize];
         if let Some(at) = times.get(place as usize + 1)
             && next != Some(place + 1)
             && !is_explicit
+            && !is_deleted
         {
             push(Sample {
                 at: *at,

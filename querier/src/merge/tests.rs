@@ -291,6 +291,42 @@ fn a_series_that_vanishes_is_marked_stale_once() {
 }
 
 #[test]
+fn what_was_deleted_is_not_shown_and_its_end_marks_nothing() {
+    let deleted = |slot, stamp, samples| {
+        let mut row = scraped(slot, stamp, samples);
+        for (bits, _) in row.samples.values_mut() {
+            *bits = model::DELETED_NAN.to_bits();
+        }
+        row
+    };
+    let rows = |rank| {
+        vec![
+            scraped(10, stamp(OK, rank), "a=1 b=1"),
+            deleted(20, stamp(OK, rank), "a=2 b=2"),
+            scraped(30, stamp(OK, rank), "a=3"),
+            deleted(40, stamp(OK, rank), "a=4"),
+            scraped(50, stamp(OK, rank), "c=5"),
+        ]
+    };
+    let expected = expect![[r#"
+        a 1@10 3@30
+        b 1@10
+        c 5@50
+    "#]];
+    check(&[rows(0)], expected);
+    let (first, mut second) = (rows(0), rows(1));
+    second.push(scraped(60, stamp(OK, 1), "c=6"));
+    check(
+        &[first, second],
+        expect![[r#"
+            a 1@10 3@30
+            b 1@10
+            c 5@50 6@60
+        "#]],
+    );
+}
+
+#[test]
 fn what_one_replica_missed_the_other_fills_in() {
     let first = vec![
         scraped(10, stamp(OK, 0), "a=1 b=1"),

@@ -1,6 +1,6 @@
 //! The series of a group that one holder alone has sent: every row is a winner, so that columns become samples as they
 //! stand. In a pushed group absence marks nothing.
-use model::{GroupSlice, STALE_NAN, Sample, SeriesSlice, TimeRange, Timestamp};
+use model::{GroupSlice, STALE_NAN, Sample, SeriesSlice, TimeRange, Timestamp, is_deleted_nan};
 
 /// The rows of a slice, made ready for its columns.
 #[derive(Debug)]
@@ -38,7 +38,9 @@ impl Rows {
         };
         let (first, last) = (*first as usize, *last as usize);
         let is_whole = last - first + 1 == rows.len();
-        if !is_whole || !series.times.is_empty() || !self.ascending {
+        // Without a way out in the middle this is many values at once.
+        let has_deleted = (series.values.iter()).fold(false, |any, v| any | is_deleted_nan(*v));
+        if !is_whole || has_deleted || !series.times.is_empty() || !self.ascending {
             return self.unfold_one_by_one(series, samples);
         }
         let (from, to) = (first.max(self.first), (last + 1).min(self.end));
@@ -74,6 +76,9 @@ impl Rows {
             let next = *row as usize + 1;
             let own = self.times[next - 1];
             let at = *series.times.get(i).unwrap_or(&own);
+            if is_deleted_nan(*value) {
+                continue;
+            }
             push(at, *value);
             let goes_on = series.rows.get(i + 1) == Some(&(row + 1));
             if let Some(after) = self.times.get(next)

@@ -199,6 +199,20 @@ impl Ingester for Double {
         .await
     }
 
+    async fn delete(
+        &self,
+        _: Request<v1::DeleteRequest>,
+    ) -> Result<Response<v1::DeleteResponse>, Status> {
+        self.answer(v1::DeleteResponse {}).await
+    }
+
+    async fn clean_tombstones(
+        &self,
+        _: Request<v1::CleanTombstonesRequest>,
+    ) -> Result<Response<v1::CleanTombstonesResponse>, Status> {
+        self.answer(v1::CleanTombstonesResponse {}).await
+    }
+
     async fn targets(
         &self,
         _: Request<v1::TargetsRequest>,

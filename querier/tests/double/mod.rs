@@ -117,6 +117,7 @@ impl Setup {
             discoverers: vec!["discoverer.inside:1".to_owned()],
             enable_lifecycle: self.lifecycle,
             enable_remote_write_receiver: self.remote_write,
+            enable_admin_api: self.lifecycle,
             query: self.query,
         };
         let components =

@@ -120,24 +120,27 @@ type Outcome = (usize, Result<Appended, TsdbError>);
 
 impl Inner {
     fn define(&self, group: &mut Group, labels: &[Labels]) -> Defined {
-        let (ordinals, new) = group.define(labels, || self.numbers.lock().take());
-        let (key, dictionary) = (group.key, group.current_mut());
-        if !new.is_empty() {
-            let first = dictionary.len() - new.len();
-            let mut index = self.index.write();
-            for (i, labels) in new.iter().enumerate() {
-                let place = Place {
-                    group: key,
-                    dictionary: dictionary.number,
-                    ordinal: Ordinal((first + i) as u32),
-                };
-                dictionary.ids.push(index.insert(labels, place));
+        self.tombstones.define(|may_have| {
+            let next = || self.numbers.lock().take();
+            let (ordinals, new) = group.define(labels, may_have, next);
+            let (key, dictionary) = (group.key, group.current_mut());
+            if !new.is_empty() {
+                let first = dictionary.len() - new.len();
+                let mut index = self.index.write();
+                for (i, labels) in new.iter().enumerate() {
+                    let place = Place {
+                        group: key,
+                        dictionary: dictionary.number,
+                        ordinal: Ordinal((first + i) as u32),
+                    };
+                    dictionary.ids.push(index.insert(labels, place));
+                }
             }
-        }
-        Defined {
-            dictionary: dictionary.number,
-            ordinals,
-        }
+            Defined {
+                dictionary: dictionary.number,
+                ordinals,
+            }
+        })
     }
 
     /// Judges, writes in one batch, and then holds the rows of several groups.

@@ -4,13 +4,13 @@ use roaring::RoaringBitmap;
 
 use super::{EXPLICIT_BEFORE, Inner, select::Wanted};
 use crate::{
-    block::{Encoded, Layout},
+    block::{Builder, Encoded, Layout},
     codec::DecodeError,
     error::TsdbError,
     keys::{DATA, Era, Key, KeyParts},
     row::DictionaryNo,
     store::{Entry, KeyRange, StoreErrorKind},
-    table::Table,
+    table::{Column, Table},
 };
 
 const HEAD: u8 = 0;
@@ -55,6 +55,27 @@ impl BlockId {
         let chunks = block.chunks.into_iter().zip(0u16..);
         let chunks = chunks.map(move |(chunk, i)| (self.key(CHUNK).u16(i).bytes(), chunk));
         std::iter::once((self.key(HEAD).bytes(), block.head)).chain(chunks)
+    }
+
+    /// The entry of a part of the block (a chunk, or all of one whose head has the columns) with other values in it.
+    pub(super) fn rewritten(
+        self,
+        layout: &Layout,
+        chunk: Option<u16>,
+        columns: Vec<Column>,
+    ) -> Entry {
+        match chunk {
+            Some(number) => {
+                let key = self.key(CHUNK).u16(number).bytes();
+                (key, layout.encode_chunk(&columns))
+            }
+            None => {
+                let mut builder = Builder::new(layout.rows.clone());
+                columns.into_iter().for_each(|column| builder.push(column));
+                let (_, block) = builder.finish();
+                (self.key(HEAD).bytes(), block.head)
+            }
+        }
     }
 
     fn shown(self) -> String {
@@ -150,22 +171,8 @@ impl Inner {
             }
         } else {
             for number in layout.chunks_of(wanted) {
-                let key = id.key(CHUNK).u16(number).bytes();
-                let chunk = match self.store.get(family, &key) {
-                    Err(error) if error.kind() == StoreErrorKind::Corrupt => {
-                        broken(error.into());
-                        continue;
-                    }
-                    read => read?,
-                };
-                let (offset, what) = (0, "chunk is missing");
-                let read = chunk
-                    .ok_or(DecodeError { offset, what })
-                    .and_then(|chunk| layout.chunk_columns(number, &chunk, wanted, &mut columns));
-                if let Err(source) = read {
-                    let what = format!("chunk {number} of {}", id.shown());
-                    broken(TsdbError::corrupt(family, what, source));
-                }
+                let wanted = (number, wanted);
+                self.chunk(family, id, layout, wanted, &mut columns, broken)?;
             }
         }
         Ok(Table {
@@ -174,6 +181,70 @@ impl Inner {
             rows: layout.rows.clone(),
             columns,
         })
+    }
+
+    /// A part of a block with all its columns: a chunk with the `ordinals` in it, or all of one whose head has the columns.
+    /// None if it is broken, which is handed to `broken`.
+    pub(super) fn part(
+        &self,
+        family: &str,
+        id: BlockId,
+        layout: &Layout,
+        (chunk, ordinals): (Option<u16>, &RoaringBitmap),
+        broken: &mut dyn FnMut(TsdbError),
+    ) -> Result<Option<Table>, TsdbError> {
+        let mut is_whole = true;
+        let mut columns = Vec::new();
+        let mut told = |error| {
+            is_whole = false;
+            broken(error);
+        };
+        match chunk {
+            Some(chunk) => {
+                let wanted = (chunk, ordinals);
+                self.chunk(family, id, layout, wanted, &mut columns, &mut told)?;
+            }
+            None => {
+                if let Err(source) = layout.inline_columns(ordinals, &mut columns) {
+                    told(TsdbError::corrupt(family, id.shown(), source));
+                }
+            }
+        }
+        Ok(is_whole.then(|| Table {
+            dictionary: id.dictionary,
+            position: id.position,
+            rows: layout.rows.clone(),
+            columns,
+        }))
+    }
+
+    /// Adds those columns of `wanted` that a chunk has.
+    fn chunk(
+        &self,
+        family: &str,
+        id: BlockId,
+        layout: &Layout,
+        (number, wanted): (u16, &RoaringBitmap),
+        columns: &mut Vec<Column>,
+        broken: &mut dyn FnMut(TsdbError),
+    ) -> Result<(), TsdbError> {
+        let key = id.key(CHUNK).u16(number).bytes();
+        let chunk = match self.store.get(family, &key) {
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                broken(error.into());
+                return Ok(());
+            }
+            read => read?,
+        };
+        let (offset, what) = (0, "chunk is missing");
+        let read = chunk
+            .ok_or(DecodeError { offset, what })
+            .and_then(|chunk| layout.chunk_columns(number, &chunk, wanted, columns));
+        if let Err(source) = read {
+            let what = format!("chunk {number} of {}", id.shown());
+            broken(TsdbError::corrupt(family, what, source));
+        }
+        Ok(())
     }
 
     /// Adds what the blocks of `group` in `family` have of `wanted` in `range`: all rows, and the wanted columns.

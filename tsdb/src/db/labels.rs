@@ -119,7 +119,7 @@ impl Inner {
     }
 
     /// The names of what is wanted of `group`.
-    fn names(
+    pub(super) fn names(
         &self,
         group: GroupKey,
         wanted: &Wanted,

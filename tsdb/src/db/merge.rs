@@ -4,23 +4,30 @@ use std::{
     sync::atomic::Ordering::Relaxed,
 };
 
-use model::{GroupKey, Labels, TimeRange, Timestamp};
+use model::{GroupKey, Labels, Millis, TimeRange, Timestamp};
 use roaring::RoaringBitmap;
 
-use super::{Inner, blocks::BlockId, names::Names};
+use super::{
+    Inner,
+    blocks::BlockId,
+    delete::{Buried, bury},
+    names::Names,
+};
 use crate::{
-    block::{Builder, Layout},
+    block::{Builder, Encoded, Layout},
     error::{Kind, TsdbError},
     index::DayIndex,
     keys::Era,
     pushed::MAX_RUNS,
     row::{DictionaryNo, Ordinal},
     store::{Entry, MemoryStore, StoreError, StoreErrorKind},
-    table::{self, Table},
+    table::{self, Column, Table},
 };
 
 /// A block has at most so many rows, two hours at one a second; what is denser becomes several.
 const MAX_ROWS: usize = 8192;
+/// Rows of a group are seldom further apart.
+const MARGIN: Millis = Millis::from_seconds(3600);
 /// How many columns are in memory at once.
 const COLUMNS_AT_ONCE: usize = 960;
 
@@ -193,7 +200,7 @@ impl Inner {
         group: GroupKey,
         present: &mut BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
         losses: &mut Vec<Loss>,
-    ) -> Result<Vec<(BlockId, crate::block::Encoded)>, TsdbError> {
+    ) -> Result<Vec<(BlockId, Encoded)>, TsdbError> {
         let mut broken = |error| losses.push((Some(group), error));
         let heads = self.heads(family, group, TimeRange::ALL, &mut broken)?;
         let mut by_dictionary: BTreeMap<DictionaryNo, Vec<(BlockId, Layout)>> = BTreeMap::new();
@@ -207,11 +214,24 @@ impl Inner {
             true => MAX_RUNS,
             false => MAX_ROWS,
         };
+        let buried = self.tombstones.now();
         let mut blocks = Vec::new();
         for (number, mut segments) in by_dictionary {
             let ordinals: RoaringBitmap = segments.iter().flat_map(|(_, l)| &l.ordinals).collect();
             let order = self.order(group, number, &ordinals, &segments);
-            *present.entry((group, number)).or_default() |= ordinals;
+            let names = match buried.is_empty() {
+                true => Names::default(),
+                false => {
+                    let wanted = BTreeMap::from([(number, ordinals)]);
+                    let bounds = segments.iter().map(|(_, layout)| layout.bounds);
+                    let bounds = bounds.reduce(TimeRange::hull).unwrap_or(TimeRange::ALL);
+                    self.names(group, &wanted, bounds)?
+                }
+            };
+            let deleted = Deleted {
+                buried: &buried,
+                names: &names,
+            };
             // Of what overlaps, that which came first must come first: within a part it is found out row by row.
             segments.sort_by_key(|(id, _)| (id.position, id.end));
             let mut n_rows = 0;
@@ -228,13 +248,16 @@ impl Inner {
                     .push(segment);
             }
             for part in parts {
-                let (end, block) = self.merge_segments(family, &part, &order, &mut broken)?;
+                let series = (&*order, &deleted);
+                let merged = self.merge_segments(family, &part, series, &mut broken)?;
+                let (ordinals, (end, block)) = merged;
+                *present.entry((group, number)).or_default() |= ordinals;
                 let positions = part.iter().map(|(id, _)| id.position);
                 let id = BlockId {
                     group,
                     end,
                     dictionary: number,
-                    position: positions.min().expect("a part has segments"),
+                    position: positions.max().expect("a part has segments"),
                 };
                 blocks.push((id, block));
             }
@@ -271,13 +294,15 @@ impl Inner {
         &self,
         family: &str,
         segments: &[(BlockId, Layout)],
-        order: &[u32],
+        (order, deleted): (&[u32], &Deleted<'_>),
         broken: &mut dyn FnMut(TsdbError),
-    ) -> Result<(Timestamp, crate::block::Encoded), TsdbError> {
+    ) -> Result<(RoaringBitmap, (Timestamp, Encoded)), TsdbError> {
         let tables = |wanted: &RoaringBitmap, broken: &mut dyn FnMut(TsdbError)| {
-            let tables = segments
-                .iter()
-                .map(|(id, layout)| self.table(family, *id, layout, wanted, broken));
+            let tables = segments.iter().map(|(id, layout)| {
+                let mut table = self.table(family, *id, layout, wanted, broken)?;
+                deleted.bury(id.group, &mut table);
+                Ok(table)
+            });
             tables.collect::<Result<Vec<Table>, TsdbError>>()
         };
         let is_pushed = segments.iter().any(|(id, _)| id.group.is_pushed());
@@ -286,6 +311,12 @@ impl Inner {
             false => table::concat,
         };
         let rows = concat(tables(&RoaringBitmap::new(), broken)?).rows;
+        let number = segments.first().map(|(id, _)| id.dictionary);
+        let (first, mut present) = (rows.first().map(|row| row.at), RoaringBitmap::new());
+        let is_gone = |column: &Column| {
+            let column = number.zip(first).map(|(number, at)| (number, at, column));
+            column.is_some_and(|(number, at, column)| deleted.is_gone(number, at, column))
+        };
         let mut builder = Builder::new(rows);
         for ordinals in order.chunks(COLUMNS_AT_ONCE) {
             let wanted: RoaringBitmap = ordinals.iter().copied().collect();
@@ -293,9 +324,40 @@ impl Inner {
             let mut columns: BTreeMap<u32, _> =
                 columns.into_iter().map(|c| (c.ordinal.0, c)).collect();
             let in_order = ordinals.iter().filter_map(|o| columns.remove(o));
-            in_order.for_each(|column| builder.push(column));
+            for column in in_order.filter(|column| !is_gone(column)) {
+                present.insert(column.ordinal.0);
+                builder.push(column);
+            }
         }
-        Ok(builder.finish())
+        Ok((present, builder.finish()))
+    }
+}
+
+/// What was deleted of the series of one dictionary.
+struct Deleted<'a> {
+    buried: &'a Buried,
+    names: &'a Names,
+}
+
+impl Deleted<'_> {
+    fn bury(&self, group: GroupKey, table: &mut Table) {
+        let number = table.dictionary;
+        let labels = |ordinal| self.names.get(number, ordinal);
+        bury(self.buried, group, table, labels);
+    }
+
+    /// True if nothing of a column is left, and nothing just before its first row is either, so that its absence there
+    /// will not be taken for its end.
+    fn is_gone(&self, number: DictionaryNo, first: Timestamp, column: &Column) -> bool {
+        let mut values = column.values.iter();
+        values.all(|value| model::is_deleted_nan(*value))
+            && self
+                .names
+                .get(number, column.ordinal)
+                .is_some_and(|labels| {
+                    let mut buried = self.buried.values();
+                    buried.any(|t| t.range.start() + MARGIN <= first && t.selects(labels))
+                })
     }
 }
 

@@ -288,20 +288,23 @@ impl Inner {
     }
 
     fn define_pushed(&self, group: &mut PushedGroup, labels: &Labels) -> PushedPlace {
-        if group.is_full() {
-            let number = self.numbers.lock().take();
-            group.open_page(number, self.options.rows_per_segment);
-        }
-        let place = group.define(labels);
-        let key = group.key;
-        let dictionary = &mut group.pages[place.page as usize].dictionary;
-        let at = Place {
-            group: key,
-            dictionary: dictionary.number,
-            ordinal: Ordinal(u32::from(place.ordinal)),
-        };
-        dictionary.ids.push(self.index.write().insert(labels, at));
-        place
+        self.tombstones.define(|may_have| {
+            let key = group.key;
+            let last = group.open_page().map(|page| page.dictionary.number);
+            if !last.is_some_and(|number| may_have(labels, key, number)) {
+                let number = self.numbers.lock().take();
+                group.add_page(number, self.options.rows_per_segment);
+            }
+            let place = group.define(labels);
+            let dictionary = &mut group.pages[place.page as usize].dictionary;
+            let at = Place {
+                group: key,
+                dictionary: dictionary.number,
+                ordinal: Ordinal(u32::from(place.ordinal)),
+            };
+            dictionary.ids.push(self.index.write().insert(labels, at));
+            place
+        })
     }
 
     /// Writes what was noted in one batch, and then holds it; if it cannot be written, nothing has happened.

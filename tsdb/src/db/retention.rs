@@ -37,6 +37,7 @@ impl Inner {
         if let Some(limit) = limit {
             n_dropped += self.retain_bytes(limit)?;
         }
+        self.forget_tombstones(|_, tombstone| tombstone.range.end() < oldest)?;
         let first = [Era::Segments, Era::Blocks]
             .into_iter()
             .filter_map(|era| Some(era.start(*self.spans(era).first()?)))

@@ -5,7 +5,11 @@ use model::{GroupKey, GroupSlice, Matcher, RowHead, TimeRange};
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
-use super::{Inner, Tsdb, names::Names};
+use super::{
+    Inner, Tsdb,
+    delete::{Buried, bury},
+    names::Names,
+};
 use crate::{
     error::{Kind, TsdbError},
     index::{DayIndex, Place, matching},
@@ -22,13 +26,16 @@ impl Tsdb {
     ///
     /// A slice has all rows of its group in the range, also those in which no selected series is present, so that
     /// absence after presence shows (of a pushed group, where it means nothing, only those with a sample); a row is in range if its own time is or that of a selected sample it carries.
-    /// Groups whose selected series have no row in range are left out. Memory holds one group at a time.
+    /// Groups whose selected series have no row in range are left out. A sample that was deleted stands in a scraped group's
+    /// row as [`model::DELETED_NAN`]. Memory holds one group at a time.
     /// A row that is appended while the iteration runs may or may not be seen. After an error, which names what is
     /// damaged, the iteration goes on with the rest; what is whole of the damaged group comes before the error.
     ///
     /// # Errors
     /// What the store says, or that the index is damaged.
     pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Select, TsdbError> {
+        // What is deleted is first hidden, then written anew, then hidden no longer: to look before reading is right.
+        let buried = self.inner.tombstones.now();
         let (mut groups, mut errors) = (BTreeMap::new(), Vec::new());
         let broken = &mut |error| errors.push(error);
         self.inner
@@ -38,6 +45,7 @@ impl Tsdb {
             inner: self.inner.clone(),
             groups: groups.into_iter().collect::<Vec<_>>().into_iter(),
             range,
+            buried,
             errors,
         })
     }
@@ -61,7 +69,7 @@ impl Select {
         let n_threads = (n_series / WORTH_A_THREAD)
             .min(self.groups.len() as u64)
             .clamp(1, n_threads.get() as u64);
-        let (inner, range) = (&self.inner, self.range);
+        let (inner, range, buried) = (&self.inner, self.range, &self.buried);
         let groups = Mutex::new(self.groups);
         let work = || {
             let mut errors = Vec::new();
@@ -69,7 +77,7 @@ impl Select {
                 let Some((group, wanted)) = groups.lock().next() else {
                     return;
                 };
-                let read = inner.read(group, &wanted, range, &mut errors);
+                let read = inner.read(group, &wanted, range, buried, &mut errors);
                 let slice = read.transpose().is_none_or(take);
                 if !slice || !errors.drain(..).all(|error| take(Err(error))) {
                     // Nothing is left for the others either.
@@ -93,6 +101,7 @@ pub struct Select {
     inner: Arc<Inner>,
     groups: vec::IntoIter<(GroupKey, Wanted)>,
     range: TimeRange,
+    buried: Buried,
     errors: Vec<TsdbError>,
 }
 
@@ -105,8 +114,8 @@ impl Iterator for Select {
                 return Some(Err(error));
             }
             let (group, wanted) = self.groups.next()?;
-            let errors = &mut self.errors;
-            let read = self.inner.read(group, &wanted, self.range, errors);
+            let (range, errors) = (self.range, &mut self.errors);
+            let read = self.inner.read(group, &wanted, range, &self.buried, errors);
             match read {
                 Ok(Some(slice)) => return Some(Ok(slice)),
                 Ok(None) => {}
@@ -171,6 +180,7 @@ impl Inner {
         group: GroupKey,
         wanted: &Wanted,
         range: TimeRange,
+        buried: &Buried,
         errors: &mut Vec<TsdbError>,
     ) -> Result<Option<GroupSlice>, TsdbError> {
         let (mut tables, mut names) = (Vec::new(), Names::default());
@@ -193,6 +203,10 @@ impl Inner {
                 let family = era.family(span);
                 self.read_blocks(&family, group, wanted, range, &mut tables, &mut broken)?;
             }
+        }
+        for table in &mut tables {
+            let number = table.dictionary;
+            bury(buried, group, table, |ordinal| names.get(number, ordinal));
         }
         let labels = |number, ordinal| names.get(number, ordinal);
         Ok(match group.is_pushed() {

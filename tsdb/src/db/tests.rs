@@ -277,6 +277,8 @@ fn a_newer_format_is_refused() {
 
 mod concurrent;
 mod damage;
+mod deletes;
+mod differential;
 mod history;
 mod model_based;
 mod pushed;

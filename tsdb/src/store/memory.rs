@@ -129,6 +129,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn compact(&self, _family: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn size_bytes(&self, family: &str) -> Result<u64, StoreError> {
         let state = self.0.lock();
         let entries = state.live.get(family).into_iter().flatten();

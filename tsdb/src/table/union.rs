@@ -17,7 +17,10 @@ struct Rows {
 }
 
 /// Brings `tables` into the order in which their samples came, and gives their rows as one ascending list.
+/// What was deleted is taken out: of a pushed group nothing need be kept in its place.
 fn rows(tables: &mut [Table]) -> Rows {
+    let columns = tables.iter_mut().flat_map(|table| &mut table.columns);
+    columns.for_each(take_out_deleted);
     tables.sort_by_key(|table| (table.dictionary, table.position));
     let mut all: Vec<RowHead> = tables.iter().flat_map(|t| &t.rows).copied().collect();
     // Stable sorts: the head that came first stays.
@@ -30,6 +33,17 @@ fn rows(tables: &mut [Table]) -> Rows {
     };
     let places = tables.iter().map(places).collect();
     Rows { rows: all, places }
+}
+
+fn take_out_deleted(column: &mut Column) {
+    let is_deleted = |value: &f64| model::is_deleted_nan(*value);
+    if column.values.iter().any(is_deleted) {
+        let mut values = column.values.iter();
+        column
+            .rows
+            .retain(|_| !values.next().is_some_and(is_deleted));
+        column.values.retain(|value| !is_deleted(value));
+    }
 }
 
 /// `column`, to which tables were appended in the order in which they came, with ascending rows, each once.
@@ -68,7 +82,9 @@ pub(crate) fn concat(mut tables: Vec<Table>) -> Table {
         dictionary,
         position,
         rows,
-        columns: columns.into_values().map(first_of_each_row).collect(),
+        columns: (columns.into_values().map(first_of_each_row))
+            .filter(|column| !column.rows.is_empty())
+            .collect(),
     }
 }
 
