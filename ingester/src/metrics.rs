@@ -31,6 +31,7 @@ pub(crate) struct Metrics {
     pub(crate) duplicate_samples: Counter,
     pub(crate) samples: Counter,
     pub(crate) pushed_samples: Counter,
+    pub(crate) refused_samples: Family<Reason, Counter>,
     pub(crate) append_failures: Counter,
     pub(crate) append_seconds: Histogram,
     pub(crate) sync_seconds: Histogram,
@@ -69,6 +70,7 @@ impl Metrics {
             duplicate_samples: Counter::default(),
             samples: Counter::default(),
             pushed_samples: Counter::default(),
+            refused_samples: Family::default(),
             append_failures: Counter::default(),
             append_seconds: seconds(),
             sync_seconds: seconds(),
@@ -145,6 +147,11 @@ impl Metrics {
             "pushed_samples",
             "Samples stored from rules and remote write",
             m.pushed_samples,
+        );
+        registry.register(
+            "refused_samples",
+            "Pushed samples that were not stored, by reason",
+            m.refused_samples,
         );
         registry.register(
             "append_failures",

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use model::{Labels, Matcher, Outcome, Sample, Timestamp};
 use proto::v1::{self, ingester_server::Ingester, target_status};
 use tonic::{Request, Response, Status};
-use tsdb::{Pushed, SeriesOf, TsdbError};
+use tsdb::{Pushed, Refused, SeriesOf, TsdbError};
 
 use crate::{
     error::status,
-    metrics::Method,
+    metrics::{Method, Reason},
     scrape::{Health, TargetState},
     shared::Shared,
 };
@@ -113,6 +113,16 @@ impl Ingester for Service {
         });
         let (written, reason) = written.await.map_err(|e: TsdbError| status(&e))?;
         self.0.metrics.pushed_samples.inc_by(written.n_stored);
+        for refusal in &written.refused {
+            let reason = match refusal.reason {
+                Refused::OutOfBounds => "out of bounds",
+                Refused::OutOfOrder => "out of order",
+                Refused::TooOld => "too old",
+                Refused::Duplicate => "duplicate",
+            };
+            let counters = &self.0.metrics.refused_samples;
+            counters.get_or_create(&Reason { reason }).inc();
+        }
         Ok(Response::new(v1::WriteResponse {
             n_refused: kept_out.n_samples + written.refused.len() as u64,
             reason: kept_out.reason.unwrap_or(reason),

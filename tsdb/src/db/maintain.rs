@@ -17,6 +17,10 @@ const STRAGGLERS: i64 = 4;
 /// The segments of two hours are merged so much later, when rows on their way have come.
 const MERGE_DELAY: Millis = Millis::from_seconds(15 * 60);
 
+/// More spans of two hours than this are merged as soon as they have ended: a store bears only so many families, and
+/// what is backfilled may lie in any number of them.
+const MANY_SPANS: usize = 48;
+
 /// What maintenance remembers from call to call.
 #[derive(Debug, Default)]
 pub(super) struct Maintenance {
@@ -60,6 +64,11 @@ impl Tsdb {
             inner.remake_index(day)?;
         }
         if maintenance.done == Some(generation) {
+            if inner.spans(Era::Segments).len() > MANY_SPANS {
+                let (n_segments, n_blocks) = inner.merge_due(now)?;
+                done.n_segments += n_segments;
+                done.n_blocks += n_blocks;
+            }
             return Ok(done);
         }
         done.n_segments += inner.cut_stragglers(generation - STRAGGLERS)?;
@@ -70,6 +79,27 @@ impl Tsdb {
         done.n_dropped += inner.retain()?;
         inner.store_time_range()?;
         maintenance.done = Some(generation);
+        Ok(done)
+    }
+}
+
+impl Tsdb {
+    /// Does at once what [`Tsdb::maintain`] would do in the next hours, as far as it can be done now: cuts all that is held
+    /// and merges every span of two hours that has ended.
+    ///
+    /// # Errors
+    /// What the store says; what was not done is done by a later call.
+    pub fn compact(&self, now: Timestamp) -> Result<Maintained, TsdbError> {
+        let mut done = self.maintain(now)?;
+        let inner = &self.inner;
+        let _maintenance = inner.maintenance.lock();
+        done.n_segments += inner.cut_all(|group| group.rows.len().checked_sub(1))?;
+        done.n_segments += inner.cut_all_pushed(|_| true)?;
+        done.n_dropped += inner.drop_generations()?;
+        let (n_segments, n_blocks) = inner.merge_due(inner.now())?;
+        done.n_segments += n_segments;
+        done.n_blocks += n_blocks;
+        inner.store_time_range()?;
         Ok(done)
     }
 }

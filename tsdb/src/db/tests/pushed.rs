@@ -254,6 +254,40 @@ fn what_comes_after_a_restart_never_takes_the_place_of_what_was_there() {
     );
 }
 
+#[test]
+fn a_long_history_does_not_pile_up_families() {
+    let store = MemoryStore::new();
+    let db = open(&store, 14 * 24 * HOUR);
+    let (labels, n_days) = (series("old", "1"), 13);
+    let backfill = |day: i64| {
+        let sample = |hour: i64| Sample {
+            at: at((day * 24 + hour) * HOUR),
+            value: hour as f64,
+        };
+        let samples: Vec<Sample> = (0..24).map(sample).collect();
+        let pushed = Pushed {
+            labels: &labels,
+            samples: &samples,
+        };
+        let written = db.backfill(&[pushed], &stamp).unwrap();
+        assert_eq!(written.n_stored, 24);
+    };
+    // The newest first: each batch lies before all others.
+    for day in (0..n_days).rev() {
+        backfill(day);
+        db.maintain(at(14 * 24 * HOUR)).unwrap();
+        let families = db.inner.store.families().unwrap();
+        assert!(Era::Segments.numbers(&families).len() <= 60);
+    }
+    db.compact(at(14 * 24 * HOUR)).unwrap();
+    let families = db.inner.store.families().unwrap();
+    assert_eq!(Era::Segments.numbers(&families), []);
+    for db in [db.clone(), open(&store, 14 * 24 * HOUR)] {
+        let found = select(&db, &[], TimeRange::ALL);
+        assert_eq!(found[0].rows.len(), 24 * n_days as usize);
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// Pushes batches of samples: a group, a pod, so many minutes before or after now, a value.
