@@ -1,4 +1,5 @@
 //! The gRPC service: series, labels, pushed samples, targets.
+mod batches;
 mod select;
 
 pub(crate) use select::Unread;
@@ -10,6 +11,7 @@ use proto::v1::{self, ingester_server::Ingester, target_status};
 use tonic::{Request, Response, Status};
 use tsdb::{Pushed, Refused, SeriesOf, TsdbError};
 
+use self::batches::Messages;
 use crate::{
     error::status,
     metrics::{Method, Reason},
@@ -23,6 +25,9 @@ pub(crate) struct Service(pub(crate) Arc<Shared>);
 #[tonic::async_trait]
 impl Ingester for Service {
     type SelectStream = select::Batches;
+    type LabelNamesStream = Messages<v1::StringsResponse>;
+    type LabelValuesStream = Messages<v1::StringsResponse>;
+    type SeriesStream = Messages<v1::SeriesResponse>;
 
     async fn select(
         &self,
@@ -42,7 +47,7 @@ impl Ingester for Service {
     async fn label_names(
         &self,
         request: Request<v1::LabelsRequest>,
-    ) -> Result<Response<v1::StringsResponse>, Status> {
+    ) -> Result<Response<Self::LabelNamesStream>, Status> {
         self.called("LabelNames");
         let within = Within::try_from(request.into_inner())?;
         let db = self.0.db.clone();
@@ -51,13 +56,13 @@ impl Ingester for Service {
             .offload()
             .run(move || db.label_names(within.series_of()));
         let values = names.await.map_err(|e| status(&e))?;
-        Ok(Response::new(v1::StringsResponse { values }))
+        Ok(Response::new(batches::strings(values)))
     }
 
     async fn label_values(
         &self,
         request: Request<v1::LabelValuesRequest>,
-    ) -> Result<Response<v1::StringsResponse>, Status> {
+    ) -> Result<Response<Self::LabelValuesStream>, Status> {
         self.called("LabelValues");
         let v1::LabelValuesRequest { name, within } = request.into_inner();
         let within = within.ok_or(proto::WireError::Missing("a request's bounds"))?;
@@ -68,22 +73,22 @@ impl Ingester for Service {
             .offload()
             .run(move || db.label_values(&name, within.series_of()));
         let values = values.await.map_err(|e| status(&e))?;
-        Ok(Response::new(v1::StringsResponse { values }))
+        Ok(Response::new(batches::strings(values)))
     }
 
     async fn series(
         &self,
         request: Request<v1::LabelsRequest>,
-    ) -> Result<Response<v1::SeriesResponse>, Status> {
+    ) -> Result<Response<Self::SeriesStream>, Status> {
         self.called("Series");
         let within = Within::try_from(request.into_inner())?;
         let db = self.0.db.clone();
         let found = self.0.offload().run(move || {
             let series = db.series(within.series_of())?;
-            Ok(series.iter().map(v1::Labels::from).collect())
+            Ok(series.iter().map(v1::Labels::from).collect::<Vec<_>>())
         });
         let series = found.await.map_err(|e: TsdbError| status(&e))?;
-        Ok(Response::new(v1::SeriesResponse { series }))
+        Ok(Response::new(batches::series(series)))
     }
 
     async fn write(

@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::response::Response;
+use futures::TryStreamExt as _;
 use model::{Matcher, Millis, NodeId, Outcome, TimeRange};
 use proto::v1::{self, unassignment::Reason};
 use runtime::{Components, InProcess, Offload, SystemClock};
@@ -16,6 +17,39 @@ const CONFIG: &str = "scrape_configs: [{job_name: a}]";
 
 async fn seconds(n: u64) {
     tokio::time::sleep(Duration::from_secs(n)).await;
+}
+
+/// The messages of a stream.
+async fn all<M>(answer: tonic::Response<tonic::Streaming<M>>) -> Vec<M> {
+    answer.into_inner().try_collect().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn labels_come_in_messages_of_bounded_size() {
+    let world = World::running(CONFIG, vec![target("a", "/metrics")]).await;
+    let long = "x".repeat(300_000);
+    let page: String = (0..9)
+        .map(|i| format!("m{{l=\"{i}{long}\"}} 1\n"))
+        .collect();
+    world.exporter.page("/metrics", page);
+    seconds(15).await;
+    let mut client = world.client();
+    let within = v1::LabelsRequest {
+        selectors: vec![(&[Matcher::equal("__name__", "m")][..]).into()],
+        range: Some(TimeRange::ALL.into()),
+        limit: 0,
+    };
+    let series = all(client.series(within.clone()).await.unwrap()).await;
+    let n_series = series.iter().map(|batch| batch.series.len());
+    assert_eq!(n_series.collect::<Vec<_>>(), [4, 4, 1]);
+    let values = v1::LabelValuesRequest {
+        name: "l".to_owned(),
+        within: Some(v1::LabelsRequest { limit: 5, ..within }),
+    };
+    let values = all(client.label_values(values).await.unwrap()).await;
+    let firsts = values.iter().flat_map(|batch| &batch.values);
+    let firsts: Vec<&str> = firsts.map(|value| &value[..1]).collect();
+    assert_eq!((values.len(), firsts), (2, vec!["0", "1", "2", "3", "4"]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -397,13 +431,8 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
         range: Some(TimeRange::ALL.into()),
         limit: 0,
     };
-    let names = client
-        .label_names(within.clone())
-        .await
-        .unwrap()
-        .into_inner()
-        .values;
-    assert_eq!(names, ["__name__", "l"]);
+    let names = client.label_names(within.clone()).await.unwrap();
+    assert_eq!(all(names).await[0].values, ["__name__", "l"]);
     let values = v1::LabelValuesRequest {
         name: "__name__".to_owned(),
         within: Some(v1::LabelsRequest {
@@ -411,15 +440,10 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
             ..within.clone()
         }),
     };
-    let values = client
-        .label_values(values)
-        .await
-        .unwrap()
-        .into_inner()
-        .values;
-    assert_eq!(values, ["a", "b"]);
-    let found = client.series(within).await.unwrap().into_inner().series;
-    assert_eq!(found.len(), 1);
+    let values = client.label_values(values).await.unwrap();
+    assert_eq!(all(values).await[0].values, ["a", "b"]);
+    let found = client.series(within).await.unwrap();
+    assert_eq!(all(found).await[0].series.len(), 1);
     let stats = client
         .stats(v1::StatsRequest {})
         .await

@@ -24,6 +24,7 @@ mod query;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod union;
 mod write;
 
 pub use args::{Args, QueryArgs};

@@ -14,10 +14,8 @@ use proto::v1;
 use tonic::Status;
 use tsdb::{Kind, Select, TsdbError};
 
+use super::batches::BATCH_BYTES;
 use crate::{error::status, shared::Shared};
-
-/// A batch is sent when it has so many bytes; one group may have more.
-const BATCH_BYTES: usize = 1 << 20;
 
 /// The groups that match, in batches.
 pub(crate) async fn batches(

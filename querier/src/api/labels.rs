@@ -4,19 +4,20 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::extract::{Path, State};
 use model::{Labels, TimeRange};
 use proto::v1;
+use tonic::{Response, Status, Streaming};
 
 use super::{Answered, Api, ApiError, Params, Reply, query::TRUNCATED};
-use crate::fanout::{AskError, Ingester};
+use crate::{
+    fanout::{AskError, Ingester},
+    union::Union,
+};
 
 /// `/api/v1/labels`
 pub(super) async fn names(State(api): State<Arc<Api>>, params: Params) -> Answered {
     let (request, range, limit) = request(&params)?;
     let ask = |mut ingester: Ingester| {
         let request = request.clone();
-        async move {
-            let answer = ingester.label_names(request).await?;
-            Ok::<_, AskError>(answer.into_inner().values)
-        }
+        async move { ingester.label_names(request).await }
     };
     strings(&api, range, limit, ask).await
 }
@@ -38,10 +39,7 @@ pub(super) async fn values(
     };
     let ask = |mut ingester: Ingester| {
         let request = request.clone();
-        async move {
-            let answer = ingester.label_values(request).await?;
-            Ok::<_, AskError>(answer.into_inner().values)
-        }
+        async move { ingester.label_values(request).await }
     };
     strings(&api, range, limit, ask).await
 }
@@ -53,16 +51,10 @@ async fn strings<F>(
     ask: impl Fn(Ingester) -> F,
 ) -> Answered
 where
-    F: Future<Output = Result<Vec<String>, AskError>> + Send + 'static,
+    F: Future<Output = Streamed<v1::StringsResponse>> + Send + 'static,
 {
-    let asked = api.ask(range, ask).await?;
-    let warning = asked.warning();
-    let all: BTreeSet<String> = asked.answers.into_iter().flat_map(|(_, v)| v).collect();
-    let limit = limit.unwrap_or(usize::MAX);
-    let truncated = (all.len() > limit).then(|| TRUNCATED.to_owned());
-    Ok(Reply::of(|json| json.strings(all.iter().take(limit)))
-        .with_warnings(warning)
-        .with_warnings(truncated))
+    let (all, warnings) = union(api, range, limit, ask, |batch| batch.values).await?;
+    Ok(Reply::of(|json| json.strings(all)).with_warnings(warnings))
 }
 
 /// `/api/v1/series`
@@ -79,21 +71,50 @@ pub(super) async fn series(State(api): State<Arc<Api>>, params: Params) -> Answe
     })?;
     let ask = |mut ingester: Ingester| {
         let request = request.clone();
+        async move { ingester.series(request).await }
+    };
+    let labels =
+        |batch: v1::SeriesResponse| batch.series.iter().map(Labels::from).collect::<Vec<_>>();
+    let (all, warnings) = union(&api, range, limit, ask, labels).await?;
+    Ok(
+        Reply::of(|json| json.array(all.iter(), |json, labels| json.labels(labels)))
+            .with_warnings(warnings),
+    )
+}
+
+/// A stream of batches, or why there is none.
+type Streamed<M> = Result<Response<Streaming<M>>, Status>;
+
+/// What the ingesters' batches hold, up to `limit`, and what to warn of.
+async fn union<M, T, F>(
+    api: &Api,
+    range: TimeRange,
+    limit: Option<usize>,
+    ask: impl Fn(Ingester) -> F,
+    items: fn(M) -> Vec<T>,
+) -> Result<(BTreeSet<T>, Vec<String>), ApiError>
+where
+    M: Send + 'static,
+    T: Ord + Send + 'static,
+    F: Future<Output = Streamed<M>> + Send + 'static,
+{
+    let union = Arc::new(Union::new(limit));
+    let from = |ingester: Ingester| {
+        let (asked, union) = (ask(ingester), Arc::clone(&union));
         async move {
-            let answer = ingester.series(request).await?.into_inner();
-            Ok::<_, AskError>(answer.series.iter().map(Labels::from).collect::<Vec<_>>())
+            let mut batches = asked.await?.into_inner();
+            while let Some(batch) = batches.message().await? {
+                if !union.add(items(batch)) {
+                    break;
+                }
+            }
+            Ok::<_, AskError>(())
         }
     };
-    let asked = api.ask(range, ask).await?;
-    let warning = asked.warning();
-    let all: BTreeSet<Labels> = asked.answers.into_iter().flat_map(|(_, s)| s).collect();
-    let limit = limit.unwrap_or(usize::MAX);
-    let truncated = (all.len() > limit).then(|| TRUNCATED.to_owned());
-    Ok(
-        Reply::of(|json| json.array(all.iter().take(limit), |json, labels| json.labels(labels)))
-            .with_warnings(warning)
-            .with_warnings(truncated),
-    )
+    let asked = api.ask(range, from).await?;
+    let (all, is_cut) = union.take();
+    let truncated = is_cut.then(|| TRUNCATED.to_owned());
+    Ok((all, asked.warning().into_iter().chain(truncated).collect()))
 }
 
 /// What the ingesters are asked, for when, and the caller's limit; one more is asked for, so that a cut shows.

@@ -110,9 +110,21 @@ fn selected(slice: &GroupSlice, matchers: &[Matcher], range: TimeRange) -> Optio
     })
 }
 
+/// `values` in a batch each.
+fn one_by_one(values: BTreeSet<String>) -> BoxStream<'static, Result<v1::StringsResponse, Status>> {
+    let batch = |value| {
+        let values = vec![value];
+        Ok(v1::StringsResponse { values })
+    };
+    stream::iter(values.into_iter().map(batch)).boxed()
+}
+
 #[tonic::async_trait]
 impl Ingester for Double {
     type SelectStream = BoxStream<'static, Result<v1::SelectResponse, Status>>;
+    type LabelNamesStream = BoxStream<'static, Result<v1::StringsResponse, Status>>;
+    type LabelValuesStream = BoxStream<'static, Result<v1::StringsResponse, Status>>;
+    type SeriesStream = BoxStream<'static, Result<v1::SeriesResponse, Status>>;
 
     async fn select(
         &self,
@@ -150,37 +162,40 @@ impl Ingester for Double {
     async fn label_names(
         &self,
         request: Request<v1::LabelsRequest>,
-    ) -> Result<Response<v1::StringsResponse>, Status> {
+    ) -> Result<Response<Self::LabelNamesStream>, Status> {
         let series = self.series(request.get_ref());
         let names: BTreeSet<String> = series
             .iter()
             .flat_map(|labels| labels.iter().map(|(name, _)| name.to_owned()))
             .collect();
-        let values = names.into_iter().collect();
-        self.answer(v1::StringsResponse { values }).await
+        self.answer(one_by_one(names)).await
     }
 
     async fn label_values(
         &self,
         request: Request<v1::LabelValuesRequest>,
-    ) -> Result<Response<v1::StringsResponse>, Status> {
+    ) -> Result<Response<Self::LabelNamesStream>, Status> {
         let request = request.into_inner();
         let series = self.series(&request.within.unwrap());
         let values: BTreeSet<String> = series
             .iter()
             .filter_map(|labels| labels.get(&request.name).map(str::to_owned))
             .collect();
-        let values = values.into_iter().collect();
-        self.answer(v1::StringsResponse { values }).await
+        self.answer(one_by_one(values)).await
     }
 
     async fn series(
         &self,
         request: Request<v1::LabelsRequest>,
-    ) -> Result<Response<v1::SeriesResponse>, Status> {
+    ) -> Result<Response<Self::SeriesStream>, Status> {
         let series = self.series(request.get_ref());
-        let series = series.iter().map(Into::into).collect();
-        self.answer(v1::SeriesResponse { series }).await
+        let batch = |labels: Labels| {
+            Ok(v1::SeriesResponse {
+                series: vec![(&labels).into()],
+            })
+        };
+        self.answer(stream::iter(series.into_iter().map(batch)).boxed())
+            .await
     }
 
     async fn write(
