@@ -1,6 +1,7 @@
 //! The gRPC service: series, labels, pushed samples, targets.
 mod batches;
 mod select;
+mod stats;
 
 pub(crate) use select::Unread;
 
@@ -195,20 +196,11 @@ impl Ingester for Service {
 
     async fn stats(
         &self,
-        _: Request<v1::StatsRequest>,
+        request: Request<v1::StatsRequest>,
     ) -> Result<Response<v1::StatsResponse>, Status> {
         self.called("Stats");
-        let db = self.0.db.clone();
-        let stats = self.0.offload().run(move || db.stats()).await;
-        let times = stats.time_range;
-        Ok(Response::new(v1::StatsResponse {
-            n_series: stats.n_series,
-            n_groups: stats.n_groups,
-            n_targets: self.0.targets.len() as u64,
-            n_appended_samples: stats.samples_total,
-            min_time_millis: times.map_or(0, |range| range.start().as_millis()),
-            max_time_millis: times.map_or(0, |range| range.end().as_millis()),
-        }))
+        let stats = stats::stats(&self.0, request.into_inner()).await?;
+        Ok(Response::new(stats))
     }
 }
 

@@ -109,6 +109,45 @@ fn same_constants<'s>(ours: &'s Samples, theirs: &Samples) -> Result<BTreeSet<&'
     Ok(constants)
 }
 
+/// Lists of `/api/v1/status/tsdb`: the first as long as Debian's Prometheus makes them, ours all of it.
+const CARDINALITIES: [&str; 3] = [
+    "seriesCountByMetricName",
+    "labelValueCountByLabelName",
+    "seriesCountByLabelValuePair",
+];
+
+/// What `server` counts of its series, list by list.
+async fn cardinalities(server: &Scraper) -> Vec<BTreeMap<String, u64>> {
+    let path = "/api/v1/status/tsdb?limit=10000";
+    let answer = server.client.get(path).await.unwrap_or_default();
+    let count = |one: &Value| Some((one["name"].as_str()?.to_owned(), one["value"].as_u64()?));
+    let list = |name| answer["data"][name].as_array().into_iter().flatten();
+    CARDINALITIES
+        .iter()
+        .map(|name| list(*name).filter_map(count).collect())
+        .collect()
+}
+
+/// Whether all that they count is counted here, too; only quantiles are written in another way.
+fn same_cardinalities(
+    ours: &[BTreeMap<String, u64>],
+    theirs: &[BTreeMap<String, u64>],
+) -> Result<(), String> {
+    for ((list, ours), theirs) in CARDINALITIES.iter().zip(ours).zip(theirs) {
+        let theirs = theirs
+            .iter()
+            .filter(|(name, _)| !name.starts_with("quantile="));
+        let other = theirs.clone().find(|(name, n)| ours.get(*name) != Some(*n));
+        if let Some((name, n)) = other {
+            return Err(format!("{list}: {name} is {:?} and {n}", ours.get(name)));
+        }
+        if theirs.count() < 5 {
+            return Err(format!("{list} is short"));
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_exporter_gives_both_the_same_series_and_constants() {
     if !are_installed(&[PROMETHEUS, NODE_EXPORTER]) {
@@ -121,15 +160,15 @@ async fn a_node_exporter_gives_both_the_same_series_and_constants() {
         "- job_name: node\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  static_configs:\n  \
          - targets: ['{address}']\n    labels: {{machine: here}}\n"
     );
-    let ours = Scraper::start(pleiades(), &folder.path().join("ours"), &job);
-    let theirs = Command::new(PROMETHEUS);
-    let theirs = Scraper::start(theirs, &folder.path().join("theirs"), &job);
+    let left = Scraper::start(pleiades(), &folder.path().join("ours"), &job);
+    let right = Command::new(PROMETHEUS);
+    let right = Scraper::start(right, &folder.path().join("theirs"), &job);
     let twice = "count_over_time(node_uname_info[5m]) >= 2";
-    tokio::join!(ours.gives(twice, 1), theirs.gives(twice, 1));
+    tokio::join!(left.gives(twice, 1), right.gives(twice, 1));
 
     // A file system may be mounted and a network may come while they scrape: then both shall see it soon.
     until("both hold the same", async || {
-        let (ours, theirs) = tokio::join!(held(&ours), held(&theirs));
+        let (ours, theirs) = tokio::join!(held(&left), held(&right));
         let theirs: Samples = theirs
             .into_iter()
             .map(|(labels, samples)| (as_prometheus_3(&labels), samples))
@@ -146,6 +185,8 @@ async fn a_node_exporter_gives_both_the_same_series_and_constants() {
                 "{name} changes or is not there: {constants:?}"
             );
         }
+        let (ours, theirs) = tokio::join!(cardinalities(&left), cardinalities(&right));
+        same_cardinalities(&ours, &theirs)?;
         // A node exporter has far more than those that were named.
         assert!(names.len() > 100, "{names:?}");
         Ok(())

@@ -3,6 +3,7 @@
 //! Nothing here does IO, knows a clock or a wire format. Values are checked where they are built,
 //! so that a [`Labels`] is always sorted, a [`TimeRange`] is never empty and a [`Matcher`] always compiles.
 
+mod distinct;
 mod duration;
 pub mod histogram;
 mod kahan;
@@ -19,6 +20,7 @@ mod shard;
 mod target;
 mod time;
 
+pub use distinct::Distinct;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use histogram::{Histogram, ResetHint};
 pub use kahan::Kahan;

@@ -4,9 +4,11 @@
 //! This is the only door: no other crate builds or reads messages field by field where a conversion stands here.
 
 mod convert;
+mod shards;
 mod slice;
 
 pub use convert::{WireError, metric_type};
+pub use shards::ShardSet;
 
 /// The metadata key under which a discoverer that is not the leader names the leader's gRPC address.
 pub const LEADER_KEY: &str = "pleiades-leader";

@@ -16,6 +16,7 @@ mod status;
 mod targets;
 mod times;
 mod tree;
+mod tsdb;
 mod write;
 
 use std::{future::Future, sync::Arc};
@@ -26,8 +27,8 @@ use axum::{
     middleware,
     routing::{get, post},
 };
-use model::{TimeRange, Timestamp};
-use runtime::Discoverers;
+use model::{NodeId, TimeRange, Timestamp};
+use runtime::{Cluster, Discoverers};
 use tokio::time::Instant;
 
 pub(crate) use error::ApiError;
@@ -66,9 +67,24 @@ impl Api {
         T: Send + 'static,
         F: Future<Output = Result<T, AskError>> + Send + 'static,
     {
-        let deadline = Instant::now() + self.engine.timeout();
         let cluster = self.engine.cluster()?;
-        let asked = self.engine.ingesters.ask(&cluster, range, deadline, ask);
+        self.ask_each(&cluster, range, |_, ingester| ask(ingester))
+            .await
+    }
+
+    /// Makes `ask` on every ingester of `cluster`, to each as it is for its node.
+    async fn ask_each<T, F>(
+        &self,
+        cluster: &Cluster,
+        range: TimeRange,
+        ask: impl Fn(NodeId, Ingester) -> F,
+    ) -> Result<Answers<T>, ApiError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, AskError>> + Send + 'static,
+    {
+        let deadline = Instant::now() + self.engine.timeout();
+        let asked = self.engine.ingesters.ask(cluster, range, deadline, ask);
         asked.await.map_err(|stop| QueryError::from(stop).into())
     }
 }
@@ -110,7 +126,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/status/walreplay", get(status::wal_replay))
         .route("/notifications", get(status::notifications))
         .route("/features", get(features::features))
-        .route("/status/tsdb", get(status::tsdb))
+        .route("/status/tsdb", get(tsdb::tsdb))
         .layer(middleware::from_fn(cors::allow));
     Router::new()
         .nest("/api/v1", v1)

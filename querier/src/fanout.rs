@@ -150,7 +150,7 @@ impl Ingesters {
         cluster: &Cluster,
         range: TimeRange,
         deadline: Instant,
-        ask: impl Fn(Ingester) -> F,
+        ask: impl Fn(NodeId, Ingester) -> F,
     ) -> Result<Answers<T>, Stop>
     where
         T: Send + 'static,
@@ -174,7 +174,7 @@ impl Ingesters {
                 match self.client(member) {
                     Ok(client) => {
                         let span = tracing::info_span!("ask", ingester = %member.id);
-                        let call = ask(client);
+                        let call = ask(NodeId(node), client);
                         calls.spawn(async move { (node, call.await) }.instrument(span));
                         let is_suspect = self.is_suspect(member);
                         pending.insert(node, Pending { name, is_suspect });

@@ -291,7 +291,7 @@ impl Engine {
             (self.components.offload, self.threads()),
         );
         let fetch = Arc::new(fetch);
-        let asked = self.ingesters.ask(&cluster, range, deadline, |ingester| {
+        let asked = self.ingesters.ask(&cluster, range, deadline, |_, ingester| {
             let fetch = Arc::clone(&fetch);
             async move { fetch.from(ingester).await }
         });

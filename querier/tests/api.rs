@@ -357,7 +357,7 @@ async fn what_grafana_asks_at_its_start() {
     check(
         get("status/tsdb").await,
         expect![[
-            r#"200 {"status":"success","data":{"headStats":{"numSeries":5,"numLabelPairs":0,"chunkCount":0,"minTime":1,"maxTime":2},"seriesCountByMetricName":[],"labelValueCountByLabelName":[],"memoryInBytesByLabelName":[],"seriesCountByLabelValuePair":[]}}"#
+            r#"200 {"status":"success","data":{"headStats":{"numSeries":5,"numLabelPairs":8,"chunkCount":0,"minTime":1,"maxTime":2},"seriesCountByMetricName":[{"name":"up","value":2},{"name":"gone","value":1},{"name":"http.n","value":1},{"name":"n_total","value":1}],"labelValueCountByLabelName":[{"name":"__name__","value":4},{"name":"instance","value":2},{"name":"job","value":1},{"name":"é","value":1}],"memoryInBytesByLabelName":[{"name":"__name__","value":61},{"name":"instance","value":55},{"name":"job","value":20},{"name":"é","value":4}],"seriesCountByLabelValuePair":[{"name":"job=a","value":5},{"name":"instance=a:1","value":3},{"name":"__name__=up","value":2},{"name":"instance=b:1","value":2},{"name":"__name__=gone","value":1},{"name":"__name__=http.n","value":1},{"name":"__name__=n_total","value":1},{"name":"é=\"\n","value":1}]}}"#
         ]],
     );
     check(
@@ -568,6 +568,12 @@ async fn what_an_interface_asks_of_the_server() {
         get("status/tsdb?limit=10001").await,
         expect![[
             r#"400 {"status":"error","errorType":"bad_data","error":"limit must not exceed 10000"}"#
+        ]],
+    );
+    check(
+        get("status/tsdb?limit=1").await,
+        expect![[
+            r#"200 {"status":"success","data":{"headStats":{"numSeries":5,"numLabelPairs":8,"chunkCount":0,"minTime":1,"maxTime":2},"seriesCountByMetricName":[{"name":"up","value":2}],"labelValueCountByLabelName":[{"name":"__name__","value":4}],"memoryInBytesByLabelName":[{"name":"__name__","value":61}],"seriesCountByLabelValuePair":[{"name":"job=a","value":5}]}}"#
         ]],
     );
 }

@@ -1,6 +1,7 @@
 //! Which series have which labels: postings as sets, and matchers as algebra on them.
 mod active;
 mod day;
+mod figures;
 
 use model::{MatchOp, Matcher};
 use roaring::RoaringBitmap;
@@ -9,6 +10,7 @@ use crate::error::TsdbError;
 
 pub(crate) use active::{ActiveIndex, Place};
 pub(crate) use day::DayIndex;
+pub use figures::{IndexFigures, LabelFigures};
 
 /// Sets of series by label: of what is active, in memory, or of one day, in the store.
 pub(crate) trait Postings {

@@ -30,6 +30,7 @@ pub use db::{
     Stats, Take, Tsdb, Verified, Written,
 };
 pub use error::{Kind, TsdbError};
+pub use index::{IndexFigures, LabelFigures};
 pub use row::{DictionaryNo, Ordinal, RowValues};
 pub use store::{
     Batch, Change, Entry, KeyRange, MemoryStore, Scan, Store, StoreError, StoreErrorKind,

@@ -2,11 +2,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use model::{TimeRange, format_duration};
-use proto::v1;
+use model::format_duration;
 
-use super::{Answered, Api, ApiError, Params, Reply, times::rfc3339};
-use crate::fanout::{AskError, Ingester};
+use super::{Api, Reply, times::rfc3339};
 
 /// The version of Prometheus whose API this is: clients decide by it what they may ask for.
 const PROMETHEUS_VERSION: &str = "3.14.0";
@@ -96,57 +94,6 @@ pub(super) async fn runtime_info(State(api): State<Arc<Api>>) -> Reply {
                 .string("storageRetention", "");
         });
     })
-}
-
-/// `/api/v1/status/tsdb`: the head's figures over all ingesters, each series counted once.
-pub(super) async fn tsdb(State(api): State<Arc<Api>>, params: Params) -> Answered {
-    match params.get("limit") {
-        "" => {}
-        text => match text.parse::<i64>() {
-            Ok(1..=10_000) => {}
-            Ok(10_001..) => return Err(ApiError::bad_data("limit must not exceed 10000")),
-            _ => return Err(ApiError::bad_data("limit must be a positive number")),
-        },
-    }
-    let ask = |mut ingester: Ingester| async move {
-        let answer = ingester.stats(v1::StatsRequest {}).await?;
-        Ok::<_, AskError>(answer.into_inner())
-    };
-    let now = api.engine.components.clock.now();
-    let asked = api.ask(TimeRange::at(now), ask).await?;
-    let warning = asked.warning();
-    let stats = || asked.answers.iter().map(|(_, stats)| stats);
-    let n_held: u64 = stats().map(|s| s.n_series).sum();
-    let copies = api.engine.cluster()?.replication_factor.max(1);
-    let copies = copies.min(asked.answers.len().max(1)) as u64;
-    let filled = || stats().filter(|s| s.n_series > 0);
-    let reply = Reply::of(|json| {
-        json.object(|fields| {
-            fields.key("headStats").object(|fields| {
-                fields
-                    .integer("numSeries", (n_held / copies) as i64)
-                    .integer("numLabelPairs", 0)
-                    .integer("chunkCount", 0)
-                    .integer(
-                        "minTime",
-                        filled().map(|s| s.min_time_millis).min().unwrap_or(0),
-                    )
-                    .integer(
-                        "maxTime",
-                        filled().map(|s| s.max_time_millis).max().unwrap_or(0),
-                    );
-            });
-            for list in [
-                "seriesCountByMetricName",
-                "labelValueCountByLabelName",
-                "memoryInBytesByLabelName",
-                "seriesCountByLabelValuePair",
-            ] {
-                fields.key(list).raw("[]");
-            }
-        });
-    });
-    Ok(reply.with_warnings(warning))
 }
 
 /// `/api/v1/status/walreplay`: a querier has nothing to replay, so it has always replayed all.

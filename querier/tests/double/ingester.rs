@@ -1,6 +1,6 @@
 //! An ingester over slices that were given to it.
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -8,10 +8,13 @@ use std::{
 };
 
 use futures::stream::{self, BoxStream, StreamExt as _};
-use model::{GroupSlice, Labels, Matcher, SeriesSlice, TimeRange};
-use proto::v1::{
-    self,
-    ingester_server::{Ingester, IngesterServer},
+use model::{Distinct, GroupSlice, Labels, Matcher, SeriesSlice, TimeRange};
+use proto::{
+    ShardSet,
+    v1::{
+        self,
+        ingester_server::{Ingester, IngesterServer},
+    },
 };
 use tonic::{Request, Response, Status, service::Routes};
 
@@ -65,6 +68,41 @@ impl Double {
             }
             _ => Ok(Response::new(answer)),
         }
+    }
+
+    /// The figures of the series of `shards`.
+    fn figures(&self, shards: Vec<u8>) -> v1::IndexStats {
+        let shards = match shards.is_empty() {
+            true => ShardSet::default(),
+            false => ShardSet::try_from(shards).unwrap(),
+        };
+        let mut figures = v1::IndexStats::default();
+        let mut pairs: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        let slices = self.slices.iter();
+        for slice in slices.filter(|slice| shards.contains(slice.group.shard())) {
+            figures.n_series += slice.series.len() as u64;
+            for pair in slice.series.iter().flat_map(|series| series.labels.iter()) {
+                *pairs.entry(pair).or_default() += 1;
+            }
+        }
+        let mut labels: BTreeMap<&str, (Distinct, u64)> = BTreeMap::new();
+        for ((name, value), n_series) in pairs {
+            let count = |name: String| v1::CountOf { name, n_series };
+            if name == "__name__" {
+                figures.metrics.push(count(value.to_owned()));
+            }
+            figures.pairs.push(count(format!("{name}={value}")));
+            let (values, n_bytes) = labels.entry(name).or_default();
+            values.insert(value);
+            *n_bytes += n_series * (name.len() + value.len()) as u64;
+        }
+        let label = |(name, (values, n_bytes)): (&str, (Distinct, u64))| v1::LabelStats {
+            name: name.to_owned(),
+            values: values.hashes().collect(),
+            n_bytes,
+        };
+        figures.labels = labels.into_iter().map(label).collect();
+        figures
     }
 
     /// The labels of all series that match any of the selectors.
@@ -267,13 +305,14 @@ impl Ingester for Double {
 
     async fn stats(
         &self,
-        _: Request<v1::StatsRequest>,
+        request: Request<v1::StatsRequest>,
     ) -> Result<Response<v1::StatsResponse>, Status> {
         let n_series: usize = self.slices.iter().map(|slice| slice.series.len()).sum();
         self.answer(v1::StatsResponse {
             n_series: n_series as u64,
             min_time_millis: 1,
             max_time_millis: 2,
+            index: Some(self.figures(request.into_inner().shards)),
             ..Default::default()
         })
         .await

@@ -7,6 +7,7 @@ use std::{
 use model::{Millis, Shard, TimeRange, Timestamp};
 
 use super::{Inner, Refused, Tsdb};
+use crate::index::IndexFigures;
 
 /// A pushed series is active for so long after a sample.
 const ACTIVE: Millis = Millis::from_seconds(15 * 60);
@@ -104,6 +105,12 @@ impl Tsdb {
         }
         stats.active_series_by_shard.retain(|_, n| *n > 0);
         stats
+    }
+
+    /// The figures of the active series of the shards that `wanted` names, with the `n_pairs` label values that most
+    /// of them have.
+    pub fn index_figures(&self, wanted: impl Fn(Shard) -> bool, n_pairs: usize) -> IndexFigures {
+        self.inner.index.read().figures(wanted, n_pairs)
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Place {
 /// Postings of all series of all dictionaries in memory, by ids that are given anew after a restart.
 #[derive(Debug, Default)]
 pub(crate) struct ActiveIndex {
-    names: BTreeMap<Box<str>, Values>,
+    pub(super) names: BTreeMap<Box<str>, Values>,
     all: RoaringBitmap,
     /// By id; of ids that are free nothing.
     places: Vec<(DictionaryNo, Ordinal)>,
@@ -36,8 +36,8 @@ pub(crate) struct ActiveIndex {
 
 /// The values of one label.
 #[derive(Debug, Default)]
-struct Values {
-    postings: BTreeMap<Box<str>, RoaringBitmap>,
+pub(super) struct Values {
+    pub(super) postings: BTreeMap<Box<str>, RoaringBitmap>,
     /// The series that have the label at all.
     any: RoaringBitmap,
 }
@@ -122,6 +122,12 @@ impl ActiveIndex {
             dictionary,
             ordinal,
         })
+    }
+
+    /// The series of the groups that `wanted` names, ascending.
+    pub(super) fn ids_of(&self, wanted: impl Fn(GroupKey) -> bool) -> impl Iterator<Item = u32> {
+        let ids = self.all.iter();
+        ids.filter(move |id| self.place(*id).is_some_and(|place| wanted(place.group)))
     }
 
     /// Where the series of `ids` stand.
