@@ -65,10 +65,7 @@ fn series(labels: Labels, slope: u64) -> Arc<Series> {
         at: Timestamp::from_millis(END - SPAN + i * INTERVAL + 7),
         value: (slope * i as u64) as f64 + (i % 7) as f64 * 0.5,
     });
-    Arc::new(Series {
-        labels,
-        samples: samples.collect(),
-    })
+    Arc::new(Series::of_samples(labels, samples.collect()))
 }
 
 /// 10,000 counters, 1,000 histograms of 12 buckets, and an info series for each instance.
@@ -137,10 +134,8 @@ fn fetched(plan: &Plan, corpus: &[Arc<Series>]) -> Fetched {
         let cut = matching.map(|series| {
             let samples = series.samples.iter();
             let inside = samples.filter(|sample| selection.range.contains(sample.at));
-            Arc::new(Series {
-                labels: series.labels.clone(),
-                samples: inside.copied().collect(),
-            })
+            let samples = inside.copied().collect();
+            Arc::new(Series::of_samples(series.labels.clone(), samples))
         });
         cut.collect()
     });

@@ -291,10 +291,12 @@ impl Engine {
             (self.components.offload, self.threads()),
         );
         let fetch = Arc::new(fetch);
-        let asked = self.ingesters.ask(&cluster, range, deadline, |_, ingester| {
-            let fetch = Arc::clone(&fetch);
-            async move { fetch.from(ingester).await }
-        });
+        let asked = self
+            .ingesters
+            .ask(&cluster, range, deadline, |_, ingester| {
+                let fetch = Arc::clone(&fetch);
+                async move { fetch.from(ingester).await }
+            });
         let asked = asked.await;
         let n_fetched = fetch.n_fetched.load(Ordering::Relaxed);
         self.metrics.fetched_samples.inc_by(n_fetched);
