@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 use config::parse_bytes;
 use model::{Millis, parse_duration};
 use proto::v1::Role;
-use runtime::MemberArgs;
+use runtime::{Feature, FeatureArgs, MemberArgs};
 
 use crate::{Limits, Settings};
 
@@ -32,6 +32,9 @@ pub struct Args {
     /// What new series are refused by.
     #[command(flatten)]
     pub limits: Limits,
+    /// What is not stable yet.
+    #[command(flatten)]
+    pub features: FeatureArgs,
 }
 
 fn duration(text: &str) -> Result<Millis, String> {
@@ -55,6 +58,9 @@ impl From<Args> for Settings {
             sync_interval: args.sync_interval.to_std(),
             max_body_size: args.max_body_size,
             limits: args.limits,
+            exemplar_storage: args.features.has(Feature::ExemplarStorage),
+            snapshots: args.data_dir.join("snapshots"),
+            snapshot_part: "",
             grace: Duration::from_secs(10),
         }
     }

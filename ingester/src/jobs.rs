@@ -47,6 +47,11 @@ pub(crate) async fn follow(
             continue;
         };
         retention::configure(&shared, retention_flags, &config.storage);
+        let (of_resize, max) = (Arc::clone(&shared), config.storage.max_exemplars);
+        let resize = move || of_resize.resize_exemplars(max);
+        if let Err(error) = shared.offload().run(resize).await {
+            warn!(error = %Chain(&error), "the oldest exemplars were not let go");
+        }
         let before = to.borrow().clone();
         let jobs = jobs(config, &before, max_body_size, &shared.components);
         let (version, n_jobs) = (committed.message.version, jobs.len());

@@ -16,14 +16,17 @@ mod jobs;
 mod limits;
 mod metrics;
 mod nearby;
+mod open;
 mod retention;
 mod saved;
 mod scrape;
 mod service;
 mod settings;
 mod shared;
+mod snapshots;
 mod status;
 mod storage;
+mod told;
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -35,7 +38,7 @@ use runtime::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use tsdb::{Options, Retention, Store, Tsdb};
+use tsdb::{Retention, Store};
 
 pub use args::Args;
 pub use error::Error;
@@ -47,8 +50,7 @@ use crate::{
     assignment::Assignment,
     metrics::Metrics,
     nearby::Nearby,
-    saved::Saved,
-    scrape::{Jobs, Pool, Targets},
+    scrape::{Jobs, Pool},
     service::Service,
     shared::Shared,
     storage::Figures,
@@ -80,18 +82,13 @@ pub async fn run(
     let web_port = web.local_addr().port();
     tasks.spawn("http", |stop| serve_http(web, pages, stop));
 
-    let options = Options {
-        retention: settings.retention,
-        retention_bytes: settings.retention_bytes,
-        ..Options::default()
-    };
-    let now = components.clock.now();
-    let opened = components.offload.run(move || {
-        let (saved, former) = Saved::open(Arc::clone(&store)).map_err(Error::Former)?;
-        let db = Tsdb::open(store, options, now).map_err(Error::Open)?;
-        Ok::<_, Error>((saved, former, db))
-    });
-    let (saved, former, db) = opened.await?;
+    let (of_open, now) = (settings.clone(), components.clock.now());
+    let opened = components
+        .offload
+        .run(move || open::open(&of_open, store, now));
+    let opened = opened.await?;
+    let (saved, former) = (opened.saved.clone(), opened.former.clone());
+    let db = opened.db.clone();
 
     let discoverers = Discoverers::new(
         settings.discoverers.iter().cloned(),
@@ -106,19 +103,16 @@ pub async fn run(
         "ingester starts"
     );
     let (holders, address) = (components.holders.clone(), identity.grpc.clone());
-    let targets = Targets::default();
-    let figures = Figures::new(targets.clone());
+    let figures = Figures::new(opened.targets.clone());
     let told = figures.clone();
     let membership = Membership::start(&mut tasks, discoverers.clone(), identity, move || {
         told.load()
     });
     let shared = Arc::new(Shared::new(
         components,
-        db.clone(),
         metrics,
-        targets,
         membership.cluster(),
-        &former,
+        opened,
         (settings.sync_interval.is_zero(), settings.limits),
     ));
 

@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     pub(crate) samples: Counter,
     pub(crate) pushed_samples: Counter,
     pub(crate) refused_samples: Family<Reason, Counter>,
+    pub(crate) exemplars: Counter,
+    pub(crate) out_of_order_exemplars: Counter,
     pub(crate) append_failures: Counter,
     pub(crate) append_seconds: Histogram,
     pub(crate) sync_seconds: Histogram,
@@ -71,6 +73,8 @@ impl Metrics {
             samples: Counter::default(),
             pushed_samples: Counter::default(),
             refused_samples: Family::default(),
+            exemplars: Counter::default(),
+            out_of_order_exemplars: Counter::default(),
             append_failures: Counter::default(),
             append_seconds: seconds(),
             sync_seconds: seconds(),
@@ -147,6 +151,12 @@ impl Metrics {
             "pushed_samples",
             "Samples stored from rules and remote write",
             m.pushed_samples,
+        );
+        registry.register("exemplars", "Exemplars stored.", m.exemplars);
+        registry.register(
+            "out_of_order_exemplars",
+            "Exemplars left out since their series had a newer one.",
+            m.out_of_order_exemplars,
         );
         registry.register(
             "refused_samples",

@@ -22,4 +22,4 @@ mod target;
 pub(crate) use buffers::Buffers;
 pub(crate) use job::Job;
 pub(crate) use pool::{Change, Jobs, Pool};
-pub(crate) use state::{Health, TargetState, Targets};
+pub(crate) use state::{Health, MetricMetadata, TargetState, Targets};

@@ -1,11 +1,12 @@
 //! The gRPC service: series, labels, pushed samples, targets.
 mod batches;
+mod exemplars;
 mod select;
 mod stats;
 
 pub(crate) use select::Unread;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use model::{Labels, Matcher, Outcome, Sample, Timestamp};
 use proto::v1::{self, ingester_server::Ingester, target_status};
@@ -18,6 +19,7 @@ use crate::{
     metrics::{Method, Reason},
     scrape::{Health, TargetState},
     shared::Shared,
+    told,
 };
 
 /// Answers for one ingester.
@@ -99,7 +101,13 @@ impl Ingester for Service {
         self.called("Write");
         let request = request.into_inner();
         let (series, backfill) = (pushed(&request)?, request.backfill);
+        let mut exemplars = exemplars::pushed(&request.series);
+        let metadata = request.metadata.into_iter().map(told::decoded).collect();
         let (series, kept_out) = self.admitted(series);
+        if kept_out.n_samples > 0 && !exemplars.is_empty() {
+            let known: HashSet<&Labels> = series.iter().map(|(labels, _)| labels).collect();
+            exemplars.retain(|(labels, _)| known.contains(labels));
+        }
         let shared = Arc::clone(&self.0);
         let written = self.0.offload().run(move || {
             let series: Vec<Pushed<'_>> = (series.iter())
@@ -110,6 +118,8 @@ impl Ingester for Service {
                 true => shared.db.backfill(&series, &stamp)?,
                 false => shared.db.append_pushed(&series, &stamp)?,
             };
+            shared.store_exemplars(exemplars);
+            shared.targets.told().push(metadata)?;
             shared.db.sync()?;
             let reason = written.refused.first().map(|first| {
                 let (labels, at) = (series[first.series].labels, first.sample.at);
@@ -162,6 +172,28 @@ impl Ingester for Service {
         Ok(Response::new(v1::CleanTombstonesResponse {}))
     }
 
+    async fn exemplars(
+        &self,
+        request: Request<v1::ExemplarsRequest>,
+    ) -> Result<Response<v1::ExemplarsResponse>, Status> {
+        self.called("Exemplars");
+        let (shared, request) = (Arc::clone(&self.0), request.into_inner());
+        let selected = move || exemplars::selected(&shared, &request);
+        let selected = self.0.offload().run(selected).await;
+        Ok(Response::new(selected?))
+    }
+
+    async fn snapshot(
+        &self,
+        request: Request<v1::SnapshotRequest>,
+    ) -> Result<Response<v1::SnapshotResponse>, Status> {
+        self.called("Snapshot");
+        let (snapshots, name) = (self.0.snapshots.clone(), request.into_inner().name);
+        let made = self.0.offload().run(move || snapshots.make(&name)).await;
+        made.map_err(|error| status(&error.into()))?;
+        Ok(Response::new(v1::SnapshotResponse {}))
+    }
+
     async fn targets(
         &self,
         _: Request<v1::TargetsRequest>,
@@ -180,17 +212,13 @@ impl Ingester for Service {
         let mut metrics = Vec::new();
         for state in self.0.targets.all() {
             let target = v1::Labels::from(&state.target.labels);
-            metrics.extend(state.metadata().iter().map(|told| {
-                let (metric, metadata) = &**told;
-                v1::MetricMetadata {
-                    metric: metric.clone(),
-                    r#type: metadata.metric_type.as_str().to_owned(),
-                    help: metadata.help.clone(),
-                    unit: metadata.unit.clone(),
-                    target: Some(target.clone()),
-                }
+            metrics.extend(state.metadata().iter().map(|told| v1::MetricMetadata {
+                target: Some(target.clone()),
+                ..told::encoded(told)
             }));
         }
+        let pushed = self.0.targets.told().pushed();
+        metrics.extend(pushed.iter().map(told::encoded));
         Ok(Response::new(v1::MetadataResponse { metrics }))
     }
 

@@ -1,5 +1,5 @@
 //! What an operator may set.
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use model::Millis;
 use runtime::Identity;
@@ -27,6 +27,12 @@ pub struct Settings {
     pub max_body_size: u64,
     /// What new series are refused by.
     pub limits: Limits,
+    /// Whether exemplars are stored.
+    pub exemplar_storage: bool,
+    /// Where snapshots are made: in `<snapshots>/<name>/<snapshot_part>`.
+    pub snapshots: PathBuf,
+    /// The folder of this store within a snapshot; empty if the snapshot is the store.
+    pub snapshot_part: &'static str,
     /// How long its tasks may take to end.
     pub grace: Duration,
 }

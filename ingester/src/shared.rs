@@ -4,18 +4,19 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use model::{GroupKey, NodeId, Outcome, Stamp, Timestamp};
+use model::{Exemplar, GroupKey, Labels, NodeId, Outcome, Stamp, Timestamp};
 use proto::v1::MemberState;
 use runtime::{Cluster, Components, Offload};
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error, info};
-use tsdb::{Kind, Tsdb, TsdbError};
+use tsdb::{Exemplars, Kind, Tsdb, TsdbError};
 
 use crate::{
     limits::{Gate, Limits, Refusal},
     metrics::{Metrics, Reason},
-    saved::Former,
+    open::Opened,
     scrape::{Buffers, Targets},
+    snapshots::Snapshots,
 };
 
 /// The database, the cluster as it is known, and the rest that scraping and answering need alike.
@@ -25,6 +26,10 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) targets: Targets,
     pub(crate) buffers: Arc<Buffers>,
+    /// None if exemplars are not stored.
+    pub(crate) exemplars: Option<Exemplars>,
+    /// Where snapshots are made.
+    pub(crate) snapshots: Snapshots,
     /// Pages are read by as many threads as there are cores: more would only hold more pages in memory.
     pub(crate) cores: Semaphore,
     pub(crate) cluster: watch::Receiver<Arc<Cluster>>,
@@ -43,26 +48,26 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         components: Components,
-        db: Tsdb,
         metrics: Metrics,
-        targets: Targets,
         cluster: watch::Receiver<Arc<Cluster>>,
-        former: &Former,
+        opened: Opened,
         (sync_each, limits): (bool, Limits),
     ) -> Self {
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             components,
-            db,
+            db: opened.db,
             metrics,
-            targets,
+            targets: opened.targets,
             buffers: Arc::default(),
+            exemplars: opened.exemplars,
+            snapshots: opened.snapshots,
             cores: Semaphore::new(n_cores),
             cluster,
             sync_each,
             gate: Gate::new(limits),
-            node: AtomicU32::new(former.node.0),
-            former_epoch: former.epoch,
+            node: AtomicU32::new(opened.former.node.0),
+            former_epoch: opened.former.epoch,
             store_fails: AtomicBool::new(false),
         }
     }
@@ -95,6 +100,32 @@ impl Shared {
             epoch: self.epoch(),
             rank,
             node: self.node(),
+        }
+    }
+
+    /// Keeps at most `max` exemplars from now on; the oldest go first.
+    pub(crate) fn resize_exemplars(&self, max: i64) -> Result<(), TsdbError> {
+        let max = usize::try_from(max).unwrap_or(0);
+        let exemplars = self.exemplars.as_ref();
+        exemplars.map_or(Ok(()), |exemplars| exemplars.resize(max))
+    }
+
+    /// Stores exemplars, if they are stored here; what is wrong with them, or with the store, is counted alone.
+    pub(crate) fn store_exemplars(&self, given: impl IntoIterator<Item = (Labels, Exemplar)>) {
+        let Some(exemplars) = &self.exemplars else {
+            return;
+        };
+        match exemplars.add(given) {
+            Ok(added) => {
+                self.metrics.exemplars.inc_by(added.n_stored);
+                self.metrics
+                    .out_of_order_exemplars
+                    .inc_by(added.n_out_of_order);
+            }
+            Err(error) => {
+                self.metrics.storage_failures.inc();
+                debug!(error = %runtime::Chain(&error), "exemplars cannot be stored");
+            }
         }
     }
 

@@ -390,6 +390,7 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
         labels: Some((&model::Labels::from_pairs([("__name__", name), ("l", "v")])).into()),
         times_millis: times.into_iter().map(|t| world::START + t).collect(),
         values,
+        exemplars: vec![],
     };
     let write = |series| v1::WriteRequest {
         series,
@@ -455,6 +456,13 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
     assert_eq!((stats.n_series, stats.n_appended_samples), (2, 4));
 }
 
+/// What the ingester tells of metrics: name, type, help.
+async fn metadata(world: &World) -> Vec<(String, String, String)> {
+    let asked = world.client().metadata(v1::MetadataRequest {}).await;
+    let metrics = asked.unwrap().into_inner().metrics.into_iter();
+    metrics.map(|m| (m.metric, m.r#type, m.help)).collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_configuration_says_how_late_a_pushed_sample_may_come() {
     let world = World::running(CONFIG, vec![]).await;
@@ -465,6 +473,7 @@ async fn the_configuration_says_how_late_a_pushed_sample_may_come() {
             labels: Some((&labels).into()),
             times_millis: vec![world::START + at],
             values: vec![1.0],
+            exemplars: vec![],
         };
         let request = v1::WriteRequest {
             series: vec![series],
@@ -483,29 +492,98 @@ async fn the_configuration_says_how_late_a_pushed_sample_may_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metadata_is_what_pages_tell() {
-    let world = World::running(CONFIG, vec![target("a", "/metrics")]).await;
+async fn metadata_is_what_pages_tell_and_what_is_pushed_also_after_a_restart() {
+    let mut world = World::running(CONFIG, vec![target("a", "/metrics")]).await;
     world.exporter.page(
         "/metrics",
         "# HELP m What it means.\n# TYPE m counter\nm 1\n",
     );
     seconds(15).await;
-    let answer = world
-        .client()
-        .metadata(v1::MetadataRequest {})
-        .await
-        .unwrap();
-    let metrics = answer.into_inner().metrics;
-    assert_eq!(metrics.len(), 1);
-    let told = &metrics[0];
-    assert_eq!(
-        (
-            told.metric.as_str(),
-            told.r#type.as_str(),
-            told.help.as_str()
-        ),
-        ("m", "counter", "What it means.")
-    );
+    let told = |metric: &str, kind: &str, help: &str| {
+        (metric.to_owned(), kind.to_owned(), help.to_owned())
+    };
+    let scraped = told("m", "counter", "What it means.");
+    assert_eq!(metadata(&world).await, std::slice::from_ref(&scraped));
+    let pushed = v1::WriteRequest {
+        metadata: vec![v1::MetricMetadata {
+            metric: "p".to_owned(),
+            r#type: "gauge".to_owned(),
+            help: "Pushed.".to_owned(),
+            ..v1::MetricMetadata::default()
+        }],
+        ..v1::WriteRequest::default()
+    };
+    world.client().write(pushed).await.unwrap();
+
+    world.stop_ingester().await;
+    world.exporter.on("/metrics", |_| {
+        Response::builder().status(503).body("".into()).unwrap()
+    });
+    world.start_ingester();
+    seconds(15).await;
+    let pushed = told("p", "gauge", "Pushed.");
+    assert_eq!(metadata(&world).await, [scraped, pushed]);
+}
+
+/// The exemplars of every series, a line each.
+async fn exemplars(world: &World) -> Vec<String> {
+    let request = v1::ExemplarsRequest {
+        selectors: vec![v1::Selector::default()],
+        range: Some(TimeRange::ALL.into()),
+    };
+    let asked = world.client().exemplars(request).await.unwrap();
+    let line = |series: &v1::SeriesExemplars| {
+        let labels = model::Labels::from(series.labels.as_ref().unwrap());
+        let one = |e: &v1::Exemplar| {
+            let labels = model::Labels::from(e.labels.as_ref().unwrap());
+            format!(" {labels} {}", e.value)
+        };
+        let all: String = series.exemplars.iter().map(one).collect();
+        format!("{}{all}", labels.metric_name())
+    };
+    asked.into_inner().series.iter().map(line).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn exemplars_of_pages_and_of_pushes_are_kept_over_a_restart() {
+    let mut world = World::running(CONFIG, vec![target("a", "/metrics")]).await;
+    let page = |id: &str, value: &str| {
+        let page = format!("# TYPE m counter\nm_total 1 # {{id=\"{id}\"}} {value}\n# EOF\n");
+        move |_: &http::HeaderMap| {
+            Response::builder()
+                .header("content-type", "application/openmetrics-text")
+                .body(page.clone().into())
+                .unwrap()
+        }
+    };
+    world.exporter.on("/metrics", page("x", "0.5"));
+    seconds(35).await;
+    world.exporter.on("/metrics", page("y", "0.25"));
+    seconds(10).await;
+    let pushed = v1::PushedSeries {
+        labels: Some((&model::Labels::from_pairs([("__name__", "p")])).into()),
+        times_millis: vec![world::START],
+        values: vec![1.0],
+        exemplars: vec![v1::Exemplar {
+            labels: Some((&model::Labels::from_pairs([("id", "z")])).into()),
+            value: 7.0,
+            time_millis: world::START,
+            is_timed: true,
+        }],
+    };
+    let request = v1::WriteRequest {
+        series: vec![pushed],
+        ..v1::WriteRequest::default()
+    };
+    for _ in 0..2 {
+        world.client().write(request.clone()).await.unwrap();
+    }
+    let expected = [r#"m_total {id="x"} 0.5 {id="y"} 0.25"#, r#"p {id="z"} 7"#];
+    assert_eq!(exemplars(&world).await, expected);
+    world.stop_ingester().await;
+    world.start_ingester();
+    seconds(15).await;
+    assert_eq!(exemplars(&world).await, expected);
 }
 
 #[tokio::test(start_paused = true)]

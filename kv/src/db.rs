@@ -120,17 +120,6 @@ impl Db {
         Ok(db)
     }
 
-    /// Makes a copy of the store, as it is now, in the directory `path`, which must not exist. Files are linked if they can be.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn checkpoint(&self, path: &Path) -> Result<(), StoreError> {
-        let attempt = || format!("copy the store to {}", path.display());
-        Checkpoint::new(&self.rocks)
-            .and_then(|checkpoint| checkpoint.create_checkpoint(path))
-            .map_err(|e| failed(attempt(), e))
-    }
-
     /// What it uses now.
     pub fn stats(&self) -> Result<DbStats, StoreError> {
         let mut stats = DbStats {
@@ -372,6 +361,18 @@ impl Store for Db {
                 .compact_range_cf(&handle, None::<&[u8]>, None::<&[u8]>);
         }
         Ok(())
+    }
+
+    fn checkpoint(&self, path: &Path) -> Result<(), StoreError> {
+        let attempt = || format!("copy the store to {}", path.display());
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|source| {
+                StoreError::new(StoreErrorKind::Unavailable, attempt()).because(source)
+            })?;
+        }
+        Checkpoint::new(&self.rocks)
+            .and_then(|checkpoint| checkpoint.create_checkpoint(path))
+            .map_err(|e| failed(attempt(), e))
     }
 
     fn size_bytes(&self, family: &str) -> Result<u64, StoreError> {

@@ -5,6 +5,7 @@
 
 mod distinct;
 mod duration;
+mod exemplar;
 pub mod histogram;
 mod kahan;
 mod labels;
@@ -22,6 +23,7 @@ mod time;
 
 pub use distinct::Distinct;
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use exemplar::Exemplar;
 pub use histogram::{Histogram, ResetHint};
 pub use kahan::Kahan;
 pub use labels::{

@@ -67,7 +67,7 @@ pub(crate) struct All {
     /// Enable reload via HTTP request.
     #[arg(long = "web.enable-lifecycle", env = "PLEIADES_WEB_ENABLE_LIFECYCLE")]
     enable_lifecycle: bool,
-    /// Answer the calls under /api/v1/admin/tsdb, which delete stored data.
+    /// Answer the calls under /api/v1/admin/tsdb, which delete and copy stored data.
     #[arg(long = "web.enable-admin-api", env = "PLEIADES_WEB_ENABLE_ADMIN_API")]
     enable_admin_api: bool,
     /// Enable API endpoint accepting remote write requests.
@@ -127,6 +127,9 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         sync_interval: args.sync_interval.to_std(),
         max_body_size: 256 << 20,
         limits: args.limits,
+        exemplar_storage: args.query.features.has(runtime::Feature::ExemplarStorage),
+        snapshots: args.storage_path.join("snapshots"),
+        snapshot_part: Kind::Ingester.name(),
         grace: std::time::Duration::from_secs(10),
     };
     let store = data.open_part(Kind::Ingester)?;

@@ -18,7 +18,7 @@ impl Kind {
     const ALL: [Self; 2] = [Self::Discoverer, Self::Ingester];
 
     /// The folder of its store where one directory holds several, and how it is called.
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Discoverer => "discoverer",
             Self::Ingester => "ingester",

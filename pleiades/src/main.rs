@@ -56,15 +56,15 @@ enum Command {
     Local(local::Command),
     /// Show the members of a cluster and what each holds.
     Ring(ring::Ring),
-    /// Look at the data directory of an ingester that does not run.
-    #[command(subcommand)]
-    Tsdb(tsdb::Command),
     /// Run scripts in Prometheus' test language for PromQL.
     #[command(name = "promqltest")]
     PromqlTest(promqltest::PromqlTest),
     /// Run a query against a server with Prometheus' HTTP API.
     #[command(subcommand)]
     Query(query::Command),
+    /// Look at, and add to, the data directory of an ingester that does not run.
+    #[command(subcommand)]
+    Tsdb(tsdb::Command),
 }
 
 impl Command {
@@ -102,9 +102,9 @@ async fn main() -> ExitCode {
         Command::Check(command) => return check::run(command),
         Command::Local(command) => local::run(command, &cli.telemetry).await,
         Command::Ring(args) => ring::run(args).await,
-        Command::Tsdb(command) => tsdb::run(command),
         Command::PromqlTest(args) => return promqltest::run(args).await,
         Command::Query(command) => query::run(command).await,
+        Command::Tsdb(command) => tsdb::run(command),
     };
     drop(telemetry);
     match done {

@@ -1,65 +1,77 @@
-//! `pleiades tsdb`: what an ingester's data directory holds.
-use std::{path::PathBuf, sync::Arc};
+//! `pleiades tsdb`: an ingester's data directory offline, as promtool's commands show Prometheus'.
+//!
+//! What promtool calls a block is here a UTC day. Each command opens the directory as the ingester would, so that one
+//! that is in use, or is none, is refused in one line.
+mod analyze;
+mod backfill;
+mod days;
+mod dump;
+mod open;
+mod pages;
+mod verify;
 
-use ::tsdb::{Options, Tsdb};
-use anyhow::bail;
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
-use model::Timestamp;
-use runtime::{Clock as _, SystemClock};
 
-use crate::{
-    data_dir::{DataDir, Kind},
-    print,
-};
-
-/// Tools for data directories that no process has open.
-#[derive(Clone, Debug, Subcommand)]
+/// What is done with a data directory.
+#[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Import samples and store them. Please refer to the storage docs for more details.
+    #[command(name = "create-blocks-from")]
+    CreateBlocksFrom(CreateBlocksFrom),
+    /// List the days that are stored.
+    List(days::List),
+    /// Dump series and samples.
+    Dump(dump::Dump),
+    /// Analyze churn, label pair cardinality.
+    Analyze(analyze::Analyze),
     /// Read everything and compare it with itself; fails if something is broken, lost or contradicts something else.
-    Verify(Verify),
+    Verify(verify::Verify),
 }
 
-/// `pleiades tsdb verify`.
+/// Where samples come from.
+#[derive(Debug, Args)]
+pub(crate) struct CreateBlocksFrom {
+    /// Print human readable values.
+    #[arg(short = 'r', long, global = true)]
+    human_readable: bool,
+    /// Do not print what is stored afterwards.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    source: Source,
+}
+
+#[derive(Debug, Subcommand)]
+enum Source {
+    /// Import samples from OpenMetrics input.
+    Openmetrics(backfill::OpenMetrics),
+}
+
+/// The directory of an ingester's store.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Verify {
-    /// The data directory of an ingester; of `all` its folder `ingester`.
-    #[arg(long = "data-dir", env = "PLEIADES_DATA_DIR", default_value = "data")]
-    data_dir: PathBuf,
+pub(crate) struct Directory {
+    /// The data directory of an ingester, or that of `pleiades all`.
+    #[arg(value_name = "db path", default_value = "data/")]
+    path: PathBuf,
 }
 
-/// Runs the command.
+/// Runs one command.
 pub(crate) fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Verify(args) => verify(&args),
-    }
-}
-
-fn verify(args: &Verify) -> anyhow::Result<()> {
-    let data = DataDir::new("--data-dir", &args.data_dir);
-    if !args.data_dir.join("CURRENT").exists() {
-        bail!("{data}: there is no data");
-    }
-    let store = data.open(Kind::Ingester)?;
-    let options = Options {
-        retention: None,
-        ..Options::default()
-    };
-    let now: Timestamp = SystemClock.now();
-    let db = Tsdb::open(Arc::clone(&store), options, now)?;
-    let verified = db.verify()?;
-    for problem in &verified.problems {
-        print(problem);
-    }
-    print(&format!(
-        "{} rows, {} segments and blocks with {} columns, {} series in indexes, {} in memory",
-        verified.n_rows,
-        verified.n_blocks,
-        verified.n_columns,
-        verified.n_indexed,
-        verified.n_active
-    ));
-    match verified.problems.len() {
-        0 => Ok(()),
-        n => bail!("{data}: {n} problems"),
+        Command::CreateBlocksFrom(args) => match args.source {
+            Source::Openmetrics(source) => {
+                let db = source.run()?;
+                match args.quiet {
+                    true => Ok(()),
+                    false => days::print(&db, args.human_readable),
+                }
+            }
+        },
+        Command::List(args) => args.run(),
+        Command::Dump(args) => args.run(),
+        Command::Analyze(args) => args.run(),
+        Command::Verify(args) => verify::verify(&args),
     }
 }

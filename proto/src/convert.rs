@@ -1,6 +1,6 @@
 //! Labels, matchers, ranges and targets to and from their messages.
 use model::{
-    EmptyTimeRange, Labels, MatchOp, Matcher, MatcherError, MetricType, Millis, Target,
+    EmptyTimeRange, Exemplar, Labels, MatchOp, Matcher, MatcherError, MetricType, Millis, Target,
     TargetSettings, TimeRange, Timestamp,
 };
 
@@ -58,6 +58,28 @@ impl From<&v1::Labels> for Labels {
             .iter()
             .map(|label| (&label.name, &label.value))
             .collect()
+    }
+}
+
+impl From<&Exemplar> for v1::Exemplar {
+    fn from(exemplar: &Exemplar) -> Self {
+        Self {
+            labels: Some((&exemplar.labels).into()),
+            value: exemplar.value,
+            time_millis: exemplar.at.as_millis(),
+            is_timed: exemplar.is_timed,
+        }
+    }
+}
+
+impl From<&v1::Exemplar> for Exemplar {
+    fn from(exemplar: &v1::Exemplar) -> Self {
+        Self {
+            labels: exemplar.labels.as_ref().map(Into::into).unwrap_or_default(),
+            value: exemplar.value,
+            at: Timestamp::from_millis(exemplar.time_millis),
+            is_timed: exemplar.is_timed,
+        }
     }
 }
 

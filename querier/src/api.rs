@@ -4,6 +4,7 @@
 mod admin;
 mod cors;
 mod error;
+mod exemplars;
 mod features;
 mod labels;
 mod lifecycle;
@@ -96,7 +97,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/query_range", get(query::range).post(query::range))
         .route(
             "/query_exemplars",
-            get(query::exemplars).post(query::exemplars),
+            get(exemplars::query).post(exemplars::query),
         )
         .route("/format_query", get(query::format).post(query::format))
         .route("/parse_query", get(tree::parse).post(tree::parse))
@@ -118,6 +119,10 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route(
             "/admin/tsdb/clean_tombstones",
             post(admin::clean_tombstones).put(admin::clean_tombstones),
+        )
+        .route(
+            "/admin/tsdb/snapshot",
+            post(admin::snapshot).put(admin::snapshot),
         )
         .route("/status/buildinfo", get(status::build_info))
         .route("/status/config", get(status::config))

@@ -23,7 +23,7 @@ pub struct Args {
         env = "PLEIADES_WEB_ENABLE_REMOTE_WRITE_RECEIVER"
     )]
     pub web_enable_remote_write_receiver: bool,
-    /// Answer the calls under /api/v1/admin/tsdb, which delete stored data.
+    /// Answer the calls under /api/v1/admin/tsdb, which delete and copy stored data.
     #[arg(long = "web.enable-admin-api", env = "PLEIADES_WEB_ENABLE_ADMIN_API")]
     pub web_enable_admin_api: bool,
     /// What a query may cost and hold.

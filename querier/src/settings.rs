@@ -19,7 +19,7 @@ pub struct Settings {
     pub enable_lifecycle: bool,
     /// Whether others may write samples.
     pub enable_remote_write_receiver: bool,
-    /// Whether stored data can be deleted through the API.
+    /// Whether stored data can be deleted and copied through the API.
     pub enable_admin_api: bool,
     /// What a query may cost.
     pub query: QuerySettings,

@@ -577,3 +577,46 @@ async fn what_an_interface_asks_of_the_server() {
         ]],
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn exemplars_of_both_replicas_are_told_once() {
+    let cluster = pair().await;
+    check(
+        cluster
+            .get("/api/v1/query_exemplars?query=rate(n_total[5m])%2Bsum(nothing)")
+            .await,
+        expect![[
+            r#"200 {"status":"success","data":[{"seriesLabels":{"__name__":"n_total","instance":"a:1","job":"a"},"exemplars":[{"labels":{"trace_id":"x"},"value":"0.5","timestamp":1699999990},{"labels":{"trace_id":"x"},"value":"1.5","timestamp":1699999990.250}]}]}"#
+        ]],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_is_one_of_every_ingester_or_an_error() {
+    let post = async |cluster: &Cluster, query: &str| {
+        let path = format!("/api/v1/admin/tsdb/snapshot{query}");
+        cluster.post(&path, "").await
+    };
+    check(
+        post(&pair().await, "").await,
+        expect![[
+            r#"503 {"status":"error","errorType":"unavailable","error":"admin APIs disabled"}"#
+        ]],
+    );
+    let well = Setup::default().admin().ingester(Behaviour::Well, vec![]);
+    let well = well.start().await;
+    let (status, body) = post(&well, "?skip_head=true").await;
+    let start = r#"{"status":"success","data":{"name":"20231114T221320Z-"#;
+    assert!(status == 200 && body.starts_with(start), "{status} {body}");
+    check(
+        post(&well, "?skip_head=maybe").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"invalid parameter \"skip_head\": unable to parse boolean \"maybe\""}"#
+        ]],
+    );
+    let full = Setup::default().admin().ingester(Behaviour::Well, vec![]);
+    let full = full.ingester(Behaviour::Full, vec![]).start().await;
+    let (status, body) = post(&full, "").await;
+    assert_eq!(status, 503);
+    assert!(body.contains("the disk is full"), "{body}");
+}

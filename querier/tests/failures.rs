@@ -235,7 +235,7 @@ async fn deletion_is_for_all_ingesters_or_an_error() {
     assert_eq!(status, 503);
     assert!(body.contains(r#""error":"admin APIs disabled""#), "{body}");
 
-    let setup = Setup::default().lifecycle();
+    let setup = Setup::default().admin();
     let whole = setup
         .ingester(Well, one())
         .ingester(Well, one())
@@ -252,7 +252,7 @@ async fn deletion_is_for_all_ingesters_or_an_error() {
     assert_eq!(status, 400);
     assert!(body.contains("no match[] parameter provided"), "{body}");
 
-    let setup = Setup::default().lifecycle();
+    let setup = Setup::default().admin();
     let broken = setup
         .ingester(Well, one())
         .ingester(Dead, one())

@@ -9,7 +9,9 @@ use double::{
 use expect_test::{Expect, expect};
 use model::Labels;
 use prost::Message as _;
-use proto::prometheus::{Label, Sample, TimeSeries, WriteRequest};
+use proto::prometheus::{
+    Exemplar, Label, MetricMetadata, Sample, TimeSeries, WriteRequest, metric_metadata::MetricType,
+};
 
 const PROTOBUF: &str = "content-type: application/x-protobuf\r\ncontent-encoding: snappy\r\n";
 
@@ -234,4 +236,44 @@ async fn a_write_succeeds_when_every_replica_has_it_that_is_not_unhealthy() {
     );
     let dead = answer(&[Well, Dead]).await;
     assert!(dead.starts_with("503 write to ingester-2: "), "{dead}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn exemplars_and_metadata_go_where_their_series_go() {
+    let cluster = cluster(&[Well, Well]).await;
+    let mut one = series(&[("__name__", "a")], &[(0, 1.0)]);
+    one.exemplars = vec![Exemplar {
+        labels: vec![Label {
+            name: "trace_id".to_owned(),
+            value: "x".to_owned(),
+        }],
+        value: 0.5,
+        timestamp: NOW_SECONDS * 1000,
+    }];
+    let request = WriteRequest {
+        timeseries: vec![one],
+        metadata: vec![MetricMetadata {
+            r#type: MetricType::Counter.into(),
+            metric_family_name: "a".to_owned(),
+            help: "Of a.".to_owned(),
+            unit: String::new(),
+        }],
+    };
+    let body = snap::raw::Encoder::new().compress_vec(&request.encode_to_vec());
+    assert_eq!(send(&cluster, PROTOBUF, &body.unwrap()).await, "204 ");
+    let writes = cluster.writes.lock().unwrap();
+    assert_eq!(writes.len(), 2);
+    for write in &*writes {
+        let [exemplar] = &write.series[0].exemplars[..] else {
+            panic!("{write:?}");
+        };
+        let labels = Labels::from(exemplar.labels.as_ref().unwrap());
+        assert_eq!(labels.to_string(), r#"{trace_id="x"}"#);
+        assert_eq!((exemplar.value, exemplar.is_timed), (0.5, true));
+        let told = &write.metadata[0];
+        assert_eq!(
+            (&*told.metric, &*told.r#type, &*told.help),
+            ("a", "counter", "Of a.")
+        );
+    }
 }

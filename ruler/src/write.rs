@@ -1,5 +1,5 @@
 //! Results of rules, written as every pushed sample is.
-use runtime::{Channels, Cluster, PushedSeries, WriteError, Written};
+use runtime::{Channels, Cluster, Push, PushedSeries, WriteError, Written};
 use template::QueryResult;
 
 /// Writes `samples` to every replica that should have them; see [`runtime::write`].
@@ -14,7 +14,11 @@ pub(crate) async fn write(
     let series = |(labels, sample): &(_, _)| PushedSeries {
         labels: Clone::clone(labels),
         samples: vec![*sample],
+        exemplars: Vec::new(),
     };
-    let series: Vec<PushedSeries> = samples.iter().map(series).collect();
-    runtime::write(&series, cluster, channels).await
+    let push = Push {
+        series: samples.iter().map(series).collect(),
+        metadata: Vec::new(),
+    };
+    runtime::write(&push, cluster, channels).await
 }

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 /// Which of them are switched on.
 #[derive(Clone, Debug, Default, Args)]
 pub struct FeatureArgs {
-    /// Parts of PromQL that are not stable yet.
+    /// Parts that are not stable yet.
     #[arg(
         long = "enable-feature",
         env = "PLEIADES_ENABLE_FEATURE",
@@ -24,6 +24,8 @@ pub enum Feature {
     PromqlBinopFillModifiers,
     /// `anchored` and `smoothed` look beyond the edges of a window.
     PromqlExtendedRangeSelectors,
+    /// Ingesters store exemplars.
+    ExemplarStorage,
 }
 
 impl FeatureArgs {

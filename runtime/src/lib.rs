@@ -44,4 +44,4 @@ pub use server::{serve_grpc, serve_http};
 pub use tasks::{TaskError, Tasks};
 pub use telemetry::{LogFormat, Telemetry, TelemetrySettings};
 pub use trace::parent_of;
-pub use write::{PushedSeries, WriteError, Written, write};
+pub use write::{Push, PushedSeries, WriteError, Written, write};

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use model::{GroupKey, Labels, NodeId, Sample};
+use model::{Exemplar, GroupKey, Labels, METRIC_NAME, NodeId, Sample};
 use proto::v1::{self, ingester_client::IngesterClient};
 use tonic::{Code, Status};
 
@@ -16,6 +16,8 @@ use crate::{Channels, Cluster};
 const BATCH_BYTES: usize = 4 << 20;
 /// About what a sample takes in a message: a time as a varint, a value.
 const BYTES_PER_SAMPLE: usize = 15;
+/// About what an exemplar takes.
+const BYTES_PER_EXEMPLAR: usize = 200;
 
 /// Samples of one series, in the order in which they are to be stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +26,17 @@ pub struct PushedSeries {
     pub labels: Labels,
     /// Its samples.
     pub samples: Vec<Sample>,
+    /// Its exemplars, oldest first.
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// What is written at once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Push {
+    /// Series with samples or exemplars.
+    pub series: Vec<PushedSeries>,
+    /// What is told of metrics; who tells it is not.
+    pub metadata: Vec<v1::MetricMetadata>,
 }
 
 /// Why samples were not stored as they must be; a retry may do it.
@@ -59,22 +72,23 @@ pub struct Written {
     pub reason: String,
 }
 
-/// Writes `series` to every replica that is not unhealthy, at least one; they are synced when this returns.
+/// Writes `push` to every replica that is not unhealthy, at least one; they are synced when this returns.
 ///
-/// A retry changes nothing that was stored. Samples of one series stay in their order.
+/// A retry changes nothing that was stored. Samples of one series stay in their order. Metadata goes by the name of its
+/// metric, as a series of no other label would.
 ///
 /// # Errors
 /// [`WriteError`]; what was written stays.
 pub async fn write(
-    series: &[PushedSeries],
+    push: &Push,
     cluster: &Cluster,
     channels: &Channels,
 ) -> Result<Written, WriteError> {
     let mut calls = Vec::new();
-    for (node, indexes) in routes(series, cluster)? {
+    for (node, route) in routes(push, cluster)? {
         let member = cluster.members.iter().find(|m| m.node == node.0);
         let member = member.expect("samples are routed to members alone");
-        let batches = Batches::new(series, indexes);
+        let batches = Batches::new(push, route);
         calls.push(send(member, batches, cluster.epoch, channels));
     }
     let mut all = Written::default();
@@ -87,29 +101,42 @@ pub async fn write(
     Ok(all)
 }
 
-/// The places in `series` of those that each ingester is sent.
-fn routes(
-    series: &[PushedSeries],
-    cluster: &Cluster,
-) -> Result<BTreeMap<NodeId, Vec<usize>>, WriteError> {
+/// The places in a push of what one ingester is sent.
+#[derive(Debug, Default)]
+struct Route {
+    series: Vec<usize>,
+    metadata: Vec<usize>,
+}
+
+/// What each ingester is sent.
+fn routes(push: &Push, cluster: &Cluster) -> Result<BTreeMap<NodeId, Route>, WriteError> {
     let map = cluster.map().ok_or(WriteError::NoMap)?;
     let healthy: BTreeSet<u32> = cluster
         .members_of(v1::Role::Ingester)
         .filter(|m| m.state() != v1::MemberState::Unhealthy)
         .map(|m| m.node)
         .collect();
-    let mut routes: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
-    for (i, PushedSeries { labels, .. }) in series.iter().enumerate() {
+    let mut routes: BTreeMap<NodeId, Route> = BTreeMap::new();
+    let mut send = |labels: &Labels, place: &dyn Fn(&mut Route)| {
         let replicas = map.replicas(GroupKey::of_pushed(labels).shard());
         let mut is_routed = false;
         for node in replicas.filter(|node| healthy.contains(&node.0)) {
-            routes.entry(node).or_default().push(i);
+            place(routes.entry(node).or_default());
             is_routed = true;
         }
-        if !is_routed {
-            let series = labels.clone();
-            return Err(WriteError::NoReplica { series });
+        match is_routed {
+            true => Ok(()),
+            false => Err(WriteError::NoReplica {
+                series: labels.clone(),
+            }),
         }
+    };
+    for (i, PushedSeries { labels, .. }) in push.series.iter().enumerate() {
+        send(labels, &|route| route.series.push(i))?;
+    }
+    for (i, told) in push.metadata.iter().enumerate() {
+        let labels = Labels::from_pairs([(METRIC_NAME, &told.metric)]);
+        send(&labels, &|route| route.metadata.push(i))?;
     }
     Ok(routes)
 }
@@ -128,10 +155,11 @@ async fn send(
     };
     let mut client = IngesterClient::new(channels.to(&member.grpc).map_err(failed)?);
     let mut all = Written::default();
-    for series in batches {
+    for (series, metadata) in batches {
         let request = v1::WriteRequest {
             epoch,
             series,
+            metadata,
             backfill: false,
         };
         let answer = client.write(request).await;
@@ -144,53 +172,56 @@ async fn send(
     Ok(all)
 }
 
-/// The messages for one ingester, made when they are sent.
+/// The messages for one ingester, made when they are sent; metadata goes with the first.
 struct Batches<'a> {
-    series: &'a [PushedSeries],
-    /// Places in `series`.
+    push: &'a Push,
+    /// Places in the push.
     left: std::vec::IntoIter<usize>,
+    metadata: Vec<usize>,
     /// What is left of the series that the last message ended in.
     begun: Option<(&'a Labels, &'a [Sample])>,
 }
 
 impl<'a> Batches<'a> {
-    fn new(series: &'a [PushedSeries], indexes: Vec<usize>) -> Self {
+    fn new(push: &'a Push, route: Route) -> Self {
         Self {
-            series,
-            left: indexes.into_iter(),
+            push,
+            left: route.series.into_iter(),
+            metadata: route.metadata,
             begun: None,
         }
     }
 }
 
 impl Iterator for Batches<'_> {
-    type Item = Vec<v1::PushedSeries>;
+    type Item = (Vec<v1::PushedSeries>, Vec<v1::MetricMetadata>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (mut message, mut room) = (Vec::new(), BATCH_BYTES);
-        while room > 0 {
-            let begun = self.begun.take().or_else(|| {
-                let series = &self.series[self.left.next()?];
-                Some((&series.labels, series.samples.as_slice()))
-            });
-            let Some((labels, samples)) = begun else {
-                break;
+        let (mut series, mut room) = (Vec::new(), BATCH_BYTES);
+        while room > 0 && self.begun.is_none() || series.is_empty() {
+            let (labels, samples, exemplars) = match self.begun.take() {
+                Some((labels, samples)) => (labels, samples, &[][..]),
+                None => match self.left.next().map(|i| &self.push.series[i]) {
+                    Some(next) => (&next.labels, &*next.samples, &*next.exemplars),
+                    None => break,
+                },
             };
             let text: usize = labels.iter().map(|(n, v)| n.len() + v.len() + 8).sum();
-            let n_fitting = room.saturating_sub(text) / BYTES_PER_SAMPLE;
-            let (now, later) = samples.split_at(n_fitting.max(1).min(samples.len()));
+            room = room.saturating_sub(text + exemplars.len() * BYTES_PER_EXEMPLAR);
+            let n_fitting = (room / BYTES_PER_SAMPLE).max(1).min(samples.len());
+            let (now, later) = samples.split_at(n_fitting);
             self.begun = (!later.is_empty()).then_some((labels, later));
-            room = room.saturating_sub(text + now.len() * BYTES_PER_SAMPLE);
-            message.push(v1::PushedSeries {
+            room = room.saturating_sub(now.len() * BYTES_PER_SAMPLE);
+            series.push(v1::PushedSeries {
                 labels: Some(labels.into()),
                 times_millis: now.iter().map(|s| s.at.as_millis()).collect(),
                 values: now.iter().map(|s| s.value).collect(),
+                exemplars: exemplars.iter().map(Into::into).collect(),
             });
-            if self.begun.is_some() {
-                break;
-            }
         }
-        (!message.is_empty()).then_some(message)
+        let metadata = std::mem::take(&mut self.metadata).into_iter();
+        let metadata: Vec<_> = metadata.map(|i| self.push.metadata[i].clone()).collect();
+        (!series.is_empty() || !metadata.is_empty()).then_some((series, metadata))
     }
 }
 
@@ -210,10 +241,22 @@ mod tests {
         let long = PushedSeries {
             labels: Labels::from_pairs([("__name__", "a")]),
             samples: samples.collect(),
+            exemplars: Vec::new(),
         };
         let mut short = long.clone();
         short.samples.truncate(3);
-        let messages: Vec<_> = Batches::new(&[short, long], vec![0, 1, 0]).collect();
+        let push = Push {
+            series: vec![short, long],
+            metadata: vec![v1::MetricMetadata::default()],
+        };
+        let route = Route {
+            series: vec![0, 1, 0],
+            metadata: vec![0],
+        };
+        let messages: Vec<_> = Batches::new(&push, route).collect();
+        let metadata = messages.iter().map(|(_, metadata)| metadata.len());
+        assert!(metadata.eq([1, 0, 0]));
+        let messages: Vec<_> = messages.into_iter().map(|(series, _)| series).collect();
         assert_eq!(messages.len(), 3);
         for message in &messages {
             let n_samples: usize = message.iter().map(|s| s.values.len()).sum();

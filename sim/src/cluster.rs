@@ -187,6 +187,9 @@ fn ingester_settings(name: &str) -> ingester::Settings {
         sync_interval: Duration::from_secs(1),
         max_body_size: 1 << 20,
         limits: ingester::Limits::default(),
+        exemplar_storage: false,
+        snapshots: "snapshots".into(),
+        snapshot_part: "",
         grace: Duration::from_secs(10),
     }
 }

@@ -3,6 +3,7 @@ mod append;
 mod blocks;
 mod cut;
 mod damage;
+mod days;
 mod delete;
 mod generations;
 mod labels;
@@ -41,6 +42,7 @@ use crate::{
 
 pub use append::{Appended, Defined};
 use damage::Damage;
+pub use days::Day;
 use delete::Tombstones;
 use generations::Generations;
 pub use labels::SeriesOf;

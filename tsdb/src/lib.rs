@@ -14,6 +14,7 @@ pub mod codec;
 mod db;
 mod dictionary;
 mod error;
+mod exemplars;
 mod group;
 mod index;
 mod keys;
@@ -26,10 +27,11 @@ mod tombstone;
 
 pub use codec::DecodeError;
 pub use db::{
-    Appended, Defined, Maintained, Options, Pushed, Refusal, Refused, Retention, Select, SeriesOf,
-    Stats, Take, Tsdb, Verified, Written,
+    Appended, Day, Defined, Maintained, Options, Pushed, Refusal, Refused, Retention, Select,
+    SeriesOf, Stats, Take, Tsdb, Verified, Written,
 };
 pub use error::{Kind, TsdbError};
+pub use exemplars::{Added, Exemplars};
 pub use index::{IndexFigures, LabelFigures};
 pub use row::{DictionaryNo, Ordinal, RowValues};
 pub use store::{

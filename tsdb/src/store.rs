@@ -6,7 +6,7 @@
 //! dropped whole. A store may therefore leave such a family uncompacted.
 mod memory;
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, path::Path};
 
 pub use memory::MemoryStore;
 
@@ -66,6 +66,12 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// About how many bytes `family` takes on disk and in write buffers.
     fn size_bytes(&self, family: &str) -> Result<u64, StoreError>;
+
+    /// Copies all that is stored to the directory `path`, which must not be there, as of one moment; a store opens there.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Invalid`] if there is nothing on a disk to be copied.
+    fn checkpoint(&self, path: &Path) -> Result<(), StoreError>;
 
     /// What was found broken on opening and left out, told once.
     fn take_damage(&self) -> Vec<StoreError> {

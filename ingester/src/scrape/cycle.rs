@@ -6,7 +6,7 @@ use tsdb::{Defined, Ordinal, RowValues};
 use super::{
     metadata,
     naming::Naming,
-    page::{Counts, Known, PageError, Rules},
+    page::{Counts, Found, Known, PageError, Rules},
 };
 
 /// The series that every scrape gives, in the order in which Prometheus writes them …
@@ -40,6 +40,8 @@ pub(crate) struct CycleRules {
     pub(crate) sample_limit: u64,
     pub(crate) extra_metrics: bool,
     pub(crate) timeout_seconds: f64,
+    /// Whether exemplars are looked at.
+    pub(crate) exemplars: bool,
 }
 
 /// What an attempt to fetch a page brought.
@@ -63,6 +65,8 @@ pub(crate) struct Observed {
     pub(crate) error: Option<PageError>,
     /// Type, help and unit by metric, if they are not those of the page before.
     pub(crate) metadata: Option<Vec<(String, Metadata)>>,
+    /// The exemplars that were not on the page before.
+    pub(crate) exemplars: Vec<Found>,
 }
 
 /// The memory of one target between scrapes.
@@ -143,7 +147,7 @@ impl Cycle {
     ) -> Observed {
         let mut counts = Counts::default();
         let (mut body_bytes, mut error, mut metadata) = (0.0, None, None);
-        let mut outcome = Outcome::Failed;
+        let (mut outcome, mut exemplars) = (Outcome::Failed, Vec::new());
         self.format = None;
         self.row.clear(self.row.dictionary());
         match scraped {
@@ -157,7 +161,8 @@ impl Cycle {
                 let taken = self.take(&bytes, format, &mut counts, &mut define);
                 self.format = taken.is_ok().then_some(format);
                 match taken {
-                    Ok(told_anew) => {
+                    Ok((told_anew, found)) => {
+                        exemplars = found;
                         outcome = Outcome::Success;
                         self.page_len = bytes.len();
                         metadata = told_anew.then(|| metadata::told(&bytes, format));
@@ -190,17 +195,18 @@ impl Cycle {
             counts,
             error,
             metadata,
+            exemplars,
         }
     }
 
-    /// Reads a page into the row; true if it tells otherwise of its metrics than the page before.
+    /// Reads a page into the row; true if it tells otherwise of its metrics than the page before, and its new exemplars.
     fn take(
         &mut self,
         page: &[u8],
         format: Format,
         counts: &mut Counts,
         define: &mut impl FnMut(&[Labels]) -> Defined,
-    ) -> Result<bool, PageError> {
+    ) -> Result<(bool, Vec<Found>), PageError> {
         let mut n_added = None;
         loop {
             self.place_report(define);
@@ -208,12 +214,13 @@ impl Cycle {
                 naming: &self.rules.naming,
                 honor_timestamps: self.rules.honor_timestamps,
                 sample_limit: self.rules.sample_limit,
+                exemplars: self.rules.exemplars,
             };
             *counts = Counts::default();
             let read = self.known.read(page, format, rules, &mut self.row, counts);
             // A page that is read again has no more new series for that.
             counts.added = *n_added.get_or_insert(counts.added);
-            let read = read?;
+            let mut read = read?;
             let defined = match read.new.is_empty() {
                 true => None,
                 false => Some(define(&read.new)),
@@ -227,9 +234,10 @@ impl Cycle {
                 }
                 defined => {
                     let ordinals = defined.map(|d| d.ordinals).unwrap_or_default();
+                    let found = std::mem::take(&mut read.found);
                     let known = read.finish(&ordinals, &mut self.row, counts);
                     let before = std::mem::replace(&mut self.known, known);
-                    return Ok(!self.known.tells_as(&before));
+                    return Ok((!self.known.tells_as(&before), found));
                 }
             }
         }

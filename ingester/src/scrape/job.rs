@@ -60,8 +60,8 @@ impl Job {
         &self.settings
     }
 
-    /// How the pages of `target` become rows.
-    pub(crate) fn rules(&self, target: &Target) -> CycleRules {
+    /// How the pages of `target` become rows, and exemplars if those are looked at.
+    pub(crate) fn rules(&self, target: &Target, exemplars: bool) -> CycleRules {
         let limits = &self.settings.limits;
         CycleRules {
             naming: Naming {
@@ -79,6 +79,7 @@ impl Job {
             sample_limit: limits.samples,
             extra_metrics: self.settings.extra_metrics,
             timeout_seconds: target.settings.timeout.as_seconds(),
+            exemplars,
         }
     }
 

@@ -3,10 +3,13 @@
 //! The same lines come in the same order, so each line's series text is first compared with the one that stood in
 //! its place; only surprises are looked up by hash, and only texts that are new are parsed into labels. Of the page
 //! before no text is kept, only the [`Print`] of each.
-use exposition::{Entry, Expected, Format, LabelsError, Parser, Print, Series, SyntaxError};
+use exposition::{
+    Entry, Exemplar, Expected, Format, LabelsError, Parser, Print, Series, SyntaxError,
+};
 use hashbrown::HashTable;
 use model::{Labels, MetricType, Timestamp};
 use tsdb::{Ordinal, RowValues};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     metadata::Fingerprint,
@@ -86,6 +89,33 @@ pub(crate) struct Known {
     between: Vec<Between>,
     /// Stands for what the page tells of its metrics.
     told: Fingerprint,
+    /// The lines that have exemplars, ascending, and what stands for each of those.
+    exemplars: Vec<(u32, u64)>,
+}
+
+/// An exemplar of a page that was not at its place on the page before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) series: Labels,
+    pub(crate) labels: Labels,
+    pub(crate) value: f64,
+    /// Its own time.
+    pub(crate) time: Option<Timestamp>,
+    /// The explicit time of its sample.
+    pub(crate) sample_time: Option<Timestamp>,
+}
+
+impl Found {
+    /// The series, and its exemplar as it is stored beside a sample of the time `at`.
+    pub(crate) fn stored(self, at: Timestamp) -> (Labels, model::Exemplar) {
+        let exemplar = model::Exemplar {
+            labels: self.labels,
+            value: self.value,
+            at: self.time.or(self.sample_time).unwrap_or(at),
+            is_timed: self.time.is_some(),
+        };
+        (self.series, exemplar)
+    }
 }
 
 /// How a page's reading is bounded and named.
@@ -95,6 +125,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) honor_timestamps: bool,
     /// 0 sets no limit.
     pub(crate) sample_limit: u64,
+    /// Whether exemplars are looked at.
+    pub(crate) exemplars: bool,
 }
 
 /// What was counted on the way, as far as the page was read.
@@ -116,6 +148,8 @@ pub(crate) struct Read {
     known: Known,
     /// The labels of the series that are new, in the order of the page.
     pub(crate) new: Vec<Labels>,
+    /// The exemplars that are new.
+    pub(crate) found: Vec<Found>,
     /// The samples of those, and their explicit times.
     new_samples: Vec<(u32, f64, Option<Timestamp>)>,
 }
@@ -150,6 +184,8 @@ impl Known {
             new_samples: Vec::new(),
             n_samples: 0,
             told: Fingerprint::default(),
+            exemplars: Vec::new(),
+            found: Vec::new(),
             rules,
             counts,
         };
@@ -175,6 +211,8 @@ impl Known {
             new,
             new_samples,
             told,
+            exemplars,
+            found,
             ..
         } = reading;
         let known = Self {
@@ -182,10 +220,12 @@ impl Known {
             lines,
             between,
             told,
+            exemplars,
         };
         Ok(Read {
             known,
             new,
+            found,
             new_samples,
         })
     }
@@ -240,6 +280,8 @@ struct Reading<'a> {
     new_samples: Vec<(u32, f64, Option<Timestamp>)>,
     n_samples: u64,
     told: Fingerprint,
+    exemplars: Vec<(u32, u64)>,
+    found: Vec<Found>,
     rules: Rules<'a>,
     counts: &'a mut Counts,
 }
@@ -297,6 +339,14 @@ impl Reading<'_> {
         if place == Place::DROPPED {
             return Ok(());
         }
+        if self.rules.exemplars
+            && let Some(exemplar) = &series.exemplar
+        {
+            // A series that is known moved the cursor behind its line of the page before.
+            let is_known = place.0 & Place::NEW == 0 && self.cursor > 0;
+            let before = is_known.then(|| self.cursor as u32 - 1);
+            self.exemplar(series, exemplar, before);
+        }
         self.counts.post_relabel += 1;
         self.n_samples += 1;
         let limit = self.rules.sample_limit;
@@ -312,6 +362,33 @@ impl Reading<'_> {
             self.counts.duplicates += 1;
         }
         Ok(())
+    }
+
+    /// Takes the exemplar of the line that was pushed last, unless the line `before` of the page before had the same.
+    fn exemplar(&mut self, series: &Series<'_>, exemplar: &Exemplar<'_>, before: Option<u32>) {
+        let seed = exemplar.timestamp.map_or(0, Timestamp::as_millis) as u64;
+        let hash = xxh3_64_with_seed(exemplar.text, seed ^ exemplar.value.to_bits());
+        self.exemplars.push((self.lines.len() as u32 - 1, hash));
+        let known = &self.before.exemplars;
+        let known = before
+            .and_then(|line| known.binary_search_by_key(&line, |(line, _)| *line).ok())
+            .is_some_and(|i| known[i].1 == hash);
+        if known {
+            return;
+        }
+        // What gives no label set is left out; its sample is kept, as in Prometheus.
+        let labels = series
+            .labels()
+            .map(|labels| self.rules.naming.stored(&labels));
+        if let (Ok(Ok(Some(series_labels))), Ok(labels)) = (labels, exemplar.labels()) {
+            self.found.push(Found {
+                series: series_labels,
+                labels,
+                value: exemplar.value,
+                time: exemplar.timestamp,
+                sample_time: series.timestamp.filter(|_| self.rules.honor_timestamps),
+            });
+        }
     }
 
     /// The place of a series that is not the expected one.

@@ -7,6 +7,9 @@ use std::{
 
 use model::{GroupKey, Metadata, Target, Timestamp};
 use parking_lot::{Mutex, RwLock};
+use tracing::warn;
+
+use crate::told::Told;
 
 /// How a target's last scrape went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,8 +70,9 @@ impl TargetState {
 }
 
 /// All targets of the ingester. Clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Targets {
+    told: Arc<Told>,
     known: Arc<RwLock<Known>>,
     interned: Arc<Mutex<HashSet<Interned>>>,
 }
@@ -81,6 +85,20 @@ struct Known {
 }
 
 impl Targets {
+    /// No targets; what they told before a restart, and what is pushed, is in `told`.
+    pub(crate) fn new(told: Told) -> Self {
+        Self {
+            told: Arc::new(told),
+            known: Arc::default(),
+            interned: Arc::default(),
+        }
+    }
+
+    /// What is remembered over a restart.
+    pub(crate) fn told(&self) -> &Arc<Told> {
+        &self.told
+    }
+
     /// All, in the order of their keys.
     pub(crate) fn all(&self) -> Vec<Arc<TargetState>> {
         self.known.read().assigned.values().cloned().collect()
@@ -97,6 +115,9 @@ impl Targets {
     }
 
     pub(crate) fn put(&self, state: Arc<TargetState>) {
+        if let Some(told) = self.told.take(state.key) {
+            self.hold(&state, told);
+        }
         let mut known = self.known.write();
         known.leaving.remove(&state.key);
         known.assigned.insert(state.key, state);
@@ -106,6 +127,10 @@ impl Targets {
         let mut known = self.known.write();
         known.assigned.remove(&key);
         known.leaving.remove(&key);
+        drop(known);
+        if let Err(error) = self.told.forget(key) {
+            warn!(error = %runtime::Chain(&error), "what a target told was not forgotten");
+        }
     }
 
     /// Another ingester has the target now; it is scraped until it is removed.
@@ -122,8 +147,19 @@ impl Targets {
             .retain(|entry| Arc::strong_count(&entry.0) > 1);
     }
 
-    /// Notes what a target tells of its metrics.
+    /// Notes what a target tells of its metrics, for a restart as well.
     pub(crate) fn set_metadata(&self, state: &TargetState, told: Vec<MetricMetadata>) {
+        let before = state.metadata();
+        if before.iter().map(|told| &**told).eq(&told) {
+            return;
+        }
+        self.hold(state, told);
+        if let Err(error) = self.told.save(state.key, &state.metadata()) {
+            warn!(error = %runtime::Chain(&error), "what a target tells was not saved");
+        }
+    }
+
+    fn hold(&self, state: &TargetState, told: Vec<MetricMetadata>) {
         let mut interned = self.interned.lock();
         let mut intern = |told: MetricMetadata| {
             let new = Interned(Arc::new(told));

@@ -74,7 +74,7 @@ async fn scrape_slot(
     cycle: &mut Option<Cycle>,
 ) {
     let Plan { state, job } = plan;
-    let rules = job.rules(&state.target);
+    let rules = job.rules(&state.target, shared.exemplars.is_some());
     let mut known = match cycle.take() {
         Some(cycle) if *cycle.rules() == rules => cycle,
         _ => Cycle::new(rules),
@@ -113,13 +113,19 @@ async fn scrape_slot(
         n_refused: 0,
         first: None,
     };
+    let of_work = Arc::clone(shared);
     let work = move || {
-        let (observed, appended) = store(&db, key, row, &mut known, scraped, took, &mut entrance);
+        let (mut observed, appended) =
+            store(&db, key, row, &mut known, scraped, took, &mut entrance);
         buffers.give(known.release());
+        if appended.is_ok() && !observed.exemplars.is_empty() {
+            let found = std::mem::take(&mut observed.exemplars);
+            of_work.store_exemplars(found.into_iter().map(|found| found.stored(row.at)));
+        }
         let appended = appended.and_then(|()| if sync { db.sync() } else { Ok(()) });
         (known, observed, appended, entrance.told())
     };
-    let (known, observed, appended, refused) = match is_small && !sync {
+    let (known, mut observed, appended, refused) = match is_small && !sync {
         true => work(),
         false => shared.offload().run(work).await,
     };
@@ -127,7 +133,12 @@ async fn scrape_slot(
     let n_samples = known.row().len() as u64;
     *cycle = Some(known);
     shared.gate.scraped(key, &state.target.job, n_samples);
-    report(shared, plan, (began, took), failed, observed, refused);
+    report(shared, plan, (began, took), failed, &mut observed, refused);
+    if let Some(told) = observed.metadata {
+        let (targets, state) = (shared.targets.clone(), Arc::clone(&plan.state));
+        let note = move || targets.set_metadata(&state, told);
+        shared.offload().run(note).await;
+    }
     if appended.is_ok() {
         shared.metrics.samples.inc_by(n_samples);
     }
@@ -227,14 +238,14 @@ fn report(
     plan: &Plan,
     (began, took): (Timestamp, Duration),
     failed: Option<ScrapeError>,
-    observed: Observed,
+    observed: &mut Observed,
     refused: Option<String>,
 ) {
     let metrics = &shared.metrics;
     metrics.scrapes.inc();
     metrics.scrape_seconds.observe(took.as_secs_f64());
     metrics.duplicate_samples.inc_by(observed.counts.duplicates);
-    let error = failed.or_else(|| observed.error.map(ScrapeError::Page));
+    let error = failed.or_else(|| observed.error.take().map(ScrapeError::Page));
     if let Some(error) = &error {
         let reason = error.reason();
         metrics
@@ -242,9 +253,6 @@ fn report(
             .get_or_create(&crate::metrics::Reason { reason })
             .inc();
         debug!(target = %plan.state.target.url(), %error, "scrape failed");
-    }
-    if let Some(told) = observed.metadata {
-        shared.targets.set_metadata(&plan.state, told);
     }
     plan.state.set_last(LastScrape {
         health: match error {

@@ -168,6 +168,9 @@ impl World {
             sync_interval: Duration::from_secs(1),
             max_body_size: 1 << 20,
             limits: self.limits,
+            exemplar_storage: true,
+            snapshots: "snapshots".into(),
+            snapshot_part: "",
             grace: Duration::from_secs(10),
         };
         let stop = CancellationToken::new();

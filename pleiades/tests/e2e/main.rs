@@ -10,4 +10,5 @@ mod refusals;
 mod remote_write;
 mod scale;
 mod support;
+mod tools;
 mod traces;

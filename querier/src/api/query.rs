@@ -187,16 +187,3 @@ pub(super) async fn format(State(api): State<Arc<Api>>, params: Params) -> Answe
     let expr = expr.map_err(|error| ApiError::bad_parameter("query", error))?;
     Ok(Reply::of(|json| json.string(&expr.pretty())))
 }
-
-/// `/api/v1/query_exemplars`: exemplars are not stored, so there are none.
-pub(super) async fn exemplars(State(api): State<Arc<Api>>, params: Params) -> Answered {
-    let start = params.time_or("start", model::Timestamp::MIN)?;
-    if params.time_or("end", model::Timestamp::MAX)? < start {
-        return Err(ApiError::bad_data(
-            "end timestamp must not be before start timestamp",
-        ));
-    }
-    promql::parse_with(params.get("query"), api.settings.query.language)
-        .map_err(|error| ApiError::bad_data(error.to_string()))?;
-    Ok(Reply::of(|json| json.raw("[]")))
-}

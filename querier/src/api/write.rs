@@ -153,7 +153,7 @@ async fn store(api: &Api, taken: Taken) -> Result<(), Refused> {
     let cluster = api.engine.cluster();
     let cluster = cluster.map_err(|_| Refused::Cluster("the cluster is not known yet"))?;
     let channels = &api.engine.components.channels;
-    let written = runtime::write(&taken.series, &cluster, channels);
+    let written = runtime::write(&taken.push, &cluster, channels);
     let written = tokio::time::timeout(TIMEOUT, written).await;
     let written = written.map_err(|_| Refused::Cluster("the ingesters took too long"))??;
     metrics

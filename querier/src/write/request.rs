@@ -1,5 +1,6 @@
 //! `prometheus.WriteRequest`: its series one by one, borrowed from the decompressed body.
-use model::{Sample, Timestamp};
+use model::{Exemplar, Labels, MetricType, Sample, Timestamp};
+use proto::v1;
 
 use super::fields::{FieldError, Fields};
 
@@ -39,27 +40,75 @@ pub(crate) struct TimeSeries<'a> {
     pub(crate) labels: Vec<(&'a [u8], &'a [u8])>,
     /// Floats in their order.
     pub(crate) samples: Vec<Sample>,
+    /// Those with labels that are some, in their order.
+    pub(crate) exemplars: Vec<Exemplar>,
     /// How many native histograms it has.
     pub(crate) n_histograms: usize,
 }
 
-/// Shows each series of `request` to `each`; what it is shown is used again for the next.
-pub(crate) fn series<'a>(
+/// Shows each series of `request` to `each`, which may take of it what it wants, and gives its metadata.
+pub(crate) fn read<'a>(
     request: &'a [u8],
     mut each: impl FnMut(&mut TimeSeries<'a>),
-) -> Result<(), FieldError> {
+) -> Result<Vec<v1::MetricMetadata>, FieldError> {
     let mut fields = Fields::new(request);
-    let mut series = TimeSeries::default();
+    let (mut series, mut metadata) = (TimeSeries::default(), Vec::new());
     while let Some((number, value)) = fields.next()? {
-        if number == 1 {
-            series.labels.clear();
-            series.samples.clear();
-            series.n_histograms = 0;
-            read_series(value.bytes("Timeseries")?, &mut series)?;
-            each(&mut series);
+        match number {
+            1 => {
+                series.labels.clear();
+                series.samples.clear();
+                series.exemplars.clear();
+                series.n_histograms = 0;
+                read_series(value.bytes("Timeseries")?, &mut series)?;
+                each(&mut series);
+            }
+            3 => metadata.extend(read_metadata(value.bytes("Metadata")?)?),
+            _ => {}
         }
     }
-    Ok(())
+    Ok(metadata)
+}
+
+/// What is told of a metric; none if its texts are none.
+fn read_metadata(message: &[u8]) -> Result<Option<v1::MetricMetadata>, FieldError> {
+    use MetricType as T;
+    let types = [
+        T::Unknown,
+        T::Counter,
+        T::Gauge,
+        T::Histogram,
+        T::GaugeHistogram,
+        T::Summary,
+        T::Info,
+        T::StateSet,
+    ];
+    let (mut kind, mut texts) = (T::Unknown, [&[][..]; 3]);
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next()? {
+        match number {
+            1 => {
+                let number = usize::try_from(value.varint("Type")?).ok();
+                kind = number
+                    .and_then(|i| types.get(i).copied())
+                    .unwrap_or_default();
+            }
+            2 => texts[0] = value.bytes("MetricFamilyName")?,
+            4 => texts[1] = value.bytes("Help")?,
+            5 => texts[2] = value.bytes("Unit")?,
+            _ => {}
+        }
+    }
+    let text = |i: usize| str::from_utf8(texts[i]).ok().map(str::to_owned);
+    Ok((|| {
+        Some(v1::MetricMetadata {
+            metric: text(0).filter(|metric| !metric.is_empty())?,
+            r#type: kind.as_str().to_owned(),
+            help: text(1)?,
+            unit: text(2)?,
+            target: None,
+        })
+    })())
 }
 
 fn read_series<'a>(message: &'a [u8], series: &mut TimeSeries<'a>) -> Result<(), FieldError> {
@@ -68,6 +117,9 @@ fn read_series<'a>(message: &'a [u8], series: &mut TimeSeries<'a>) -> Result<(),
         match number {
             1 => series.labels.push(label(value.bytes("Labels")?)?),
             2 => series.samples.push(sample(value.bytes("Samples")?)?),
+            3 => series
+                .exemplars
+                .extend(exemplar(value.bytes("Exemplars")?)?),
             4 => {
                 value.bytes("Histograms")?;
                 series.n_histograms += 1;
@@ -89,6 +141,33 @@ fn label(message: &[u8]) -> Result<(&[u8], &[u8]), FieldError> {
         }
     }
     Ok((name, text))
+}
+
+/// An exemplar; none if its labels are not text.
+fn exemplar(message: &[u8]) -> Result<Option<Exemplar>, FieldError> {
+    let (mut pairs, mut value_of, mut millis) = (Some(Vec::new()), 0.0, 0);
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next()? {
+        match number {
+            1 => {
+                let (name, text) = label(value.bytes("Labels")?)?;
+                let pair = str::from_utf8(name).ok().zip(str::from_utf8(text).ok());
+                pairs = pairs.zip(pair).map(|(mut pairs, pair)| {
+                    pairs.push(pair);
+                    pairs
+                });
+            }
+            2 => value_of = value.double("Value")?,
+            3 => millis = value.varint("Timestamp")? as i64,
+            _ => {}
+        }
+    }
+    Ok(pairs.map(|pairs| Exemplar {
+        labels: Labels::from_pairs(pairs),
+        value: value_of,
+        at: Timestamp::from_millis(millis),
+        is_timed: millis != 0,
+    }))
 }
 
 fn sample(message: &[u8]) -> Result<Sample, FieldError> {
@@ -129,13 +208,25 @@ mod tests {
             (labels, samples, 0..3_usize).prop_map(|(labels, samples, n)| wire::TimeSeries {
                 labels,
                 samples,
-                exemplars: vec![wire::Exemplar::default(); n],
+                exemplars: vec![
+                    wire::Exemplar {
+                        labels: vec![wire::Label {
+                            name: "id".to_owned(),
+                            value: "x".to_owned(),
+                        }],
+                        value: 0.5,
+                        timestamp: 7,
+                    };
+                    n
+                ],
                 histograms: vec![wire::Histogram::default(); n],
             });
         let all = prop::collection::vec(series, 0..4);
         all.prop_map(|timeseries| wire::WriteRequest {
             timeseries,
             metadata: vec![wire::MetricMetadata {
+                metric_family_name: "m".to_owned(),
+                r#type: wire::metric_metadata::MetricType::Gauge.into(),
                 help: "h".to_owned(),
                 ..Default::default()
             }],
@@ -147,13 +238,25 @@ mod tests {
         fn what_others_encode_is_read(request in request()) {
             let bytes = request.encode_to_vec();
             let mut read = Vec::new();
-            series(&bytes, |series| read.push(series.clone())).unwrap();
+            let metadata = super::read(&bytes, |series| read.push(series.clone())).unwrap();
+            prop_assert_eq!(metadata, [v1::MetricMetadata {
+                metric: "m".to_owned(),
+                r#type: "gauge".to_owned(),
+                help: "h".to_owned(),
+                ..Default::default()
+            }]);
             let expected: Vec<TimeSeries<'_>> = request.timeseries.iter().map(|series| TimeSeries {
                 labels: series.labels.iter().map(|l| (l.name.as_bytes(), l.value.as_bytes())).collect(),
                 samples: series.samples.iter().map(|s| Sample {
                     at: Timestamp::from_millis(s.timestamp),
                     value: s.value,
                 }).collect(),
+                exemplars: vec![Exemplar {
+                    labels: Labels::from_pairs([("id", "x")]),
+                    value: 0.5,
+                    at: Timestamp::from_millis(7),
+                    is_timed: true,
+                }; series.exemplars.len()],
                 n_histograms: series.histograms.len(),
             }).collect();
             prop_assert_eq!(read, expected);
@@ -161,14 +264,14 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_or_refused_without_panic(bytes: Vec<u8>) {
-            let _ = series(&bytes, |_| {});
+            let _ = read(&bytes, |_| {});
             let _ = decompress(&bytes, 1 << 20);
         }
     }
 
     #[test]
     fn broken_bytes_are_told_in_the_words_of_go() {
-        let refused = |bytes: &[u8]| series(bytes, |_| {}).unwrap_err().to_string();
+        let refused = |bytes: &[u8]| read(bytes, |_| {}).unwrap_err().to_string();
         assert_eq!(refused(&[0x0a, 5, 1]), "unexpected EOF");
         assert_eq!(
             refused(&[0x08, 5]),

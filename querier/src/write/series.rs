@@ -1,6 +1,6 @@
 //! Which series of a request are taken, and as what.
 use model::{Labels, METRIC_NAME, Millis, Timestamp};
-use runtime::PushedSeries;
+use runtime::{Push, PushedSeries};
 
 use super::{
     fields::FieldError,
@@ -16,7 +16,7 @@ const MAX_AHEAD: Millis = Millis::from_seconds(600);
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     /// What is to be written.
-    pub(crate) series: Vec<PushedSeries>,
+    pub(crate) push: Push,
     /// How many samples are to be written.
     pub(crate) n_samples: u64,
     /// Samples of series whose labels are no series'; Prometheus leaves them out and says nothing.
@@ -34,18 +34,19 @@ pub(crate) struct Taken {
 pub(crate) fn take(request: &[u8], now: Timestamp) -> Result<Taken, FieldError> {
     let latest = now + MAX_AHEAD;
     let mut taken = Taken::default();
-    request::series(request, |series| {
+    let metadata = request::read(request, |series| {
         let n_samples = (series.samples.len() + series.n_histograms) as u64;
         match labels(&mut series.labels) {
             Some(labels) => taken.add(labels, series, latest),
             None => taken.n_invalid += n_samples,
         }
     })?;
+    taken.push.metadata = metadata;
     Ok(taken)
 }
 
 impl Taken {
-    fn add(&mut self, labels: Labels, series: &TimeSeries<'_>, latest: Timestamp) {
+    fn add(&mut self, labels: Labels, series: &mut TimeSeries<'_>, latest: Timestamp) {
         let samples = series.samples.iter().filter(|sample| sample.at <= latest);
         let samples: Vec<_> = samples.copied().collect();
         let n_ahead = series.samples.len() - samples.len();
@@ -59,9 +60,15 @@ impl Taken {
                 format!("native histograms are not stored yet: series={labels}")
             });
         }
-        if !samples.is_empty() {
+        let mut exemplars = std::mem::take(&mut series.exemplars);
+        exemplars.retain(|exemplar| exemplar.at <= latest);
+        if !samples.is_empty() || !exemplars.is_empty() {
             self.n_samples += samples.len() as u64;
-            self.series.push(PushedSeries { labels, samples });
+            self.push.series.push(PushedSeries {
+                labels,
+                samples,
+                exemplars,
+            });
         }
     }
 

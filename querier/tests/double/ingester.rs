@@ -266,6 +266,41 @@ impl Ingester for Double {
         self.answer(v1::CleanTombstonesResponse {}).await
     }
 
+    async fn exemplars(
+        &self,
+        request: Request<v1::ExemplarsRequest>,
+    ) -> Result<Response<v1::ExemplarsResponse>, Status> {
+        let request = request.into_inner();
+        let within = v1::LabelsRequest {
+            selectors: request.selectors,
+            range: request.range,
+            limit: 0,
+        };
+        let exemplar = |value: f64, millis: i64| v1::Exemplar {
+            labels: Some((&Labels::from_pairs([("trace_id", "x")])).into()),
+            value,
+            time_millis: 1_699_999_990_000 + millis,
+            is_timed: true,
+        };
+        let series = self.series(&within);
+        let series = series.iter().map(|labels| v1::SeriesExemplars {
+            labels: Some(labels.into()),
+            exemplars: vec![exemplar(0.5, 0), exemplar(1.5, 250)],
+        });
+        let series = series.collect();
+        self.answer(v1::ExemplarsResponse { series }).await
+    }
+
+    async fn snapshot(
+        &self,
+        _: Request<v1::SnapshotRequest>,
+    ) -> Result<Response<v1::SnapshotResponse>, Status> {
+        match self.behaviour {
+            Behaviour::Full => Err(Status::resource_exhausted("the disk is full")),
+            _ => self.answer(v1::SnapshotResponse {}).await,
+        }
+    }
+
     async fn targets(
         &self,
         _: Request<v1::TargetsRequest>,

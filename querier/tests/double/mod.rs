@@ -45,6 +45,7 @@ pub(crate) struct Setup {
     query: QuerySettings,
     lifecycle: bool,
     remote_write: bool,
+    admin: bool,
 }
 
 impl Setup {
@@ -70,6 +71,11 @@ impl Setup {
 
     pub(crate) fn remote_write(mut self) -> Self {
         self.remote_write = true;
+        self
+    }
+
+    pub(crate) fn admin(mut self) -> Self {
+        self.admin = true;
         self
     }
 
@@ -117,7 +123,7 @@ impl Setup {
             discoverers: vec!["discoverer.inside:1".to_owned()],
             enable_lifecycle: self.lifecycle,
             enable_remote_write_receiver: self.remote_write,
-            enable_admin_api: self.lifecycle,
+            enable_admin_api: self.admin,
             query: self.query,
         };
         let components =

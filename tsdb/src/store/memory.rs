@@ -2,6 +2,7 @@
 use std::{
     collections::{BTreeMap, btree_map},
     ops::Bound,
+    path::Path,
     sync::Arc,
 };
 
@@ -131,6 +132,11 @@ impl Store for MemoryStore {
 
     fn compact(&self, _family: &str) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn checkpoint(&self, path: &Path) -> Result<(), StoreError> {
+        let attempt = format!("copy a store in memory to {}", path.display());
+        Err(StoreError::new(StoreErrorKind::Invalid, attempt))
     }
 
     fn size_bytes(&self, family: &str) -> Result<u64, StoreError> {

@@ -52,6 +52,7 @@ fn rules() -> CycleRules {
         sample_limit: 0,
         extra_metrics: false,
         timeout_seconds: 10.0,
+        exemplars: true,
     }
 }
 
