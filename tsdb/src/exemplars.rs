@@ -90,15 +90,16 @@ impl Exemplars {
                 ring.push(series, exemplar);
             }
         }
-        // What is left out leaves gaps in the numbers, which must stay dense.
+        // What is left out, or could not be written, leaves gaps in the numbers, which must stay dense.
         let next = numbers.last().map_or(0, |last| last + 1);
         let n_held = ring.held.len() as u64;
         ring.first = next - n_held;
+        let is_dense = numbers.first().is_none_or(|first| *first == ring.first);
         let exemplars = Self {
             store,
             ring: Mutex::new(ring),
         };
-        if n_broken > 0 {
+        if n_broken > 0 || !is_dense {
             exemplars.rewrite()?;
         }
         exemplars.resize(max)?;
