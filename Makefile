@@ -5,7 +5,7 @@
 # kills   KILLS=n times kill -9 under load, with all that is stored verified after each
 # soak    half an hour of churn, and whether memory stays flat
 # differential  CASES=n random lives of a database beside a plain model
-# bench   what scraping costs beside Prometheus and VictoriaMetrics; BENCH=flags of `loadtest bench ingest`
+# bench   BENCH=ingest, disk, restart or query, with flags: what it costs beside Prometheus and VictoriaMetrics
 # sim     SEEDS=n simulated clusters, with faults
 # fuzz    FUZZ_SECONDS=n for each target of fuzz/; what it finds stays in the cache folder
 # verify  formatting and lints, and cargo-deny where it is installed; changes nothing
@@ -18,6 +18,7 @@ SEEDS ?= 100
 KILLS ?= 50
 CASES ?= 2000
 FUZZ_SECONDS ?= 300
+BENCH ?= ingest
 # What tests alone need: peers to compare with.
 TEST_PACKAGES = prometheus prometheus-node-exporter
 
@@ -68,7 +69,7 @@ fix: setup
 bench:
 	@scripts/setup prometheus victoria-metrics
 	cargo build --release --locked -p pleiades -p loadtest
-	"$$(scripts/target-dir)/release/loadtest" bench ingest $(BENCH)
+	"$$(scripts/target-dir)/release/loadtest" bench $(BENCH)
 
 clean:
 	rm -rf bin data

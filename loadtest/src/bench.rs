@@ -8,11 +8,14 @@
 //!
 //! Every system runs with its defaults. Only ratios within one run mean something, since machines differ.
 mod ask;
+mod disk;
+mod history;
 mod ingest;
 mod played;
 mod process;
 mod query;
 mod restart;
+mod running;
 mod session;
 mod system;
 mod table;
@@ -23,10 +26,13 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use self::system::{Installed, System};
+use crate::say;
 
 /// What to measure.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {
+    /// What hours of samples take on disk.
+    Disk(disk::Args),
     /// What scraping costs: CPU for a sample, memory for a series, bytes written.
     Ingest(ingest::Args),
     /// How long the queries of dashboards take, and whether the answers agree.
@@ -70,12 +76,27 @@ impl Systems {
     }
 }
 
+/// Measures each of `all`, one after the other.
+async fn in_turn<M>(
+    all: &[Installed],
+    measure: impl AsyncFn(&Installed) -> anyhow::Result<M>,
+) -> anyhow::Result<Vec<M>> {
+    let mut measured = Vec::new();
+    for one in all {
+        say(&format!("{} {} …", one.system, one.version));
+        let figures = measure(one).await;
+        measured.push(figures.with_context(|| format!("measure {}", one.system))?);
+    }
+    Ok(measured)
+}
+
 /// Measures, and prints one table.
 ///
 /// # Errors
 /// If a system is missing, does not come up, or does not answer as it should.
 pub async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Disk(args) => disk::run(args).await,
         Command::Ingest(args) => ingest::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Restart(args) => restart::run(args).await,

@@ -4,6 +4,7 @@
 //! that is in use, or is none, is refused in one line.
 mod analyze;
 mod backfill;
+mod compact;
 mod days;
 mod dump;
 mod open;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Dump(dump::Dump),
     /// Analyze churn, label pair cardinality.
     Analyze(analyze::Analyze),
+    /// Merge what is stored as far as its age allows, as the ingester would in the next hours.
+    Compact(compact::Compact),
     /// Read everything and compare it with itself; fails if something is broken, lost or contradicts something else.
     Verify(verify::Verify),
 }
@@ -72,6 +75,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::List(args) => args.run(),
         Command::Dump(args) => args.run(),
         Command::Analyze(args) => args.run(),
+        Command::Compact(args) => args.run(),
         Command::Verify(args) => verify::verify(&args),
     }
 }

@@ -1,12 +1,11 @@
 //! What scraping costs.
 use std::time::Duration;
 
-use anyhow::Context as _;
 use model::{Millis, format_duration};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Systems,
+    Systems, in_turn,
     played::Played,
     session::Session,
     system::Installed,
@@ -57,12 +56,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         format!("--churn={}", args.churn),
     ];
     let fleet = Played::start(&flags, work.path()).await?;
-    let mut measured = Vec::new();
-    for installed in &all {
-        say(&format!("{} {} …", installed.system, installed.version));
-        let one = measure(installed, &args, &fleet, work.path()).await;
-        measured.push(one.with_context(|| format!("measure {}", installed.system))?);
-    }
+    let measure = async |one: &Installed| measure(one, &args, &fleet, work.path()).await;
+    let measured = in_turn(&all, measure).await?;
     fleet.stop().await?;
     say(&format!(
         "{} targets x {} series every {}, measured for {}; (ratios to {}):\n\n{}",

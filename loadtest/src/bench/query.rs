@@ -6,50 +6,32 @@
 //!
 //! The systems take turns within each query, so that whatever else the machine does meets all of them.
 mod agreement;
-mod corpus;
 mod list;
-mod remote_write;
-mod running;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use model::{Millis, Timestamp};
 
-use self::{
-    list::{LIST, Shape},
-    running::Running,
-};
+use self::list::{LIST, Shape};
 use super::{
     Systems,
+    history::History,
+    running::Running,
     table::{Table, beside, short},
 };
-use crate::{duration, say};
+use crate::say;
 
 /// How often one system is asked before the next has its turn.
 const TURN: usize = 5;
-/// How many samples of each series one request of remote write has.
-const POINTS_A_REQUEST: i64 = 20;
-/// Samples lie so far beside the grid of the queries' steps, so that none stands on a window's border, where the
-/// versions of Prometheus differ.
-const BESIDE: Millis = Millis::new(7_007);
-/// The newest sample is so old that no system holds it back.
-const AGE: i64 = 300;
 /// Two orders of summation may differ by so much.
 const ROUNDING: f64 = 1e-9;
 
 /// What to ask about what.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// How many instances there are, of 1,000 series each.
-    #[arg(long, default_value_t = 10)]
-    instances: usize,
-    /// How far the samples reach back.
-    #[arg(long, default_value = "6h", value_parser = duration)]
-    span: Millis,
-    /// The distance of samples.
-    #[arg(long, default_value = "15s", value_parser = duration)]
-    interval: Millis,
+    #[command(flatten)]
+    history: History,
     /// How often each system is asked each query.
     #[arg(long, default_value_t = 25)]
     repeat: usize,
@@ -80,7 +62,6 @@ impl Measured {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    ensure!(args.interval > Millis::ZERO, "--interval is zero");
     ensure!(args.repeat > 0, "--repeat is zero");
     let installed = args.systems.find().await?;
     let work = args.systems.folder()?;
@@ -89,9 +70,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         say(&format!("{} {} …", one.system, one.version));
         systems.push(Running::start(one, work.path()).await?);
     }
-    let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() as i64;
-    let end = Timestamp::from_millis((since - AGE) / 60 * 60_000);
-    fill(&args, end, &systems).await?;
+    let end = args.history.fill(Millis::ZERO, &systems).await?.end;
     let mut table = Table::new(["query", "system", "p50 ms", "p95 ms", "CPU ms", "answers"]);
     let asked = LIST.iter().filter(|shape| shape.name.contains(&args.only));
     for shape in asked {
@@ -106,36 +85,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         "(ratios to {})\n\n{table}\n{memory}",
         installed[0].system
     ));
-    Ok(())
-}
-
-/// Gives all systems the samples up to `end`.
-async fn fill(args: &Args, end: Timestamp, systems: &[Running]) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    let members: Vec<_> = (0..args.instances).map(corpus::members).collect();
-    let interval = args.interval.as_millis();
-    let n_points = args.span.as_millis() / interval;
-    let start = (end - args.span - BESIDE).as_millis();
-    for first in (1..=n_points).step_by(POINTS_A_REQUEST as usize) {
-        let points: Vec<(i64, f64)> = (first..=n_points.min(first + POINTS_A_REQUEST - 1))
-            .map(|i| (start + interval * i, (interval * i) as f64 / 1e3))
-            .collect();
-        for members in &members {
-            let request = remote_write::request(members, &points);
-            let sends = systems.iter().map(|system| system.send(request.clone()));
-            futures::future::try_join_all(sends).await?;
-        }
-    }
-    let n_series = args.instances * corpus::SERIES;
-    let seconds = begun.elapsed().as_secs_f64();
-    say(&format!(
-        "{n_series} series with {n_points} samples each were sent in {seconds:.0} s"
-    ));
-    let all = args.instances as f64;
-    for system in systems {
-        system.answers("count(service_info)", end, all).await?;
-        system.is_idle().await?;
-    }
     Ok(())
 }
 

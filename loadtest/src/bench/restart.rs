@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use model::{Millis, format_duration};
 
 use super::{
-    Systems,
+    Systems, in_turn,
     played::Played,
     session::{Session, now},
     system::Installed,
@@ -49,12 +49,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         format!("--series={}", args.series),
     ];
     let fleet = Played::start(&flags, work.path()).await?;
-    let mut measured = Vec::new();
-    for installed in &all {
-        say(&format!("{} {} …", installed.system, installed.version));
-        let one = measure(installed, &args, &fleet, work.path()).await;
-        measured.push(one.with_context(|| format!("measure {}", installed.system))?);
-    }
+    let measure = async |one: &Installed| measure(one, &args, &fleet, work.path()).await;
+    let measured = in_turn(&all, measure).await?;
     fleet.stop().await?;
     let mut table = Table::new(["system", "version", "seconds to the right answer", "CPU s"]);
     for (installed, one) in all.iter().zip(&measured) {

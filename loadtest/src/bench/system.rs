@@ -78,6 +78,11 @@ impl Installed {
         })
     }
 
+    /// Its program.
+    pub(super) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// The call that starts it over the folder `data`, with `config` in Prometheus' format and otherwise its defaults.
     pub(super) fn command(&self, config: &Path, data: &Path, listen: SocketAddr) -> Command {
         let (config, data) = (config.display(), data.display());

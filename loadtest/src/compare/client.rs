@@ -64,15 +64,28 @@ impl Client {
     ///
     /// # Errors
     /// If no answer comes, or one that tells of no success.
-    pub async fn post(&self, path: &str, body: Bytes) -> anyhow::Result<()> {
+    pub async fn write(&self, path: &str, body: Bytes) -> anyhow::Result<()> {
         let request = Request::post(self.uri(path)?)
             .header("content-type", "application/x-protobuf")
             .header("content-encoding", "snappy")
             .header("x-prometheus-remote-write-version", "0.1.0");
+        self.sent(request, body).await.map(drop)
+    }
+
+    /// What a POST without a body to `path` gives.
+    ///
+    /// # Errors
+    /// If no answer comes, or one that tells of no success.
+    pub async fn post(&self, path: &str) -> anyhow::Result<Bytes> {
+        self.sent(Request::post(self.uri(path)?), Bytes::new())
+            .await
+    }
+
+    async fn sent(&self, request: http::request::Builder, body: Bytes) -> anyhow::Result<Bytes> {
         let (status, body) = self.exchange(request, body).await?;
         let text = String::from_utf8_lossy(&body);
         ensure!(status.is_success(), "{status} from {}: {text}", self.base);
-        Ok(())
+        Ok(body)
     }
 
     fn uri(&self, path: &str) -> anyhow::Result<Uri> {

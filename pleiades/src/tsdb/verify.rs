@@ -1,38 +1,23 @@
 //! `pleiades tsdb verify`: all that is stored, read and compared with itself.
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use model::Timestamp;
-use runtime::{Clock as _, SystemClock};
-use tsdb::{Options, Tsdb};
 
-use crate::{
-    data_dir::{DataDir, Kind},
-    print,
-};
+use super::open;
+use crate::print;
 
 /// `pleiades tsdb verify`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Verify {
-    /// The data directory of an ingester; of `all` its folder `ingester`.
+    /// The data directory of an ingester, or that of `pleiades all`.
     #[arg(long = "data-dir", env = "PLEIADES_DATA_DIR", default_value = "data")]
     data_dir: PathBuf,
 }
 
 /// Runs the command.
 pub(super) fn verify(args: &Verify) -> anyhow::Result<()> {
-    let data = DataDir::new("--data-dir", &args.data_dir);
-    if !args.data_dir.join("CURRENT").exists() {
-        bail!("{data}: there is no data");
-    }
-    let store = data.open(Kind::Ingester)?;
-    let options = Options {
-        retention: None,
-        ..Options::default()
-    };
-    let now: Timestamp = SystemClock.now();
-    let db = Tsdb::open(Arc::clone(&store), options, now)?;
+    let db = open::existing(&args.data_dir)?;
     let verified = db.verify()?;
     for problem in &verified.problems {
         print(problem);
@@ -47,6 +32,6 @@ pub(super) fn verify(args: &Verify) -> anyhow::Result<()> {
     ));
     match verified.problems.len() {
         0 => Ok(()),
-        n => bail!("{data}: {n} problems"),
+        n => bail!("{}: {n} problems", args.data_dir.display()),
     }
 }

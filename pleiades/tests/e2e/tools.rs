@@ -105,6 +105,12 @@ async fn history_from_a_file_is_listed_dumped_queried_and_restored_from_a_snapsh
         dumped,
         format!("{{__name__=\"b\"}} 0.5 {}\n", yesterday * 1000)
     );
+    let (compacted, told) = tsdb(&["compact", &whole]).await;
+    assert!(compacted && told.ends_with(" blocks merged\n"), "{told}");
+    let (_, dumped) = tsdb(&["dump", &whole]).await;
+    assert_eq!(dumped.lines().count(), 2001);
+    let (verified, told) = tsdb(&["verify", "--data-dir", &whole]).await;
+    assert!(verified, "{told}");
     let (_, analysed) = tsdb(&["analyze", &whole, cells[1][0]]).await;
     for line in [
         "Total Series: 10",

@@ -1,7 +1,7 @@
 //! A system that takes remote writes and answers.
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use model::Timestamp;
 
-use super::super::{
+use super::{
     ask::{api, number},
     process::Process,
     system::{Installed, System},
@@ -31,6 +31,7 @@ const IDLE_SECONDS: f64 = 0.03;
 pub(super) struct Running {
     pub(super) name: String,
     pub(super) client: Client,
+    data: PathBuf,
     process: Process,
 }
 
@@ -45,10 +46,14 @@ impl Running {
         // The port is free for the moment; nobody else takes ports of loopback in so short a time.
         let listen = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port()));
-        let mut command = installed.command(&config, &folder.join("data"), listen);
+        let data = folder.join("data");
+        let mut command = installed.command(&config, &data, listen);
         let ready = match installed.system {
             System::Pleiades | System::Prometheus => {
-                command.arg("--web.enable-remote-write-receiver");
+                command.args([
+                    "--web.enable-remote-write-receiver",
+                    "--web.enable-admin-api",
+                ]);
                 "/-/ready"
             }
             System::VictoriaMetrics => {
@@ -60,6 +65,7 @@ impl Running {
         let process = Process::start(command, &folder.join("log"))?;
         let mut running = Self {
             client: api(listen)?,
+            data,
             process,
             name,
         };
@@ -78,7 +84,7 @@ impl Running {
     /// Sends a request of remote write; one that is refused for the moment is sent again.
     pub(super) async fn send(&self, request: Bytes) -> anyhow::Result<()> {
         let begun = Instant::now();
-        while let Err(error) = self.client.post("/api/v1/write", request.clone()).await {
+        while let Err(error) = self.client.write("/api/v1/write", request.clone()).await {
             if begun.elapsed() > PATIENCE {
                 return Err(error).with_context(|| format!("send samples to {}", self.name));
             }
@@ -123,5 +129,11 @@ impl Running {
     pub(super) fn usage(&mut self) -> anyhow::Result<Usage> {
         self.process.must_run()?;
         self.process.usage()
+    }
+
+    /// Ends it; returns where its data lies.
+    pub(super) async fn stop(self) -> anyhow::Result<PathBuf> {
+        self.process.stop().await?;
+        Ok(self.data)
     }
 }
