@@ -2,6 +2,7 @@
 mod layout;
 mod number;
 mod page;
+mod replay;
 mod server;
 mod value;
 
@@ -26,6 +27,9 @@ pub struct Args {
     /// How many series each target has.
     #[arg(long, default_value_t = 1000)]
     pub series: usize,
+    /// Recorded pages in the text format, with which targets take turns in place of made-up series; their values move.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["series", "churn", "explicit_timestamps"])]
+    pub pages: Vec<PathBuf>,
     /// Where to listen; with port 0 any free one is taken. Targets are /t/0/metrics, /t/1/metrics, …
     #[arg(long, default_value = "127.0.0.1:9400")]
     pub listen: SocketAddr,
@@ -84,12 +88,29 @@ impl Args {
     }
 }
 
+impl Args {
+    fn fleet(&self) -> anyhow::Result<Fleet> {
+        let shape = self.shape()?;
+        if self.pages.is_empty() {
+            return Ok(Fleet::new(shape));
+        }
+        let read = |path: &PathBuf| {
+            std::fs::read(path).with_context(|| format!("read the page {}", path.display()))
+        };
+        let pages: Vec<_> = self.pages.iter().map(read).collect::<Result<_, _>>()?;
+        Fleet::recorded(shape, &pages).map_err(|(i, error)| {
+            let page = self.pages[i].display();
+            anyhow::anyhow!("read the page {page}: {error}")
+        })
+    }
+}
+
 /// Plays the fleet until the process is told to end.
 ///
 /// # Errors
 /// If the settings contradict each other, or an address or the file cannot be had.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let fleet = Arc::new(Fleet::new(args.shape()?));
+    let fleet = Arc::new(args.fleet()?);
     let addresses = if args.ports {
         Addresses::PortPerTarget
     } else {

@@ -1,5 +1,5 @@
 //! What scraping costs.
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use model::{Millis, format_duration};
 use tokio::time::{Instant, sleep_until};
@@ -25,6 +25,9 @@ pub struct Args {
     /// How many series each target has.
     #[arg(long, default_value_t = 1000)]
     series: usize,
+    /// Recorded pages for the targets to take turns with, in place of made-up series.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["series", "churn"])]
+    pages: Vec<PathBuf>,
     /// How often each is scraped.
     #[arg(long, default_value = "10s", value_parser = duration)]
     interval: Millis,
@@ -50,19 +53,26 @@ struct Measured {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let all = args.systems.find().await?;
     let work = args.systems.folder()?;
-    let flags = [
-        format!("--targets={}", args.targets),
-        format!("--series={}", args.series),
-        format!("--churn={}", args.churn),
-    ];
+    let mut flags = vec![format!("--targets={}", args.targets)];
+    match args.pages.is_empty() {
+        true => flags.extend([
+            format!("--series={}", args.series),
+            format!("--churn={}", args.churn),
+        ]),
+        false => flags.extend(
+            args.pages
+                .iter()
+                .map(|p| format!("--pages={}", p.display())),
+        ),
+    }
     let fleet = Played::start(&flags, work.path()).await?;
     let measure = async |one: &Installed| measure(one, &args, &fleet, work.path()).await;
     let measured = in_turn(&all, measure).await?;
+    let n_series = fleet.series().await?;
     fleet.stop().await?;
     say(&format!(
-        "{} targets x {} series every {}, measured for {}; (ratios to {}):\n\n{}",
+        "{} targets with {n_series} series every {}, measured for {}; (ratios to {}):\n\n{}",
         args.targets,
-        args.series,
         format_duration(args.interval),
         format_duration(args.duration),
         all[0].system,
@@ -84,6 +94,7 @@ async fn measure(
     // The second page of a target tells from the first which memory it takes to keep it.
     let warm = Instant::now() + args.interval.to_std() * 2;
     sleep_until(warm).await;
+    let n_series = fleet.series().await?;
     let (before, shown) = (session.usage()?, fleet.samples().await?);
     let (mut held, mut n_looks) = (0.0, 0.0);
     let end = warm + args.duration.to_std();
@@ -100,7 +111,7 @@ async fn measure(
     let (after, n_samples) = (session.usage()?, fleet.samples().await? - shown);
     session.answers("sum(up)", None, up).await?;
     let n_all = (fleet.samples().await? - shown_before) as f64;
-    let (n_series, n_samples) = ((args.targets * args.series) as f64, n_samples as f64);
+    let (n_series, n_samples) = (n_series as f64, n_samples as f64);
     let written = session.usage()?.written_bytes as f64;
     let disk = session.stop().await? as f64;
     Ok(Measured {

@@ -52,6 +52,12 @@ impl Played {
         count(&told["samples"]).context("the fleet tells no samples")
     }
 
+    /// How many series its targets have together.
+    pub(super) async fn series(&self) -> anyhow::Result<u64> {
+        let told = self.client.get("/stats").await.context("ask the fleet")?;
+        count(&told["series"]).context("the fleet tells no number of series")
+    }
+
     /// Ends it.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.process.stop().await.context("end the fleet")

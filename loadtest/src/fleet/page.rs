@@ -1,14 +1,16 @@
 //! The page of a target at a time: a pure function of both and the fleet's shape.
+use exposition::SyntaxError;
 use model::{Millis, Timestamp};
 
 use super::{
     layout::{Family, Unit, families},
     number::{hash, push_decimal, push_float, push_whole},
+    replay::Replay,
     value::{BOUNDS, Kind, events, level, mean, share},
 };
 
 /// When the counters of all targets that do not churn began: 2024-01-01, UTC.
-const EPOCH_MILLIS: i64 = 1_704_067_200_000;
+pub(super) const EPOCH_MILLIS: i64 = 1_704_067_200_000;
 
 /// What a fleet is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,15 +41,46 @@ pub struct Churn {
 #[derive(Debug)]
 pub struct Fleet {
     shape: Shape,
-    families: Vec<Family>,
+    content: Content,
+}
+
+/// Where pages come from.
+#[derive(Debug)]
+enum Content {
+    /// Made up; every target has the same series.
+    Families(Vec<Family>),
+    /// Recorded from programs; targets take turns with them.
+    Recorded(Vec<Replay>),
 }
 
 impl Fleet {
     /// The fleet of `shape`.
     pub fn new(shape: Shape) -> Self {
+        let families = families(shape.series, shape.churn.fraction);
         Self {
             shape,
-            families: families(shape.series, shape.churn.fraction),
+            content: Content::Families(families),
+        }
+    }
+
+    /// A fleet of `shape` whose targets take turns with `pages`, in the text format; theirs is the number of series.
+    ///
+    /// # Errors
+    /// The number, from 0, of a page that is none, and why.
+    pub fn recorded(shape: Shape, pages: &[Vec<u8>]) -> Result<Self, (usize, SyntaxError)> {
+        let read = |(i, page): (usize, &Vec<u8>)| Replay::read(page).map_err(|error| (i, error));
+        let recorded = pages.iter().enumerate().map(read);
+        Ok(Self {
+            shape,
+            content: Content::Recorded(recorded.collect::<Result<_, _>>()?),
+        })
+    }
+
+    /// How many series `target` has.
+    pub fn n_series(&self, target: usize) -> usize {
+        match &self.content {
+            Content::Families(_) => self.shape.series,
+            Content::Recorded(pages) => recorded_of(pages, target).map_or(0, Replay::n_series),
         }
     }
 
@@ -59,11 +92,20 @@ impl Fleet {
     /// Appends to `page` what target number `target` exposes at `now`, as Prometheus text 0.0.4.
     pub fn write_page(&self, target: usize, now: Timestamp, page: &mut Vec<u8>) {
         let (at, mut end) = (self.values_at(now), Vec::new());
+        let families = match &self.content {
+            Content::Families(families) => families,
+            Content::Recorded(pages) => {
+                if let Some(recorded) = recorded_of(pages, target) {
+                    recorded.write(hash([self.shape.seed, target as u64]), at, page);
+                }
+                return;
+            }
+        };
         if self.shape.explicit_grid.is_some() {
             end.extend_from_slice(format!(" {}", at.as_millis()).as_bytes());
         }
         end.push(b'\n');
-        for family in &self.families {
+        for family in families {
             page.extend_from_slice(&family.head);
             for unit in &family.units {
                 let life = self.life(target as u64, unit, at);
@@ -103,6 +145,11 @@ impl Fleet {
             at,
         }
     }
+}
+
+/// The page that `target` plays.
+fn recorded_of(pages: &[Replay], target: usize) -> Option<&Replay> {
+    pages.get(target.checked_rem(pages.len())?)
 }
 
 /// A unit from its start to its end.

@@ -124,6 +124,8 @@ impl Server {
     pub async fn run(self) -> io::Result<()> {
         let targets: Arc<str> = self.targets_json().into();
         let samples: Arc<AtomicU64> = Arc::default();
+        let targets_of_all = 0..self.fleet.shape().targets;
+        let n_series: usize = targets_of_all.map(|i| self.fleet.n_series(i)).sum();
         let mut serving = JoinSet::new();
         for (i, listener) in self.listeners.into_iter().enumerate() {
             let pages = Pages {
@@ -153,8 +155,10 @@ impl Server {
                 )
             };
             let samples = Arc::clone(&samples);
-            let stats =
-                async move || json!({ "samples": samples.load(Ordering::Relaxed) }).to_string();
+            let stats = async move || {
+                let samples = samples.load(Ordering::Relaxed);
+                json!({ "samples": samples, "series": n_series }).to_string()
+            };
             let router = router
                 .route("/targets", get(list))
                 .route("/stats", get(stats))
@@ -196,7 +200,7 @@ impl Pages {
         let mut page = Vec::with_capacity(expected + expected / 16);
         self.fleet.write_page(target, now(), &mut page);
         self.length.store(page.len(), Ordering::Relaxed);
-        let n_samples = self.fleet.shape().series as u64;
+        let n_samples = self.fleet.n_series(target) as u64;
         self.samples.fetch_add(n_samples, Ordering::Relaxed);
         let content_type = (
             header::CONTENT_TYPE,
