@@ -1,6 +1,7 @@
 //! The gRPC service: series, labels, pushed samples, targets.
 mod batches;
 mod exemplars;
+mod pushed;
 mod select;
 mod stats;
 
@@ -8,12 +9,12 @@ pub(crate) use select::Unread;
 
 use std::{collections::HashSet, sync::Arc};
 
-use model::{Labels, Matcher, Outcome, Sample, Timestamp};
+use model::{Labels, Matcher, Outcome, Timestamp};
 use proto::v1::{self, ingester_server::Ingester, target_status};
 use tonic::{Request, Response, Status};
 use tsdb::{Pushed, Refused, SeriesOf, TsdbError};
 
-use self::batches::Messages;
+use self::{batches::Messages, pushed::PushedSeries};
 use crate::{
     error::status,
     metrics::{Method, Reason},
@@ -100,19 +101,17 @@ impl Ingester for Service {
     ) -> Result<Response<v1::WriteResponse>, Status> {
         self.called("Write");
         let request = request.into_inner();
-        let (series, backfill) = (pushed(&request)?, request.backfill);
+        let (series, backfill) = (pushed::series(&request)?, request.backfill);
         let mut exemplars = exemplars::pushed(&request.series);
         let metadata = request.metadata.into_iter().map(told::decoded).collect();
         let (series, kept_out) = self.admitted(series);
         if kept_out.n_samples > 0 && !exemplars.is_empty() {
-            let known: HashSet<&Labels> = series.iter().map(|(labels, _)| labels).collect();
+            let known: HashSet<&Labels> = series.iter().map(|s| &s.labels).collect();
             exemplars.retain(|(labels, _)| known.contains(labels));
         }
         let shared = Arc::clone(&self.0);
         let written = self.0.offload().run(move || {
-            let series: Vec<Pushed<'_>> = (series.iter())
-                .map(|(labels, samples)| Pushed { labels, samples })
-                .collect();
+            let series: Vec<Pushed<'_>> = series.iter().map(Into::into).collect();
             let stamp = |group| shared.stamp(Outcome::Success, shared.rank(group));
             let written = match backfill {
                 true => shared.db.backfill(&series, &stamp)?,
@@ -135,6 +134,7 @@ impl Ingester for Service {
                 Refused::OutOfOrder => "out of order",
                 Refused::TooOld => "too old",
                 Refused::Duplicate => "duplicate",
+                Refused::TooManyBuckets => "too many buckets",
             };
             let counters = &self.0.metrics.refused_samples;
             counters.get_or_create(&Reason { reason }).inc();
@@ -238,20 +238,21 @@ impl Service {
     }
 
     /// The series that are known or admitted, and what became of the others.
-    fn admitted(&self, series: Vec<PushedSamples>) -> (Vec<PushedSamples>, KeptOut) {
+    fn admitted(&self, series: Vec<PushedSeries>) -> (Vec<PushedSeries>, KeptOut) {
         let (shared, mut kept_out) = (&self.0, KeptOut::default());
         if !shared.gate.is_guarded() {
             return (series, kept_out);
         }
         let now = shared.now();
-        let is_admitted = |(labels, samples): &PushedSamples| {
+        let is_admitted = |series: &PushedSeries| {
+            let labels = &series.labels;
             if shared.db.is_pushed_known(labels) {
                 return true;
             }
             let admitted = shared.gate.admit(None, labels, now);
             if let Err(refusal) = admitted {
                 shared.refused(refusal);
-                kept_out.n_samples += samples.len() as u64;
+                kept_out.n_samples += series.n_samples();
                 let text = || format!("{labels} is refused: {refusal}");
                 kept_out.reason.get_or_insert_with(text);
             }
@@ -262,35 +263,11 @@ impl Service {
     }
 }
 
-/// A pushed series.
-type PushedSamples = (Labels, Vec<Sample>);
-
 /// What limits refused of a push.
 #[derive(Default)]
 struct KeptOut {
     n_samples: u64,
     reason: Option<String>,
-}
-
-/// The samples of a push, series by series.
-fn pushed(request: &v1::WriteRequest) -> Result<Vec<PushedSamples>, Status> {
-    let series = |series: &v1::PushedSeries| {
-        let labels: Labels = series.labels.as_ref().map(Into::into).unwrap_or_default();
-        if labels.is_empty() {
-            return Err(Status::invalid_argument("a pushed series has no labels"));
-        }
-        if series.times_millis.len() != series.values.len() {
-            let text = format!("times and values of {labels} differ in length");
-            return Err(Status::invalid_argument(text));
-        }
-        let samples = series.times_millis.iter().zip(&series.values);
-        let sample = |(millis, value): (&i64, &f64)| Sample {
-            at: Timestamp::from_millis(*millis),
-            value: *value,
-        };
-        Ok((labels, samples.map(sample).collect()))
-    };
-    request.series.iter().map(series).collect()
 }
 
 /// A question about labels, with its matchers compiled.

@@ -390,6 +390,7 @@ async fn pushed_samples_are_stored_once_and_bad_ones_refused() {
         labels: Some((&model::Labels::from_pairs([("__name__", name), ("l", "v")])).into()),
         times_millis: times.into_iter().map(|t| world::START + t).collect(),
         values,
+        beside: None,
         exemplars: vec![],
     };
     let write = |series| v1::WriteRequest {
@@ -473,6 +474,7 @@ async fn the_configuration_says_how_late_a_pushed_sample_may_come() {
             labels: Some((&labels).into()),
             times_millis: vec![world::START + at],
             values: vec![1.0],
+            beside: None,
             exemplars: vec![],
         };
         let request = v1::WriteRequest {
@@ -564,6 +566,7 @@ async fn exemplars_of_pages_and_of_pushes_are_kept_over_a_restart() {
         labels: Some((&model::Labels::from_pairs([("__name__", "p")])).into()),
         times_millis: vec![world::START],
         values: vec![1.0],
+        beside: None,
         exemplars: vec![v1::Exemplar {
             labels: Some((&model::Labels::from_pairs([("id", "z")])).into()),
             value: 7.0,

@@ -102,6 +102,7 @@ async fn pushed_series_are_refused_with_the_reason() {
         labels: Some((&model::Labels::from_pairs([("__name__", "p"), ("x", value)])).into()),
         times_millis: vec![world.now().as_millis()],
         values: vec![1.0],
+        beside: None,
         exemplars: vec![],
     };
     let request = v1::WriteRequest {

@@ -26,6 +26,7 @@ mod check;
 mod classic;
 mod count;
 mod custom;
+mod known;
 mod reset;
 mod text;
 mod trim;
@@ -39,6 +40,7 @@ pub use buckets::{Buckets, Span, SpansError};
 pub use check::HistogramError;
 pub use classic::{ClassicError, ClassicHistogram};
 pub use count::Count;
+pub use known::{hint_after, know_resets};
 pub use trim::Keep;
 
 use crate::{Kahan, is_stale_nan};

@@ -18,6 +18,7 @@ mod relabel;
 mod row;
 mod sample;
 mod shard;
+mod sparse;
 mod target;
 mod time;
 
@@ -40,5 +41,6 @@ pub use sample::{
     is_stale_nan,
 };
 pub use shard::{GroupKey, N_SHARDS, ReplicationFactor, Shard};
+pub use sparse::Sparse;
 pub use target::{Target, TargetSettings};
 pub use time::{EmptyTimeRange, Millis, Steps, TimeRange, Timestamp};

@@ -1,5 +1,7 @@
 //! Rows: what one scrape of one target gave, and the slices of them that travel to a querier.
-use crate::{GroupKey, Labels, Timestamp};
+use std::sync::Arc;
+
+use crate::{GroupKey, Histogram, Labels, Sparse, Timestamp};
 
 /// A member's number, given once by the Raft group and never reused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,16 +73,20 @@ pub struct GroupSlice {
 }
 
 /// One series' column in a [`GroupSlice`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SeriesSlice {
     /// Its name.
     pub labels: Labels,
     /// Ascending indexes into the slice's rows: where the series was present.
     pub rows: Vec<u32>,
-    /// One value for each of `rows`.
+    /// One value for each of `rows`: a number, or the sum of a histogram.
     pub values: Vec<f64>,
     /// One time for each of `rows` if the page gave explicit timestamps, otherwise empty: the rows' own times hold.
     pub times: Vec<Timestamp>,
+    /// The histograms among `values`, by index into them; the sum of each is its value.
+    pub histograms: Sparse<Arc<Histogram>>,
+    /// Since when counters and histograms count, where that is known, by index into `values`.
+    pub starts: Sparse<Timestamp>,
 }
 
 impl PartialEq for SeriesSlice {
@@ -91,6 +97,8 @@ impl PartialEq for SeriesSlice {
             && self.rows == other.rows
             && bits(&self.values) == bits(&other.values)
             && self.times == other.times
+            && self.histograms == other.histograms
+            && self.starts == other.starts
     }
 }
 

@@ -3,10 +3,12 @@
 //!
 //! This is the only door: no other crate builds or reads messages field by field where a conversion stands here.
 
+mod beside;
 mod convert;
 mod shards;
 mod slice;
 
+pub use beside::{Beside, beside, beside_message};
 pub use convert::{WireError, metric_type};
 pub use shards::ShardSet;
 

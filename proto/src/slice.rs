@@ -1,7 +1,7 @@
 //! Group slices to and from their messages; columns travel encoded.
 use model::{GroupKey, GroupSlice, NodeId, Outcome, RowHead, SeriesSlice, Stamp, Timestamp};
 
-use crate::{WireError, v1};
+use crate::{WireError, beside, beside_message, v1};
 
 impl From<&GroupSlice> for v1::GroupSlice {
     fn from(slice: &GroupSlice) -> Self {
@@ -55,11 +55,15 @@ impl TryFrom<&v1::GroupSlice> for GroupSlice {
             if values.len() != rows.len() || !(times.is_empty() || times.len() == rows.len()) {
                 return Err(broken("values and presence differ in length"));
             }
+            let (histograms, starts) = beside(series.beside.as_ref(), &values)
+                .ok_or_else(|| broken("what stands beside values"))?;
             Ok(SeriesSlice {
                 labels: series.labels.as_ref().map(Into::into).unwrap_or_default(),
                 rows,
                 values,
                 times,
+                histograms,
+                starts,
             })
         };
         let series = message
@@ -84,6 +88,7 @@ fn series_message(series: &SeriesSlice, n_rows: usize) -> v1::SeriesSlice {
             true => Vec::new(),
             false => encode_times(series.times.iter().copied()),
         },
+        beside: beside_message(&series.histograms, &series.starts),
     }
 }
 
@@ -179,7 +184,9 @@ fn decode_values(bytes: &[u8]) -> Option<Vec<f64>> {
 
 #[cfg(test)]
 mod tests {
-    use model::{Labels, STALE_NAN};
+    use std::sync::Arc;
+
+    use model::{Histogram, Labels, ResetHint, STALE_NAN, histogram::Buckets};
     use proptest::prelude::*;
 
     use super::*;
@@ -199,21 +206,37 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_slice_comes_back_as_it_was_sent(present in prop::collection::vec(any::<bool>(), 0..40), explicit: bool) {
+        fn a_slice_comes_back_as_it_was_sent(present in prop::collection::vec(any::<bool>(), 0..40), explicit: bool, beside: bool) {
             let rows: Vec<u32> = (0..present.len() as u32).filter(|i| present[*i as usize]).collect();
             let times = match explicit {
                 true => rows.iter().map(|i| Timestamp::from_millis(i64::from(*i) * 3)).collect(),
                 false => Vec::new(),
             };
+            let mut series = SeriesSlice {
+                labels: Labels::from_pairs([("__name__", "up")]),
+                values: rows.iter().map(|i| if i % 5 == 0 { STALE_NAN } else { f64::from(*i) }).collect(),
+                rows,
+                times,
+                ..SeriesSlice::default()
+            };
+            for (i, value) in series.values.iter().enumerate().filter(|(i, _)| beside && i % 3 == 0) {
+                series.starts.push(i as u32, Timestamp::from_millis(-7));
+                series.histograms.push(i as u32, Arc::new(Histogram {
+                    reset_hint: ResetHint::Gauge,
+                    schema: i as i32 - 2,
+                    zero_threshold: -0.0,
+                    zero_count: -0.0,
+                    count: STALE_NAN,
+                    sum: *value,
+                    positive: Buckets::from_first(-3, vec![1.0, -0.0]),
+                    negative: Buckets::from_first(9, vec![0.5; i]),
+                    custom_values: [0.1, f64::INFINITY].into(),
+                }));
+            }
             let slice = GroupSlice {
                 group: GroupKey(u64::MAX),
                 rows: (0..present.len() as i64).map(row).collect(),
-                series: vec![SeriesSlice {
-                    labels: Labels::from_pairs([("__name__", "up")]),
-                    values: rows.iter().map(|i| if i % 5 == 0 { STALE_NAN } else { f64::from(*i) }).collect(),
-                    rows,
-                    times,
-                }],
+                series: vec![series],
             };
             let sent = v1::GroupSlice::from(&slice);
             prop_assert_eq!(GroupSlice::try_from(&sent).unwrap(), slice);
@@ -234,5 +257,29 @@ mod tests {
             ..Default::default()
         });
         assert!(GroupSlice::try_from(&sent).is_err());
+    }
+
+    #[test]
+    fn a_histogram_without_a_value_is_refused() {
+        let slice = GroupSlice {
+            group: GroupKey(1),
+            rows: vec![row(0)],
+            series: vec![],
+        };
+        let sent = |place| {
+            let mut sent = v1::GroupSlice::from(&slice);
+            sent.series.push(v1::SeriesSlice {
+                values: encode_values(&[1.0]),
+                beside: Some(v1::Beside {
+                    histogram_places: vec![place],
+                    histograms: vec![v1::Histogram::default()],
+                    ..Default::default()
+                }),
+                ..Default::default()
+            });
+            GroupSlice::try_from(&sent)
+        };
+        assert!(sent(0).is_ok());
+        assert!(sent(1).is_err());
     }
 }

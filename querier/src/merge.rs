@@ -24,6 +24,7 @@
 //! replica says again, [`Merged`] unfolds one group after the other.
 mod group;
 mod pushed;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod unfold;
@@ -37,6 +38,7 @@ use promql::{
     source::{Each, Extent},
 };
 
+use sample::{Full, settle};
 use unfold::Rows;
 
 /// The series of one group that `wants` asks for, sorted by labels, samples within `range`.
@@ -192,8 +194,9 @@ impl Merged {
                 let mut series = Series::of_samples(Labels::empty(), Vec::new());
                 let columns = slice.series[places.clone()].iter();
                 for column in columns.filter(|column| is_own(&column.labels)) {
-                    rows.unfold(column, &mut series.samples);
-                    if !series.samples.is_empty() {
+                    rows.unfold(column, &mut series);
+                    if !series.is_empty() {
+                        settle(&mut series);
                         series.labels.clone_from(&column.labels);
                         each(&series)?;
                     }
@@ -201,10 +204,15 @@ impl Merged {
                 Ok(())
             }
             Part::Group(group) => {
-                let series = group_series(&self.groups[*group], self.range, is_own);
+                let mut series = group_series(&self.groups[*group], self.range, is_own);
+                series.iter_mut().for_each(settle);
                 series.iter().try_for_each(each)
             }
-            Part::Shared => self.shared_series().iter().try_for_each(each),
+            Part::Shared => {
+                let mut series = self.shared_series();
+                series.iter_mut().for_each(settle);
+                series.iter().try_for_each(each)
+            }
         }
     }
 
@@ -220,17 +228,15 @@ impl Merged {
             .collect();
         // A stable sort: the parts of one label set stay in the order of their groups' keys.
         parts.sort_by(|a, b| a.labels.cmp(&b.labels));
-        let unite = |parts: &mut [Series]| {
-            let mut samples: Vec<_> = parts
-                .iter()
-                .flat_map(|part| &part.samples)
-                .copied()
-                .collect();
-            samples.sort_by_key(|sample| sample.at);
-            samples.dedup_by_key(|sample| sample.at);
-            Series::of_samples(parts[0].labels.clone(), samples)
+        let unite = |parts: &[Series]| {
+            let mut series = Series::of_samples(parts[0].labels.clone(), Vec::new());
+            let mut samples: Vec<Full<'_>> = parts.iter().flat_map(Full::all).collect();
+            samples.sort_by_key(|full| full.sample.at);
+            samples.dedup_by_key(|full| full.sample.at);
+            samples.into_iter().for_each(|full| full.put(&mut series));
+            series
         };
-        let by_labels = parts.chunk_by_mut(|a, b| a.labels == b.labels);
+        let by_labels = parts.chunk_by(|a, b| a.labels == b.labels);
         by_labels.map(unite).collect()
     }
 }

@@ -14,6 +14,7 @@ pub(crate) async fn write(
     let series = |(labels, sample): &(_, _)| PushedSeries {
         labels: Clone::clone(labels),
         samples: vec![*sample],
+        histograms: Vec::new(),
         exemplars: Vec::new(),
     };
     let push = Push {

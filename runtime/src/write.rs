@@ -3,11 +3,17 @@
 //! ```text
 //! series -> shard of each -> its replicas that are not unhealthy, at least one -> batches, one after the other
 //! ```
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::future::join_all;
-use model::{Exemplar, GroupKey, Labels, METRIC_NAME, NodeId, Sample};
-use proto::v1::{self, ingester_client::IngesterClient};
+use model::{Exemplar, GroupKey, HistogramSample, Labels, METRIC_NAME, NodeId, Sample, Sparse};
+use proto::{
+    beside_message,
+    v1::{self, ingester_client::IngesterClient},
+};
 use tonic::{Code, Status};
 
 use crate::{Channels, Cluster};
@@ -26,6 +32,8 @@ pub struct PushedSeries {
     pub labels: Labels,
     /// Its samples.
     pub samples: Vec<Sample>,
+    /// Its histograms.
+    pub histograms: Vec<HistogramSample>,
     /// Its exemplars, oldest first.
     pub exemplars: Vec<Exemplar>,
 }
@@ -179,7 +187,7 @@ struct Batches<'a> {
     left: std::vec::IntoIter<usize>,
     metadata: Vec<usize>,
     /// What is left of the series that the last message ended in.
-    begun: Option<(&'a Labels, &'a [Sample])>,
+    begun: Option<(&'a Labels, &'a [Sample], &'a [HistogramSample])>,
 }
 
 impl<'a> Batches<'a> {
@@ -199,10 +207,15 @@ impl Iterator for Batches<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let (mut series, mut room) = (Vec::new(), BATCH_BYTES);
         while room > 0 && self.begun.is_none() || series.is_empty() {
-            let (labels, samples, exemplars) = match self.begun.take() {
-                Some((labels, samples)) => (labels, samples, &[][..]),
+            let (labels, samples, histograms, exemplars) = match self.begun.take() {
+                Some((labels, samples, histograms)) => (labels, samples, histograms, &[][..]),
                 None => match self.left.next().map(|i| &self.push.series[i]) {
-                    Some(next) => (&next.labels, &*next.samples, &*next.exemplars),
+                    Some(next) => (
+                        &next.labels,
+                        &*next.samples,
+                        &*next.histograms,
+                        &*next.exemplars,
+                    ),
                     None => break,
                 },
             };
@@ -210,12 +223,27 @@ impl Iterator for Batches<'_> {
             room = room.saturating_sub(text + exemplars.len() * BYTES_PER_EXEMPLAR);
             let n_fitting = (room / BYTES_PER_SAMPLE).max(1).min(samples.len());
             let (now, later) = samples.split_at(n_fitting);
-            self.begun = (!later.is_empty()).then_some((labels, later));
             room = room.saturating_sub(now.len() * BYTES_PER_SAMPLE);
+            let mut times: Vec<i64> = now.iter().map(|s| s.at.as_millis()).collect();
+            let mut values: Vec<f64> = now.iter().map(|s| s.value).collect();
+            let (mut places, mut rest) = (Sparse::new(), histograms);
+            while let [next, after @ ..] = rest
+                && later.is_empty()
+                && (room > 0 || values.is_empty())
+            {
+                room = room.saturating_sub(BYTES_PER_SAMPLE + next.histogram.n_bytes());
+                places.push(values.len() as u32, Arc::clone(&next.histogram));
+                times.push(next.at.as_millis());
+                values.push(next.histogram.sum);
+                rest = after;
+            }
+            let is_done = later.is_empty() && rest.is_empty();
+            self.begun = (!is_done).then_some((labels, later, rest));
             series.push(v1::PushedSeries {
                 labels: Some(labels.into()),
-                times_millis: now.iter().map(|s| s.at.as_millis()).collect(),
-                values: now.iter().map(|s| s.value).collect(),
+                times_millis: times,
+                values,
+                beside: beside_message(&places, &Sparse::new()),
                 exemplars: exemplars.iter().map(Into::into).collect(),
             });
         }
@@ -227,7 +255,7 @@ impl Iterator for Batches<'_> {
 
 #[cfg(test)]
 mod tests {
-    use model::Timestamp;
+    use model::{Histogram, Timestamp};
 
     use super::*;
 
@@ -238,13 +266,25 @@ mod tests {
             at: Timestamp::from_millis(i),
             value: i as f64,
         });
+        let histogram = Arc::new(Histogram {
+            sum: 7.0,
+            ..Histogram::default()
+        });
+        let n_histograms = (BATCH_BYTES / histogram.n_bytes()) as i64;
+        let n_all = n_samples + n_histograms;
+        let histograms = (n_samples..n_all).map(|i| HistogramSample {
+            at: Timestamp::from_millis(i),
+            histogram: Arc::clone(&histogram),
+        });
         let long = PushedSeries {
             labels: Labels::from_pairs([("__name__", "a")]),
             samples: samples.collect(),
+            histograms: histograms.collect(),
             exemplars: Vec::new(),
         };
         let mut short = long.clone();
         short.samples.truncate(3);
+        short.histograms.clear();
         let push = Push {
             series: vec![short, long],
             metadata: vec![v1::MetricMetadata::default()],
@@ -255,17 +295,24 @@ mod tests {
         };
         let messages: Vec<_> = Batches::new(&push, route).collect();
         let metadata = messages.iter().map(|(_, metadata)| metadata.len());
-        assert!(metadata.eq([1, 0, 0]));
+        assert!(metadata.eq([1, 0, 0, 0]));
         let messages: Vec<_> = messages.into_iter().map(|(series, _)| series).collect();
-        assert_eq!(messages.len(), 3);
+        assert_eq!(messages.len(), 4);
         for message in &messages {
             let n_samples: usize = message.iter().map(|s| s.values.len()).sum();
             assert!(n_samples * BYTES_PER_SAMPLE <= BATCH_BYTES);
+        }
+        let with = |series: &&v1::PushedSeries| series.beside.is_some();
+        for series in messages.iter().flatten().filter(with) {
+            let beside = proto::beside(series.beside.as_ref(), &series.values).unwrap();
+            let first = series.times_millis.iter().position(|t| *t >= n_samples);
+            let places = first.unwrap() as u32..series.values.len() as u32;
+            assert!(beside.0.iter().map(|(place, _)| place).eq(places));
         }
         let times = messages
             .iter()
             .flatten()
             .flat_map(|s| s.times_millis.clone());
-        assert!(times.eq((0..3).chain(0..n_samples).chain(0..3)));
+        assert!(times.eq((0..3).chain(0..n_all).chain(0..3)));
     }
 }

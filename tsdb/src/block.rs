@@ -9,8 +9,8 @@ use roaring::RoaringBitmap;
 
 use crate::{
     codec::{
-        DecodeError, Reader, open, presence, put_bytes, put_uvarint, put_varint, seal, times,
-        values,
+        DecodeError, Reader, beside, open, presence, put_bytes, put_uvarint, put_varint, seal,
+        times, values,
     },
     record::{MAX_PLACES, put_stamp, read_stamp},
     row::{OWN_TIME, Ordinal},
@@ -34,6 +34,10 @@ const TIMES_OWN: u8 = 0;
 const TIMES_FOLLOW: u8 = 1;
 /// Times of a column are those of the column before: series of one container share them.
 const TIMES_SAME: u8 = 2;
+/// All that is said of a column's times.
+const TIMES: u8 = 3;
+/// Histograms or starts stand beside a column's values.
+const BESIDE: u8 = 4;
 
 /// A block's head, decoded.
 #[derive(Clone, Debug)]
@@ -193,8 +197,14 @@ fn put_columns(dst: &mut Vec<u8>, columns: &[Column], rows: &[RowHead]) {
             false if before.filter(same).is_some() => TIMES_SAME,
             false => TIMES_FOLLOW,
         };
-        body.push(kind);
+        body.push(kind + u8::from(!column.is_plain()) * BESIDE);
         presence::encode(&mut body, &column.rows, rows.len());
+        if !column.is_plain() {
+            let mut beside = Vec::new();
+            let n = column.values.len();
+            beside::encode(&mut beside, n, &column.histograms, &column.starts);
+            put_bytes(&mut body, &beside);
+        }
         values::encode(&mut body, &column.values);
         if kind == TIMES_FOLLOW {
             put_times(&mut body, column, rows);
@@ -351,14 +361,15 @@ impl Layout {
         let mut last: Option<Column> = None;
         for ordinal in ordinals {
             let body = reader.bytes()?;
-            if body.first() == Some(&TIMES_FOLLOW) {
+            let times = body.first().map(|kind| kind & TIMES);
+            if times == Some(TIMES_FOLLOW) {
                 skipped = Some(body);
             }
             if !wanted.contains(*ordinal) {
                 continue;
             }
-            let shared = match body.first() {
-                Some(&TIMES_SAME) => match (skipped.take(), last.take()) {
+            let shared = match times {
+                Some(TIMES_SAME) => match (skipped.take(), last.take()) {
                     (Some(body), _) => Some(self.read_column(body, Ordinal(0), None)?),
                     (None, last) => last,
                 },
@@ -389,36 +400,44 @@ impl Layout {
         if rows.is_empty() {
             return Err(reader.error("an empty column"));
         }
-        if kind == TIMES_OWN && self.window != (0..self.rows.len()) {
+        let beside = match kind & BESIDE {
+            0 => None,
+            _ => Some(reader.bytes()?),
+        };
+        let (n, times) = (rows.len(), kind & !BESIDE);
+        let (mut part, mut values, mut explicit) = (0..n, Vec::new(), Vec::new());
+        if times == TIMES_OWN && self.window != (0..self.rows.len()) {
             let place = |end: usize| rows.partition_point(|row| (*row as usize) < end);
-            let part = place(self.window.start)..place(self.window.end);
-            let mut values = Vec::new();
+            part = place(self.window.start)..place(self.window.end);
             if !part.is_empty() {
-                values = values::decode_part(&mut reader, rows.len(), part.clone())?;
+                values = values::decode_part(&mut reader, n, part.clone())?;
             }
             rows.truncate(part.end);
             rows.drain(..part.start);
-            return Ok(Column {
-                ordinal,
-                rows,
-                values,
-                times: Vec::new(),
-            });
+        } else {
+            values = values::decode(&mut reader, n)?;
+            explicit = match (times, before) {
+                (TIMES_OWN, _) => Vec::new(),
+                (TIMES_FOLLOW, _) => read_times(&mut reader, &rows, &self.rows)?,
+                (TIMES_SAME, Some(before)) if before.times.len() == n => before.times.clone(),
+                _ => return Err(reader.error("times are not known")),
+            };
+            reader.finish()?;
         }
-        let values = values::decode(&mut reader, rows.len())?;
-        let times = match (kind, before) {
-            (TIMES_OWN, _) => Vec::new(),
-            (TIMES_FOLLOW, _) => read_times(&mut reader, &rows, &self.rows)?,
-            (TIMES_SAME, Some(before)) if before.times.len() == rows.len() => before.times.clone(),
-            _ => return Err(reader.error("times are not known")),
-        };
-        reader.finish()?;
-        Ok(Column {
+        let mut column = Column {
             ordinal,
             rows,
             values,
-            times,
-        })
+            times: explicit,
+            ..Column::default()
+        };
+        if let Some(beside) = beside.filter(|_| !part.is_empty()) {
+            let mut reader = Reader::new(beside);
+            let beside = beside::decode(&mut reader, n)?;
+            reader.finish()?;
+            (column.histograms, column.starts) = beside.of_part(part, &column.values);
+        }
+        Ok(column)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Bytes: the lossless codecs of columns, and what every record is made of.
 //!
 //! Decoders never panic and ask for no more memory than a small multiple of their input or a bound that the caller gives.
+pub(crate) mod beside;
 mod bits;
 mod bytes;
 mod frame;
+pub(crate) mod histograms;
 mod ints;
 pub(crate) mod presence;
 pub(crate) mod times;
@@ -12,7 +14,7 @@ mod xor;
 
 pub use bytes::DecodeError;
 pub(crate) use bytes::{Reader, put_bytes, put_uvarint, put_varint, unzigzag, uvarint_len, zigzag};
-pub(crate) use frame::{open, seal};
+pub(crate) use frame::{open, open_any, seal};
 
 /// Appends the number of `values`, then the values, bit for bit.
 pub fn encode_values(dst: &mut Vec<u8>, values: &[f64]) {

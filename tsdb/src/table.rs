@@ -2,9 +2,11 @@
 mod gather;
 pub(crate) mod union;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use model::{GroupKey, GroupSlice, Labels, RowHead, SeriesSlice, TimeRange, Timestamp};
+use model::{
+    GroupKey, GroupSlice, Histogram, Labels, RowHead, SeriesSlice, Sparse, TimeRange, Timestamp,
+};
 
 use crate::row::{DictionaryNo, OWN_TIME, Ordinal, RowValues};
 use gather::{extend, gather, keep};
@@ -26,10 +28,14 @@ pub(crate) struct Column {
     pub(crate) ordinal: Ordinal,
     /// Ascending indexes of the rows where the series is present.
     pub(crate) rows: Vec<u32>,
-    /// One for each of `rows`.
+    /// One for each of `rows`; a histogram stands here by its sum.
     pub(crate) values: Vec<f64>,
     /// Empty, or one for each of `rows`: an explicit time or [`OWN_TIME`].
     pub(crate) times: Vec<i64>,
+    /// The histograms among `values`, by index.
+    pub(crate) histograms: Sparse<Arc<Histogram>>,
+    /// Since when those of `values` count of which it is known, by index.
+    pub(crate) starts: Sparse<Timestamp>,
 }
 
 impl Column {
@@ -50,6 +56,32 @@ impl Column {
         }
         self.rows.push(row);
         self.values.push(value);
+    }
+
+    /// Adds the `i`th sample of `part` as that of row `row`, which comes after those before it.
+    pub(crate) fn push_of(&mut self, row: u32, part: &Self, i: usize) {
+        let place = self.values.len() as u32;
+        self.push(row, part.values[i], part.time(i));
+        if !part.is_plain() {
+            if let Some(histogram) = part.histograms.get(i) {
+                self.histograms.push(place, Arc::clone(histogram));
+            }
+            if let Some(start) = part.starts.get(i) {
+                self.starts.push(place, *start);
+            }
+        }
+    }
+
+    /// True if its samples are numbers and nothing else.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.histograms.is_empty() && self.starts.is_empty()
+    }
+
+    /// Puts [`model::DELETED_NAN`] in the place of the `i`th sample.
+    pub(crate) fn bury(&mut self, i: usize) {
+        self.values[i] = model::DELETED_NAN;
+        self.histograms.remove(i);
+        self.starts.remove(i);
     }
 
     /// No samples yet, with room for `n`.
@@ -80,7 +112,7 @@ impl Table {
                     ordinal: Ordinal(ordinal),
                     rows: Vec::with_capacity(rows.len()),
                     values: Vec::with_capacity(rows.len()),
-                    times: Vec::new(),
+                    ..Column::default()
                 };
                 for (i, (_, values)) in rows.iter().enumerate() {
                     let place = ordinal as usize;
@@ -199,6 +231,8 @@ pub(crate) fn slice<'a>(
             rows: column.rows,
             values: column.values,
             times,
+            histograms: column.histograms,
+            starts: column.starts,
         })
     };
     let columns = gather(tables, &places, labels);
@@ -219,7 +253,7 @@ fn sorted(column: Column) -> Column {
     order.sort_by_key(|i| column.rows[*i]);
     let mut ascending = Column::new(column.ordinal);
     for i in order {
-        ascending.push(column.rows[i], column.values[i], column.time(i));
+        ascending.push_of(column.rows[i], &column, i);
     }
     ascending
 }

@@ -70,15 +70,15 @@ impl Tombstone {
             if !labels(column.ordinal).is_some_and(|labels| self.selects(labels)) {
                 continue;
             }
-            for (i, row) in column.rows.iter().enumerate() {
-                let row = &rows[*row as usize];
+            for i in 0..column.rows.len() {
+                let row = &rows[column.rows[i] as usize];
                 let at = match column.times.get(i) {
                     None | Some(&OWN_TIME) => row.at,
                     Some(millis) => Timestamp::from_millis(*millis),
                 };
                 let is_before = group.is_pushed() || row.slot.as_millis() <= position;
                 if is_before && self.range.contains(at) {
-                    column.values[i] = model::DELETED_NAN;
+                    column.bury(i);
                     any = true;
                 }
             }

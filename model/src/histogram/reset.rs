@@ -14,6 +14,11 @@ impl Histogram {
             // A gauge in place of a counter is warned of elsewhere and treated as one.
             ResetHint::Unknown | ResetHint::Gauge => {}
         }
+        self.is_less_than(previous)
+    }
+
+    /// The same without regard to the hint.
+    pub(super) fn is_less_than(&self, previous: &Self) -> bool {
         if self.count < previous.count {
             return true;
         }

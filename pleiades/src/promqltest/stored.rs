@@ -35,19 +35,7 @@ impl Engine for Stored {
             Some(database) => database,
             none => none.insert(Database::open().map_err(told)?),
         };
-        database.write(store).map_err(told)?;
-        let holds = |lacking: &str, labels: &model::Labels| {
-            Err(format!("{labels} has {lacking}, which are not stored"))
-        };
-        for (labels, series) in store.iter() {
-            if !series.histograms.is_empty() {
-                return holds("native histograms", labels);
-            }
-            if !series.starts.is_empty() {
-                return holds("start timestamps", labels);
-            }
-        }
-        Ok(())
+        database.write(store).map_err(told)
     }
 
     fn answer(&self, _store: &Store, query: &str, steps: Steps) -> Result<Answer, String> {
@@ -89,6 +77,8 @@ impl Database {
             .map(|(labels, series)| Pushed {
                 labels,
                 samples: &series.samples,
+                histograms: &series.histograms,
+                starts: &series.starts,
             })
             .collect();
         let stamp = Stamp {

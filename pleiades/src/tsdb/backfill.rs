@@ -75,7 +75,7 @@ impl Import<'_> {
         let series = self.series(page)?;
         let pushed: Vec<Pushed<'_>> = series
             .iter()
-            .map(|(labels, samples)| Pushed { labels, samples })
+            .map(|(labels, samples)| Pushed::of_samples(labels, samples))
             .collect();
         let written = self.db.backfill(&pushed, &stamp)?;
         self.n_samples += series

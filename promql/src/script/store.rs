@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 
 use model::{
     BUCKET_LABEL, HistogramSample, Labels, METRIC_NAME, Matcher, ResetHint, Sample, StartTime,
-    Timestamp, histogram::ClassicHistogram,
+    Timestamp,
+    histogram::{ClassicHistogram, know_resets},
 };
 
 use super::{Load, LoadedSeries, SeriesValue};
@@ -79,7 +80,11 @@ impl StoredSeries {
             SeriesValue::Missing => {}
             SeriesValue::Histogram(written) => self.histograms.push(HistogramSample {
                 at,
-                histogram: written.histogram.clone(),
+                histogram: match written.histogram.reset_hint {
+                    // A storage finds that out by itself.
+                    ResetHint::NotReset => written.histogram.clone().with_hint(ResetHint::Unknown),
+                    _ => written.histogram.clone(),
+                },
             }),
             SeriesValue::Float(value) => self.samples.push(Sample { at, value: *value }),
         }
@@ -96,30 +101,8 @@ impl StoredSeries {
         let samples = &self.samples;
         let place = |at: Timestamp| samples.binary_search_by_key(&at, |s| s.at);
         self.histograms.retain(|h| place(h.at).is_err());
-        // As a storage gives them back: a counter's hint is known where it follows upon a histogram like it.
-        for i in (0..self.histograms.len()).rev() {
-            let now = &self.histograms[i];
-            if now.histogram.reset_hint == ResetHint::Gauge {
-                continue;
-            }
-            let before = i.checked_sub(1).map(|i| &self.histograms[i]);
-            let before = before.filter(|before| place(before.at) == place(now.at));
-            let known = before.is_some_and(|before| {
-                let (before, now) = (&before.histogram, &now.histogram);
-                before.reset_hint != ResetHint::Gauge
-                    && !before.is_stale()
-                    && before.schema == now.schema
-                    && before.zero_threshold == now.zero_threshold
-                    && before.custom_values == now.custom_values
-                    && !now.is_reset_after(before)
-            });
-            let hint = match known {
-                true => ResetHint::NotReset,
-                false => ResetHint::Unknown,
-            };
-            let now = &mut self.histograms[i].histogram;
-            *now = now.clone().with_hint(hint);
-        }
+        // As a storage gives them back.
+        know_resets(&mut self.histograms, &self.samples);
     }
 }
 

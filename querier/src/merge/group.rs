@@ -2,9 +2,11 @@
 use std::cmp::Ordering;
 
 use model::{
-    GroupSlice, Labels, RowHead, STALE_NAN, Sample, Series, SeriesSlice, Stamp, TimeRange,
-    Timestamp, is_deleted_nan,
+    GroupSlice, Labels, RowHead, STALE_NAN, Series, SeriesSlice, Stamp, TimeRange, Timestamp,
+    is_deleted_nan,
 };
+
+use super::sample::Full;
 
 /// The series of one group that `wants` asks for, sorted by labels, samples within `range`.
 pub(super) fn series(
@@ -26,16 +28,17 @@ pub(super) fn series(
     // Holders send their series in much the same order, so that this finds long sorted runs.
     columns.sort_by(|a, b| a.series.labels.cmp(&b.series.labels));
     let merged = |columns: &[Column<'_>]| {
-        let samples = match columns {
-            [column] => samples(column.points(&times), &times, range),
+        let mut series = Series::of_samples(columns[0].series.labels.clone(), Vec::new());
+        match columns {
+            [column] => unfold(column.points(&times), &times, range, &mut series),
             _ => {
-                let mut points: Vec<Point> =
+                let mut points: Vec<Point<'_>> =
                     columns.iter().flat_map(|c| c.points(&times)).collect();
                 points.sort_by_key(|point| point.place);
-                samples(points.into_iter(), &times, range)
+                unfold(points.into_iter(), &times, range, &mut series);
             }
-        };
-        (!samples.is_empty()).then(|| Series::of_samples(columns[0].series.labels.clone(), samples))
+        }
+        (!series.is_empty()).then_some(series)
     };
     columns
         .chunk_by(|a, b| a.series.labels == b.series.labels)
@@ -99,67 +102,67 @@ struct Column<'s> {
 }
 
 /// A sample of a winning row.
-struct Point {
+struct Point<'s> {
     place: u32,
-    sample: Sample,
+    full: Full<'s>,
 }
 
-impl Column<'_> {
+impl<'s> Column<'s> {
     /// The samples that stand in winning rows, by place.
-    fn points(&self, times: &[Timestamp]) -> impl Iterator<Item = Point> {
+    fn points(&self, times: &[Timestamp]) -> impl Iterator<Item = Point<'s>> {
+        let Self { series, places } = *self;
         let SeriesSlice {
             rows,
-            values,
             times: explicit,
             ..
-        } = self.series;
+        } = series;
         rows.iter().enumerate().filter_map(move |(i, row)| {
-            let place = self.places[*row as usize];
+            let place = places[*row as usize];
             (place != LOST).then(|| Point {
                 place,
-                sample: Sample {
-                    at: *explicit.get(i).unwrap_or(&times[place as usize]),
-                    value: values[i],
-                },
+                full: Full::of_slice(
+                    series,
+                    i,
+                    *explicit.get(i).unwrap_or(&times[place as usize]),
+                ),
             })
         })
     }
 }
 
-/// The samples of one series with its derived markers, strictly ascending, within `range`.
-fn samples(
-    points: impl Iterator<Item = Point>,
+/// Puts the samples of one series with its derived markers, strictly ascending, within `range`, into `series`.
+fn unfold<'s>(
+    points: impl Iterator<Item = Point<'s>>,
     times: &[Timestamp],
     range: TimeRange,
-) -> Vec<Sample> {
-    let mut samples = Vec::with_capacity(points.size_hint().1.unwrap_or(0) + 1);
+    series: &mut Series,
+) {
+    let n_points = points.size_hint().1.unwrap_or(0);
+    series.samples.reserve_exact(n_points + 1);
     let mut last = None;
-    let mut push = |sample: Sample| {
-        if last.is_none_or(|last| last < sample.at) {
-            last = Some(sample.at);
-            if range.contains(sample.at) {
-                samples.push(sample);
+    let mut push = |full: Full<'_>| {
+        let at = full.sample.at;
+        if last.is_none_or(|last| last < at) {
+            last = Some(at);
+            if range.contains(at) {
+                full.put(series);
             }
         }
     };
     let mut points = points.peekable();
-    while let Some(Point { place, sample }) = points.next() {
-        let is_deleted = is_deleted_nan(sample.value);
+    while let Some(Point { place, full }) = points.next() {
+        let is_deleted = is_deleted_nan(full.sample.value);
         if !is_deleted {
-            push(sample);
+            push(full);
         }
         let next = points.peek().map(|next| next.place);
-        let is_explicit = sample.at != times[place as usize];
+        let is_explicit = full.sample.at != times[place as usize];
         if let Some(at) = times.get(place as usize + 1)
             && next != Some(place + 1)
             && !is_explicit
             && !is_deleted
         {
-            push(Sample {
-                at: *at,
-                value: STALE_NAN,
-            });
+            push(Full::of(*at, STALE_NAN));
         }
     }
-    samples
 }

@@ -1,6 +1,8 @@
 //! One pushed group: the union of the samples that its holders have.
 use foldhash::{HashMap, HashMapExt as _};
-use model::{GroupSlice, Labels, Sample, Series, SeriesSlice, Stamp, TimeRange};
+use model::{GroupSlice, Labels, Series, SeriesSlice, Stamp, TimeRange};
+
+use super::sample::Full;
 
 /// The series of one group that `wants` asks for, sorted by labels, samples within `range`.
 pub(super) fn series<'s>(
@@ -17,13 +19,14 @@ pub(super) fn series<'s>(
         .collect();
     columns.sort_by(|a, b| a.series.labels.cmp(&b.series.labels));
     let merged = |columns: &[Column<'_>]| {
-        let samples: Vec<Sample> = match columns {
-            [column] => (column.samples().map(|(sample, _)| sample))
-                .filter(|sample| range.contains(sample.at))
-                .collect(),
-            _ => united(columns, range),
-        };
-        (!samples.is_empty()).then(|| Series::of_samples(columns[0].series.labels.clone(), samples))
+        let mut series = Series::of_samples(columns[0].series.labels.clone(), Vec::new());
+        match columns {
+            [column] => (column.samples().map(|(full, _)| full))
+                .filter(|full| range.contains(full.sample.at))
+                .for_each(|full| full.put(&mut series)),
+            _ => unite(columns, range, &mut series),
+        }
+        (!series.is_empty()).then_some(series)
     };
     columns
         .chunk_by(|a, b| a.series.labels == b.series.labels)
@@ -42,10 +45,11 @@ pub(super) fn adds_nothing(slice: &GroupSlice, held: &GroupSlice) -> bool {
             series,
         });
         let mut known = known.flat_map(Column::samples).peekable();
-        Column { slice, series }.samples().all(|(sample, stamp)| {
-            while known.next_if(|(known, _)| known.at < sample.at).is_some() {}
+        Column { slice, series }.samples().all(|(full, stamp)| {
+            let is_before = |known: &Full<'_>| known.sample.at < full.sample.at;
+            while known.next_if(|(known, _)| is_before(known)).is_some() {}
             let is_it =
-                |(known, held): &(Sample, &Stamp)| *known == sample && !stamp.wins_over(held);
+                |(known, held): &(Full<'_>, &Stamp)| *known == full && !stamp.wins_over(held);
             known.peek().is_some_and(is_it)
         })
     })
@@ -60,26 +64,28 @@ struct Column<'s> {
 
 impl<'s> Column<'s> {
     /// The samples, ascending, with who ordered them.
-    fn samples(self) -> impl Iterator<Item = (Sample, &'s Stamp)> {
+    fn samples(self) -> impl Iterator<Item = (Full<'s>, &'s Stamp)> {
         let Self { slice, series } = self;
-        let values = series.rows.iter().zip(&series.values);
-        values.map(move |(row, value)| {
+        series.rows.iter().enumerate().map(move |(i, row)| {
             let row = &slice.rows[*row as usize];
-            let (at, value) = (row.at, *value);
-            (Sample { at, value }, &row.stamp)
+            (Full::of_slice(series, i, row.at), &row.stamp)
         })
     }
 }
 
-fn united(columns: &[Column<'_>], range: TimeRange) -> Vec<Sample> {
+fn unite(columns: &[Column<'_>], range: TimeRange, series: &mut Series) {
     let samples = columns.iter().flat_map(|column| column.samples());
-    let mut samples: Vec<_> = samples.filter(|(s, _)| range.contains(s.at)).collect();
+    let mut samples: Vec<_> = samples
+        .filter(|(full, _)| range.contains(full.sample.at))
+        .collect();
     samples.sort_by(|(a, a_stamp), (b, b_stamp)| {
         let better_first = b_stamp.wins_over(a_stamp).cmp(&a_stamp.wins_over(b_stamp));
         // Of rows that are equally good any will do, if it is always the same.
-        let same = || a.value.to_bits().cmp(&b.value.to_bits());
-        (a.at.cmp(&b.at)).then(better_first).then_with(same)
+        let same = || a.order(b);
+        (a.sample.at.cmp(&b.sample.at))
+            .then(better_first)
+            .then_with(same)
     });
-    samples.dedup_by_key(|(sample, _)| sample.at);
-    samples.into_iter().map(|(sample, _)| sample).collect()
+    samples.dedup_by_key(|(full, _)| full.sample.at);
+    samples.into_iter().for_each(|(full, _)| full.put(series));
 }

@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use expect_test::{Expect, expect};
 use model::{
-    NodeId, Outcome, RowHead, STALE_NAN, Sample, SeriesSlice, Stamp, Timestamp, is_stale_nan,
+    Histogram, HistogramSample, NodeId, Outcome, ResetHint, RowHead, STALE_NAN, Sample,
+    SeriesSlice, Stamp, StartTime, Timestamp, is_stale_nan,
 };
 use proptest::prelude::*;
 
@@ -45,9 +46,7 @@ fn slices(rows: &[Row]) -> Vec<GroupSlice> {
             for (name, (value, time)) in &row.samples {
                 let column = series.entry(name).or_insert_with(|| SeriesSlice {
                     labels: labels(name),
-                    rows: Vec::new(),
-                    values: Vec::new(),
-                    times: Vec::new(),
+                    ..SeriesSlice::default()
                 });
                 column.rows.push(i as u32);
                 column.values.push(f64::from_bits(*value));
@@ -451,11 +450,12 @@ fn pushed_slice(rank: u8, taken: &Taken) -> GroupSlice {
     for ((name, time), bits) in taken {
         let column = series.entry(name).or_insert_with(|| SeriesSlice {
             labels: labels(name),
-            rows: Vec::new(),
-            values: Vec::new(),
-            times: Vec::new(),
+            ..SeriesSlice::default()
         });
         let row = times.binary_search(time).unwrap();
+        if let Some(histogram) = native(*bits) {
+            (column.histograms).push(column.rows.len() as u32, Arc::new(histogram));
+        }
         column.rows.push(row as u32);
         column.values.push(f64::from_bits(*bits));
     }
@@ -471,8 +471,18 @@ fn pushed_slice(rank: u8, taken: &Taken) -> GroupSlice {
     }
 }
 
+/// The gauge histogram that is meant by the bits of its sum.
+fn native(bits: u64) -> Option<Histogram> {
+    (bits > 2).then(|| Histogram {
+        reset_hint: ResetHint::Gauge,
+        count: bits as f64,
+        sum: f64::from_bits(bits),
+        ..Histogram::default()
+    })
+}
+
 fn taken() -> impl Strategy<Value = Taken> {
-    prop::collection::btree_map(("[a-c]", 0_i64..20), 0_u64..3, 0..30)
+    prop::collection::btree_map(("[a-c]", 0_i64..20), 0_u64..6, 0..30)
 }
 
 proptest! {
@@ -490,7 +500,17 @@ proptest! {
                 expected.entry(name.clone()).or_default().insert(*time, *bits);
             }
         }
-        let series = |(name, samples): (String, BTreeMap<i64, u64>)| Series::of_samples(labels(&name), samples.into_iter().map(|(time, bits)| Sample { at: at(time), value: f64::from_bits(bits) }).collect());
+        let series = |(name, samples): (String, BTreeMap<i64, u64>)| {
+            let mut series = Series::of_samples(labels(&name), Vec::new());
+            for (time, bits) in samples {
+                let (at, value) = (at(time), f64::from_bits(bits));
+                match native(bits).map(Arc::new) {
+                    Some(histogram) => series.histograms.push(HistogramSample { at, histogram }),
+                    None => series.samples.push(Sample { at, value }),
+                }
+            }
+            series
+        };
         let expected: Vec<Series> = expected.into_iter().map(series).collect();
         let sent: Vec<GroupSlice> = (0..).zip(&replicas).map(|(rank, taken)| pushed_slice(rank, taken)).collect();
         prop_assert_eq!(&merge(sent.clone(), range), &expected);
@@ -513,4 +533,69 @@ fn a_replica_that_took_no_other_sample_is_dropped() {
     assert_eq!(slices.add(part), 2);
     assert_eq!(slices.add(other), 0);
     assert_eq!(slices.n_samples(), 4);
+}
+
+/// A holder's rows `(slot, rank of the maker, count of the histogram or none)` of one series of a scraped group.
+fn counters(rows: &[(i64, u8, Option<f64>)]) -> GroupSlice {
+    let mut series = SeriesSlice {
+        labels: labels("h"),
+        ..SeriesSlice::default()
+    };
+    for (i, (slot, rank, count)) in rows.iter().enumerate() {
+        let Some(count) = count else { continue };
+        let place = series.rows.len() as u32;
+        let histogram = Histogram {
+            count: *count,
+            sum: f64::from(*rank),
+            ..Histogram::default()
+        };
+        series.rows.push(i as u32);
+        series.values.push(histogram.sum);
+        series.histograms.push(place, histogram.into());
+        series.starts.push(place, at(*slot - 1));
+    }
+    let head = |(slot, rank, _): &(i64, u8, Option<f64>)| RowHead {
+        slot: at(*slot),
+        at: at(*slot),
+        stamp: stamp(OK, *rank),
+    };
+    GroupSlice {
+        group: GroupKey(1),
+        rows: rows.iter().map(head).collect(),
+        series: vec![series],
+    }
+}
+
+#[test]
+fn of_histograms_the_best_row_is_taken_and_resets_are_known_between_what_is_left() {
+    let range = TimeRange::new(at(0), at(100)).unwrap();
+    let first = counters(&[(10, 0, Some(5.0)), (20, 0, Some(7.0)), (40, 0, None)]);
+    let second = counters(&[(10, 1, Some(9.0)), (30, 1, Some(6.0)), (50, 1, Some(8.0))]);
+    let only = merge([first.clone()], range);
+    let hints = |series: &[Series]| -> Vec<_> {
+        let histograms = series[0].histograms.iter();
+        let hint =
+            |h: &HistogramSample| (h.at.as_millis(), h.histogram.count, h.histogram.reset_hint);
+        histograms.map(hint).collect()
+    };
+    use ResetHint::{NotReset, Unknown};
+    assert_eq!(hints(&only), [(10, 5.0, Unknown), (20, 7.0, NotReset)]);
+    assert_eq!(only[0].samples.len(), 1);
+    assert_eq!(only[0].samples[0].at, at(40));
+    for holders in [[first.clone(), second.clone()], [second, first]] {
+        let both = merge(holders, range);
+        // The marker at 40 stands between the last two.
+        let expected = [
+            (10, 5.0, Unknown),
+            (20, 7.0, NotReset),
+            (30, 6.0, Unknown),
+            (50, 8.0, Unknown),
+        ];
+        assert_eq!(hints(&both), expected);
+        let start = |slot| StartTime {
+            at: at(slot),
+            start: at(slot - 1),
+        };
+        assert_eq!(both[0].starts, [10, 20, 30, 50].map(start));
+    }
 }

@@ -1,6 +1,10 @@
 //! The series of a group that one holder alone has sent: every row is a winner, so that columns become samples as they
 //! stand. In a pushed group absence marks nothing.
-use model::{GroupSlice, STALE_NAN, Sample, SeriesSlice, TimeRange, Timestamp, is_deleted_nan};
+use model::{
+    GroupSlice, STALE_NAN, Sample, Series, SeriesSlice, TimeRange, Timestamp, is_deleted_nan,
+};
+
+use super::sample::{Full, clear};
 
 /// The rows of a slice, made ready for its columns.
 #[derive(Debug)]
@@ -29,9 +33,9 @@ impl Rows {
         }
     }
 
-    /// Puts the samples of `series` with its derived markers, strictly ascending and within the range, into `samples`.
-    pub(super) fn unfold(&self, series: &SeriesSlice, samples: &mut Vec<Sample>) {
-        samples.clear();
+    /// Puts the samples of `series` with its derived markers, strictly ascending and within the range, into `unfolded`.
+    pub(super) fn unfold(&self, series: &SeriesSlice, unfolded: &mut Series) {
+        clear(unfolded);
         let rows = &series.rows;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
             return;
@@ -40,9 +44,11 @@ impl Rows {
         let is_whole = last - first + 1 == rows.len();
         // Without a way out in the middle this is many values at once.
         let has_deleted = (series.values.iter()).fold(false, |any, v| any | is_deleted_nan(*v));
-        if !is_whole || has_deleted || !series.times.is_empty() || !self.ascending {
-            return self.unfold_one_by_one(series, samples);
+        let is_plain = series.histograms.is_empty() && series.starts.is_empty();
+        if !is_plain || !is_whole || has_deleted || !series.times.is_empty() || !self.ascending {
+            return self.unfold_one_by_one(series, unfolded);
         }
+        let samples = &mut unfolded.samples;
         let (from, to) = (first.max(self.first), (last + 1).min(self.end));
         if from < to {
             let points = self.times[from..to]
@@ -61,14 +67,15 @@ impl Rows {
         }
     }
 
-    /// The same for series that come and go, and for those with times of their own.
-    fn unfold_one_by_one(&self, series: &SeriesSlice, samples: &mut Vec<Sample>) {
+    /// The same for series that come and go, and for those with times of their own or more than numbers.
+    fn unfold_one_by_one(&self, series: &SeriesSlice, unfolded: &mut Series) {
         let mut newest = None;
-        let mut push = |at: Timestamp, value: f64| {
+        let mut push = |full: Full<'_>| {
+            let at = full.sample.at;
             if newest.is_none_or(|newest| newest < at) {
                 newest = Some(at);
                 if self.range.contains(at) {
-                    samples.push(Sample { at, value });
+                    full.put(unfolded);
                 }
             }
         };
@@ -79,14 +86,14 @@ impl Rows {
             if is_deleted_nan(*value) {
                 continue;
             }
-            push(at, *value);
+            push(Full::of_slice(series, i, at));
             let goes_on = series.rows.get(i + 1) == Some(&(row + 1));
             if let Some(after) = self.times.get(next)
                 && self.absence_marks
                 && !goes_on
                 && at == own
             {
-                push(*after, STALE_NAN);
+                push(Full::of(*after, STALE_NAN));
             }
         }
     }

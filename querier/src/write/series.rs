@@ -67,6 +67,7 @@ impl Taken {
             self.push.series.push(PushedSeries {
                 labels,
                 samples,
+                histograms: Vec::new(),
                 exemplars,
             });
         }

@@ -136,7 +136,7 @@ fn selected(slice: &GroupSlice, matchers: &[Matcher], range: TimeRange) -> Optio
             labels: series.labels.clone(),
             rows,
             values,
-            times: Vec::new(),
+            ..SeriesSlice::default()
         }
     };
     let matching = |series: &&SeriesSlice| Matcher::all_match(matchers, &series.labels);

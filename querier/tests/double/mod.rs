@@ -261,7 +261,7 @@ pub(crate) fn group(key: u64, rank: u8, series: &[(Pairs<'_>, &[Option<f64>])]) 
             labels: Labels::from_pairs(labels.iter().copied()),
             rows: present().map(|(i, _)| i as u32).collect(),
             values: present().map(|(_, v)| v).collect(),
-            times: Vec::new(),
+            ..SeriesSlice::default()
         }
     };
     GroupSlice {

@@ -10,7 +10,14 @@ pub(crate) fn seal(mut body: Vec<u8>) -> Vec<u8> {
 
 /// The body of `sealed` after its version byte, if the checksum holds and the version is `version`.
 pub(crate) fn open(sealed: &[u8], version: u8) -> Result<&[u8], DecodeError> {
-    let fail = |offset, what| Err(DecodeError { offset, what });
+    match open_any(sealed)? {
+        (v, rest) if v == version => Ok(rest),
+        _ => fail(0, "version is not known"),
+    }
+}
+
+/// The version of `sealed` and the body after it, if the checksum holds.
+pub(crate) fn open_any(sealed: &[u8]) -> Result<(u8, &[u8]), DecodeError> {
     let Some((body, checksum)) = sealed.split_last_chunk::<4>() else {
         return fail(sealed.len(), "truncated");
     };
@@ -18,9 +25,13 @@ pub(crate) fn open(sealed: &[u8], version: u8) -> Result<&[u8], DecodeError> {
         return fail(body.len(), "checksum does not match");
     }
     match body.split_first() {
-        Some((v, rest)) if *v == version => Ok(rest),
-        _ => fail(0, "version is not known"),
+        Some((version, rest)) => Ok((*version, rest)),
+        None => fail(0, "version is not known"),
     }
+}
+
+fn fail<T>(offset: usize, what: &'static str) -> Result<T, DecodeError> {
+    Err(DecodeError { offset, what })
 }
 
 #[cfg(test)]

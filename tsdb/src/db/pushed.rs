@@ -22,11 +22,15 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use model::{GroupKey, Labels, Sample, Stamp, Timestamp};
+use model::{
+    GroupKey, Histogram, HistogramSample, Labels, ResetHint, Sample, Stamp, StartTime, Timestamp,
+    histogram::hint_after,
+};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{Inner, MAX_AHEAD, Tsdb, names::Names, select::Wanted};
 use crate::{
+    codec::histograms::fits,
     dictionary::StoreMark,
     error::TsdbError,
     index::Place,
@@ -46,6 +50,10 @@ pub struct Pushed<'a> {
     pub labels: &'a Labels,
     /// In any order; of two at one time the earlier in the slice comes first.
     pub samples: &'a [Sample],
+    /// The same; one comes after a sample at its time. [`ResetHint::NotReset`] is not believed but found out.
+    pub histograms: &'a [HistogramSample],
+    /// Since when samples and histograms count, ascending by their times.
+    pub starts: &'a [StartTime],
 }
 
 /// What became of pushed samples.
@@ -64,7 +72,7 @@ pub struct Written {
 pub struct Refusal {
     /// The index of its series among those that were pushed.
     pub series: usize,
-    /// The sample.
+    /// The sample; of a histogram its time and sum.
     pub sample: Sample,
     /// Why.
     pub reason: Refused,
@@ -85,16 +93,67 @@ pub enum Refused {
     /// Its series has another value at that time.
     #[error("duplicate sample for timestamp")]
     Duplicate,
+    /// It is a histogram of more buckets than are taken.
+    #[error("histogram bucket limit exceeded")]
+    TooManyBuckets,
 }
 
 impl Refused {
     /// Every reason.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::OutOfBounds,
         Self::OutOfOrder,
         Self::TooOld,
         Self::Duplicate,
+        Self::TooManyBuckets,
     ];
+}
+
+impl<'a> Pushed<'a> {
+    /// Numbers alone.
+    pub const fn of_samples(labels: &'a Labels, samples: &'a [Sample]) -> Self {
+        Self {
+            labels,
+            samples,
+            histograms: &[],
+            starts: &[],
+        }
+    }
+
+    /// The samples, of a histogram its sum.
+    fn numbers(&self) -> impl Iterator<Item = Sample> {
+        let histograms = self.histograms.iter().map(|sample| Sample {
+            at: sample.at,
+            value: sample.histogram.sum,
+        });
+        self.samples.iter().copied().chain(histograms)
+    }
+
+    /// What they are in the place `ordinal` of a page.
+    fn points(&self, ordinal: u16) -> impl Iterator<Item = Point> {
+        let numbers = self.samples.iter().map(|_| None);
+        let histograms = self.histograms.iter().map(|h| Some(&h.histogram));
+        let point = move |(sample, histogram): (Sample, Option<&Arc<Histogram>>)| {
+            let start = self.starts.binary_search_by_key(&sample.at, |s| s.at);
+            Point {
+                at: sample.at,
+                ordinal,
+                value: sample.value,
+                histogram: histogram.map(|histogram| match histogram.reset_hint {
+                    ResetHint::NotReset => Arc::clone(histogram).with_hint(ResetHint::Unknown),
+                    _ => Arc::clone(histogram),
+                }),
+                start: start.ok().map(|start| self.starts[start].start),
+            }
+        };
+        self.numbers().zip(numbers.chain(histograms)).map(point)
+    }
+}
+
+impl Bounds {
+    fn contain(&self, at: Timestamp) -> bool {
+        self.oldest <= at && at <= self.latest
+    }
 }
 
 impl Tsdb {
@@ -152,6 +211,8 @@ enum Verdict {
 #[derive(Default)]
 struct PageWork {
     points: Vec<Point>,
+    /// True if a point is a histogram.
+    has_histograms: bool,
     /// What the newest samples were, to be undone from the last.
     before: Vec<(u16, Option<Sample>)>,
 }
@@ -176,17 +237,14 @@ impl Inner {
         let mut written = Written::default();
         let mut by_group: Vec<(GroupKey, usize)> = Vec::with_capacity(series.len());
         for (i, pushed) in series.iter().enumerate() {
-            let is_within = |s: &Sample| bounds.oldest <= s.at && s.at <= bounds.latest;
-            match pushed.samples.iter().any(is_within) {
+            match pushed.numbers().any(|s| bounds.contain(s.at)) {
                 true => by_group.push((GroupKey::of_pushed(pushed.labels), i)),
                 // Not even a place is given to such a series.
-                false => written
-                    .refused
-                    .extend(pushed.samples.iter().map(|s| Refusal {
-                        series: i,
-                        sample: *s,
-                        reason: Refused::OutOfBounds,
-                    })),
+                false => written.refused.extend(pushed.numbers().map(|s| Refusal {
+                    series: i,
+                    sample: s,
+                    reason: Refused::OutOfBounds,
+                })),
             }
         }
         by_group.sort_unstable();
@@ -262,17 +320,18 @@ impl Inner {
         };
         let page = &mut work.group.pages[place.page as usize];
         let noted = work.pages.entry(place.page as usize).or_default();
-        for sample in pushed.samples {
-            match verdict(page, place.ordinal, sample, &noted.points, bounds) {
+        let mut judge = |mut point: Point| {
+            let (at, value) = (point.at, point.value);
+            let sample = Sample { at, value };
+            match verdict(page, &point, noted, bounds) {
                 Verdict::New => {
-                    noted.points.push(Point {
-                        at: sample.at,
-                        ordinal: place.ordinal,
-                        value: sample.value,
-                    });
+                    point.histogram = (point.histogram)
+                        .map(|histogram| hinted(histogram, page, place.ordinal, at, noted));
+                    noted.has_histograms |= point.histogram.is_some();
+                    noted.points.push(point);
                     let newest = page.newest(place.ordinal);
-                    if newest.is_none_or(|newest| newest.at < sample.at) {
-                        page.set_newest(place.ordinal, Some(*sample));
+                    if newest.is_none_or(|newest| newest.at < at) {
+                        page.set_newest(place.ordinal, Some(sample));
                         noted.before.push((place.ordinal, newest));
                     }
                     written.n_stored += 1;
@@ -280,10 +339,19 @@ impl Inner {
                 Verdict::Known => written.n_known += 1,
                 Verdict::Refused(reason) => written.refused.push(Refusal {
                     series: i,
-                    sample: *sample,
+                    sample,
                     reason,
                 }),
             }
+        };
+        let points = pushed.points(place.ordinal);
+        if pushed.samples.is_empty() || pushed.histograms.is_empty() {
+            points.for_each(judge);
+        } else {
+            // Neither kind is late for the other's sake.
+            let mut points: Vec<Point> = points.collect();
+            points.sort_by_key(|point| point.at);
+            points.into_iter().for_each(&mut judge);
         }
     }
 
@@ -431,31 +499,69 @@ impl GroupWork<'_> {
 }
 
 /// What a sample is to a page that holds `noted` besides.
-fn verdict(
-    page: &Page,
-    ordinal: u16,
-    sample: &Sample,
-    noted: &[Point],
-    bounds: &Bounds,
-) -> Verdict {
-    if sample.at < bounds.oldest || sample.at > bounds.latest {
+fn verdict(page: &Page, point: &Point, noted: &PageWork, bounds: &Bounds) -> Verdict {
+    if !bounds.contain(point.at) {
         return Verdict::Refused(Refused::OutOfBounds);
     }
-    let Some(newest) = page.newest(ordinal).filter(|newest| sample.at <= newest.at) else {
+    if point.histogram.as_ref().is_some_and(|h| !fits(h)) {
+        return Verdict::Refused(Refused::TooManyBuckets);
+    }
+    let newest = page.newest(point.ordinal);
+    let Some(newest) = newest.filter(|newest| point.at <= newest.at) else {
         return Verdict::New;
     };
-    let known = match sample.at == newest.at {
-        true => Some(newest.value),
-        false => {
-            let is_it = |p: &&Point| p.ordinal == ordinal && p.at == sample.at;
-            let noted = noted.iter().find(is_it).map(|point| point.value);
-            noted.or_else(|| page.held.find(ordinal, sample.at))
-        }
+    let is_newest = point.at == newest.at;
+    let noted_here = || {
+        let is_it = |p: &&Point| p.ordinal == point.ordinal && p.at == point.at;
+        let found = noted.points.iter().find(is_it)?;
+        Some(is_same(point, found.value, found.histogram.as_deref()))
     };
-    match known {
-        Some(value) if value.to_bits() == sample.value.to_bits() => Verdict::Known,
-        Some(_) => Verdict::Refused(Refused::Duplicate),
-        None if sample.at >= bounds.out_of_order_since => Verdict::New,
+    let held = || {
+        let (value, histogram) = page.held.find(point.ordinal, point.at)?;
+        Some(is_same(point, value, histogram))
+    };
+    // Of what is in segments already only the newest value is known: of a histogram the sum.
+    let by_value = || is_newest.then(|| newest.value.to_bits() == point.value.to_bits());
+    let any_histogram =
+        point.histogram.is_some() || noted.has_histograms || page.held.has_histograms();
+    let is_same = match is_newest && !any_histogram {
+        true => by_value(),
+        false => noted_here().or_else(held).or_else(by_value),
+    };
+    match is_same {
+        Some(true) => Verdict::Known,
+        Some(false) => Verdict::Refused(Refused::Duplicate),
+        None if point.at >= bounds.out_of_order_since => Verdict::New,
         None => Verdict::Refused(bounds.behind),
+    }
+}
+
+/// `histogram`, which is that of `point`, with what is known of it and the sample before it.
+fn hinted(
+    histogram: Arc<Histogram>,
+    page: &Page,
+    ordinal: u16,
+    at: Timestamp,
+    noted: &PageWork,
+) -> Arc<Histogram> {
+    let newest = page.newest(ordinal).filter(|newest| newest.at < at);
+    let Some(newest) = newest.filter(|_| histogram.reset_hint == ResetHint::Unknown) else {
+        return histogram;
+    };
+    let is_it = |p: &&Point| p.ordinal == ordinal && p.at == newest.at;
+    let before = match noted.points.iter().rev().find(is_it) {
+        Some(point) => point.histogram.as_deref(),
+        None => page.held.find(ordinal, newest.at).and_then(|(_, h)| h),
+    };
+    let hint = before.map_or(ResetHint::Unknown, |before| hint_after(&histogram, before));
+    histogram.with_hint(hint)
+}
+
+/// True if `point` is the number `value` or, if that is one, the histogram; hints do not count.
+fn is_same(point: &Point, value: f64, histogram: Option<&Histogram>) -> bool {
+    match (&point.histogram, histogram) {
+        (None, None) => point.value.to_bits() == value.to_bits(),
+        (Some(point), Some(histogram)) => point.same_data(histogram),
+        _ => false,
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Counters {
     pub(super) refused: AtomicU64,
     pub(super) samples_out_of_window: AtomicU64,
     pub(super) known: AtomicU64,
-    refused_by: [AtomicU64; 4],
+    refused_by: [AtomicU64; 5],
     pub(super) segments: AtomicU64,
     pub(super) blocks: AtomicU64,
 }

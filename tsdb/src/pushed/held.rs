@@ -1,13 +1,14 @@
 //! The samples of one page that no segment holds yet, in the order in which they came.
 //!
-//! Ten bytes a sample, and sixteen a run: the samples of one batch that share a time. Nothing is kept by series or by
+//! Ten bytes a sample, and sixteen a run: the samples of one batch that share a time; histograms and starts stand beside. Nothing is kept by series or by
 //! row, so that an append is a copy whatever the times are; a reader sorts what it needs.
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use model::{RowHead, Stamp, Timestamp};
+use model::{Histogram, RowHead, Sparse, Stamp, Timestamp};
 
 use super::PAGE;
 use crate::{
+    codec::histograms::n_buckets,
     keys::Era,
     row::{DictionaryNo, OWN_TIME, Ordinal},
     table::{Column, Table},
@@ -15,15 +16,19 @@ use crate::{
 
 /// More runs are cut at once: each may become a row of its own.
 pub(crate) const MAX_RUNS: usize = 1 << 15;
-/// More samples are cut at once.
+/// More samples, or buckets of histograms, are cut at once.
 const MANY_SAMPLES: usize = 1 << 18;
 
 /// A sample of a page.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Point {
     pub(crate) at: Timestamp,
     pub(crate) ordinal: u16,
+    /// Of a histogram its sum.
     pub(crate) value: f64,
+    pub(crate) histogram: Option<Arc<Histogram>>,
+    /// Since when it counts.
+    pub(crate) start: Option<Timestamp>,
 }
 
 /// The samples with one time of one batch.
@@ -42,6 +47,11 @@ pub(crate) struct Held {
     stamps: Vec<(u32, Stamp)>,
     ordinals: Vec<u16>,
     values: Vec<f64>,
+    /// By index into `values`, as are the starts.
+    histograms: Sparse<Arc<Histogram>>,
+    starts: Sparse<Timestamp>,
+    /// How many buckets the histograms have.
+    n_buckets: usize,
     /// The places that have a sample, one bit each.
     present: Vec<u64>,
     n_series: usize,
@@ -71,7 +81,7 @@ impl Held {
 
     /// True if it must not grow much further.
     pub(crate) fn is_large(&self) -> bool {
-        self.runs.len() >= MAX_RUNS || self.values.len() >= MANY_SAMPLES
+        self.runs.len() >= MAX_RUNS || self.values.len() + self.n_buckets >= MANY_SAMPLES
     }
 
     /// The earliest time of a sample.
@@ -96,6 +106,15 @@ impl Held {
             self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
             self.days.insert(Era::Series.of(at));
             self.runs.push(Run { at, first });
+            for (place, point) in (first..).zip(run) {
+                if let Some(histogram) = &point.histogram {
+                    self.n_buckets += n_buckets(histogram);
+                    self.histograms.push(place, Arc::clone(histogram));
+                }
+                if let Some(start) = point.start {
+                    self.starts.push(place, start);
+                }
+            }
             self.ordinals.extend(run.iter().map(|point| point.ordinal));
             self.values.extend(run.iter().map(|point| point.value));
         }
@@ -109,8 +128,13 @@ impl Held {
         }
     }
 
-    /// The value of a series at a time.
-    pub(crate) fn find(&self, ordinal: u16, at: Timestamp) -> Option<f64> {
+    /// True if a sample is a histogram.
+    pub(crate) fn has_histograms(&self) -> bool {
+        !self.histograms.is_empty()
+    }
+
+    /// The value of a series at a time, and the histogram if it is one.
+    pub(crate) fn find(&self, ordinal: u16, at: Timestamp) -> Option<(f64, Option<&Histogram>)> {
         let (runs, oldest) = (0..self.runs.len(), self.oldest?);
         let mut runs = runs.filter(|i| at >= oldest && self.runs[*i].at == at);
         runs.find_map(|i| {
@@ -118,7 +142,9 @@ impl Held {
             let found = self.ordinals[samples.clone()]
                 .iter()
                 .position(|o| *o == ordinal)?;
-            Some(self.values[samples.start + found])
+            let place = samples.start + found;
+            let histogram = self.histograms.get(place).map(|h| &**h);
+            Some((self.values[place], histogram))
         })
     }
 
@@ -161,18 +187,27 @@ impl Held {
         let mut columns: Vec<Column> = Vec::new();
         for (row, runs) in (0..).zip(rows) {
             for samples in runs.iter().map(|run| self.samples(*run as usize)) {
-                let values = &self.values[samples.clone()];
-                for (ordinal, value) in self.ordinals[samples].iter().zip(values) {
-                    let place = usize::from(*ordinal);
-                    if !wants(*ordinal) {
+                for i in samples {
+                    let ordinal = self.ordinals[i];
+                    let place = usize::from(ordinal);
+                    if !wants(ordinal) {
                         continue;
                     }
                     if place >= columns.len() {
                         let new = |i| Column::new(Ordinal(i as u32));
                         columns.extend((columns.len()..=place).map(new));
                     }
-                    if columns[place].rows.last() != Some(&row) {
-                        columns[place].push(row, *value, OWN_TIME);
+                    let column = &mut columns[place];
+                    if column.rows.last() == Some(&row) {
+                        continue;
+                    }
+                    let n = column.values.len() as u32;
+                    column.push(row, self.values[i], OWN_TIME);
+                    if let Some(histogram) = self.histograms.get(i) {
+                        column.histograms.push(n, Arc::clone(histogram));
+                    }
+                    if let Some(start) = self.starts.get(i) {
+                        column.starts.push(n, *start);
                     }
                 }
             }

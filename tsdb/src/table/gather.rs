@@ -72,7 +72,7 @@ pub(super) fn gather<'a>(
 pub(super) fn extend(whole: &mut Column, part: &Column, places: &[Option<u32>]) {
     for (i, row) in part.rows.iter().enumerate() {
         if let Some(place) = places[*row as usize] {
-            whole.push(place, part.values[i], part.time(i));
+            whole.push_of(place, part, i);
         }
     }
 }
@@ -98,13 +98,13 @@ impl Run {
             })
     }
 
-    /// Appends the samples of `part` at once, if it has no gaps and no times of its own; otherwise does nothing and says so.
+    /// Appends the samples of `part` at once, if it has no gaps and nothing but numbers; otherwise does nothing and says so.
     fn extend(&self, whole: &mut Column, part: &Column) -> bool {
         let (Some(first), Some(last)) = (part.rows.first(), part.rows.last()) else {
             return true;
         };
         let is_whole = (last - first) as usize + 1 == part.rows.len();
-        if !is_whole || !part.times.is_empty() || !whole.times.is_empty() {
+        if !is_whole || !part.is_plain() || !part.times.is_empty() || !whole.times.is_empty() {
             return false;
         }
         let (from, to) = (self.rows.start.max(*first), self.rows.end.min(last + 1));

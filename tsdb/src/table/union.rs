@@ -38,29 +38,29 @@ fn rows(tables: &mut [Table]) -> Rows {
 fn take_out_deleted(column: &mut Column) {
     let is_deleted = |value: &f64| model::is_deleted_nan(*value);
     if column.values.iter().any(is_deleted) {
-        let mut values = column.values.iter();
-        column
-            .rows
-            .retain(|_| !values.next().is_some_and(is_deleted));
-        column.values.retain(|value| !is_deleted(value));
+        let mut kept = Column::new(column.ordinal);
+        for (i, row) in column.rows.iter().enumerate() {
+            if !is_deleted(&column.values[i]) {
+                kept.push_of(*row, column, i);
+            }
+        }
+        *column = kept;
     }
 }
 
 /// `column`, to which tables were appended in the order in which they came, with ascending rows, each once.
 fn first_of_each_row(column: Column) -> Column {
-    let mut column = sorted(column);
+    let column = sorted(column);
     if column.rows.is_sorted_by(|a, b| a < b) {
         return column;
     }
-    let (mut rows, mut values) = (Vec::new(), Vec::new());
-    for (row, value) in column.rows.iter().zip(&column.values) {
-        if rows.last() != Some(row) {
-            rows.push(*row);
-            values.push(*value);
+    let mut first = Column::new(column.ordinal);
+    for (i, row) in column.rows.iter().enumerate() {
+        if first.rows.last() != Some(row) {
+            first.push_of(*row, &column, i);
         }
     }
-    (column.rows, column.values) = (rows, values);
-    column
+    first
 }
 
 /// One table of the samples of several of one dictionary.
@@ -115,6 +115,8 @@ pub(crate) fn slice<'a>(
             rows: column.rows,
             values: column.values,
             times: Vec::new(),
+            histograms: column.histograms,
+            starts: column.starts,
         })
     };
     let columns = gather(&tables, &places, labels);

@@ -138,7 +138,10 @@ fn load_points(inner: &Inner, page: &mut Page, record: &Record) {
     inner.saw(first.at);
     inner.saw(last.at);
     inner.is_active_at(first.at);
-    for Point { at, ordinal, value } in &record.points {
+    for point in &record.points {
+        let Point {
+            at, ordinal, value, ..
+        } = point;
         let (at, value): (Timestamp, f64) = (*at, *value);
         let newest = page.newest(*ordinal);
         if newest.is_none_or(|newest| newest.at < at) {

@@ -42,10 +42,8 @@ fn append_all(db: &Tsdb, i: i64) {
         at: at(i * STEP),
         value: i as f64,
     };
-    let pushed = Pushed {
-        labels: &pushed(),
-        samples: &[sample],
-    };
+    let (labels, samples) = (pushed(), [sample]);
+    let pushed = Pushed::of_samples(&labels, &samples);
     db.append_pushed(&[pushed], &|_| head(0).stamp).unwrap();
 }
 

@@ -33,10 +33,8 @@ fn values(db: &Tsdb, name: &str) -> Vec<(i64, f64)> {
 
 fn push(db: &Tsdb, name: &str, minute: i64, value: f64) {
     let (labels, at) = (series(name, "1"), at(minute * MINUTE));
-    let pushed = Pushed {
-        labels: &labels,
-        samples: &[Sample { at, value }],
-    };
+    let samples = [Sample { at, value }];
+    let pushed = Pushed::of_samples(&labels, &samples);
     let written = db.backfill(&[pushed], &|_| head(0).stamp).unwrap();
     assert_eq!(written.n_stored, 1);
 }

@@ -1,9 +1,14 @@
 //! A database beside a plain model: whatever happens to it, both give the same answers.
 //!
 //! `PLEIADES_DIFFERENTIAL_CASES` sets how many random lives are lived.
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
-use model::{Sample, is_deleted_nan};
+use model::{
+    Histogram, HistogramSample, ResetHint, Sample, StartTime, histogram::Buckets, is_deleted_nan,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -21,7 +26,7 @@ enum Step {
         epoch: u64,
         series: Vec<(u8, u32)>,
     },
-    /// Pushes samples: a name, a pod, minutes from now, a value.
+    /// Pushes samples: a name, a pod, minutes from now, a value, of which the higher make histograms.
     Push {
         samples: Vec<(u8, u32, i64, u32)>,
         anywhere: bool,
@@ -56,7 +61,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         epoch,
         series,
     });
-    let samples = prop::collection::vec((0u8..4, 0u32..40, -200i64..50, 0u32..4), 1..30);
+    let samples = prop::collection::vec((0u8..4, 0u32..40, -200i64..50, 0u32..8), 1..30);
     let push =
         (samples, any::<bool>()).prop_map(|(samples, anywhere)| Step::Push { samples, anywhere });
     let delete = (0u8..4, 0i64..400, 0i64..400).prop_map(|(name, before, span)| Step::Delete {
@@ -108,6 +113,55 @@ fn pushed_name(name: u8, pod: u32) -> Labels {
     Labels::from_pairs(pairs)
 }
 
+/// A number, or a histogram, and since when it counts, as it is compared.
+fn shown(value: f64, histogram: Option<&Histogram>, start: Option<&Timestamp>) -> u64 {
+    match (histogram, start) {
+        (None, None) => value.to_bits(),
+        all => {
+            assert!(histogram.is_none_or(|h| h.sum.to_bits() == value.to_bits()));
+            let mut hasher = DefaultHasher::new();
+            // What it follows upon is another question.
+            let text = format!("{all:?}").replace("NotReset", "Unknown");
+            (value.to_bits(), text).hash(&mut hasher);
+            hasher.finish()
+        }
+    }
+}
+
+/// What the pushed value `n` at minute `minute` stands for.
+fn pushed_sample(
+    n: u32,
+    minute: i64,
+    at: Timestamp,
+) -> (Vec<Sample>, Vec<HistogramSample>, Vec<StartTime>) {
+    let value = f64::from(n % 4);
+    let starts = match n % 3 {
+        0 => vec![StartTime {
+            at,
+            start: Timestamp::from_millis(minute / 50),
+        }],
+        _ => Vec::new(),
+    };
+    if n < 4 {
+        return (vec![Sample { at, value }], Vec::new(), starts);
+    }
+    let counts = (0..minute % 4)
+        .map(|i| (i * 7 % 5) as f64 + value)
+        .collect();
+    let histogram = Histogram {
+        reset_hint: [ResetHint::Unknown, ResetHint::Gauge, ResetHint::Reset]
+            [minute as usize / 8 % 3],
+        schema: (minute / 16 % 3) as i32,
+        zero_threshold: 0.25,
+        count: minute as f64,
+        sum: value,
+        positive: Buckets::from_first(-1, counts),
+        ..Histogram::default()
+    };
+    let histogram = Arc::new(histogram);
+    (Vec::new(), vec![HistogramSample { at, histogram }], starts)
+}
+
 impl Model {
     fn seen(&self, matcher: &Matcher, range: TimeRange) -> Seen {
         let mut seen = Seen::new();
@@ -155,18 +209,16 @@ fn seen(db: &Tsdb, matcher: &Matcher, range: TimeRange) -> Seen {
     for slice in select(db, std::slice::from_ref(matcher), range) {
         let group = Some(slice.group).filter(|group| !group.is_pushed());
         for series in &slice.series {
-            for (row, value) in series.rows.iter().zip(&series.values) {
+            for (i, (row, value)) in series.rows.iter().zip(&series.values).enumerate() {
+                let histogram = series.histograms.get(i).map(|h| &**h);
+                let shown = shown(*value, histogram, series.starts.get(i));
                 let time = slice.rows[*row as usize].at.as_millis();
                 if is_deleted_nan(*value) {
                     assert!(group.is_some(), "a pushed sample that was deleted is none");
                     continue;
                 }
                 let key = (series.labels.clone(), time, group);
-                assert_eq!(
-                    seen.insert(key, value.to_bits()),
-                    None,
-                    "a sample came twice"
-                );
+                assert_eq!(seen.insert(key, shown), None, "a sample came twice");
             }
         }
     }
@@ -295,15 +347,21 @@ impl Life {
     }
 
     fn push(&mut self, samples: &[(u8, u32, i64, u32)], anywhere: bool) {
-        let samples: Vec<(Labels, [Sample; 1])> = (samples.iter())
-            .map(|(name, pod, minutes, value)| {
-                let (at, value) = (at(self.now + minutes * MINUTE), f64::from(*value));
-                (pushed_name(*name, *pod), [Sample { at, value }])
+        let samples: Vec<_> = (samples.iter())
+            .map(|(name, pod, minutes, n)| {
+                let time = self.now + minutes * MINUTE;
+                let sample = pushed_sample(*n, time / MINUTE, at(time));
+                (pushed_name(*name, *pod), time, sample)
             })
             .collect();
         let pushed = samples.iter();
         let pushed: Vec<_> = pushed
-            .map(|(labels, samples)| Pushed { labels, samples })
+            .map(|(labels, _, (samples, histograms, starts))| Pushed {
+                labels,
+                samples,
+                histograms,
+                starts,
+            })
             .collect();
         let stamp = |_| head(0).stamp;
         let written = match anywhere {
@@ -312,8 +370,11 @@ impl Life {
         };
         let refused = written.refused.iter().map(|r| (r.series, r.reason));
         let refused: BTreeMap<usize, Refused> = refused.collect();
-        for (i, (labels, [Sample { at, value }])) in samples.iter().enumerate() {
-            let (key, bits) = ((labels.clone(), at.as_millis()), value.to_bits());
+        for (i, (labels, time, (samples, histograms, starts))) in samples.iter().enumerate() {
+            let histogram = histograms.first().map(|h| &*h.histogram);
+            let value = histogram.map_or_else(|| samples[0].value, |h| h.sum);
+            let start = starts.first().map(|start| &start.start);
+            let (key, bits) = ((labels.clone(), *time), shown(value, histogram, start));
             match refused.get(&i) {
                 None => {
                     let known = self.model.pushed.entry(key).or_default();
@@ -325,12 +386,14 @@ impl Life {
                     assert!(!self.model.pushed[&key].is_empty());
                 }
                 Some(Refused::OutOfOrder | Refused::TooOld) => {
-                    let from = (labels.clone(), at.as_millis());
+                    let from = (labels.clone(), *time);
                     let mut later = self.model.pushed.range(from..);
                     let is_behind = later.next().is_some_and(|((other, _), _)| other == labels);
                     assert!(is_behind && !anywhere);
                 }
-                Some(Refused::OutOfBounds) => panic!("all times are within bounds"),
+                Some(Refused::OutOfBounds | Refused::TooManyBuckets) => {
+                    panic!("all is within bounds")
+                }
             }
         }
     }

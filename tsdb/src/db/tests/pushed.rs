@@ -29,7 +29,7 @@ fn push(db: &Tsdb, samples: &[(Labels, i64, f64)]) -> Written {
         .collect();
     let pushed = samples
         .iter()
-        .map(|(labels, samples)| Pushed { labels, samples });
+        .map(|(labels, samples)| Pushed::of_samples(labels, samples));
     db.append_pushed(&pushed.collect::<Vec<_>>(), &stamp)
         .unwrap()
 }
@@ -108,13 +108,7 @@ fn samples_are_taken_within_retention_and_out_of_order_within_the_window() {
         at: at(10 * HOUR),
         value: 1.0,
     }];
-    let written = db.backfill(
-        &[Pushed {
-            labels: &a,
-            samples: &samples,
-        }],
-        &stamp,
-    );
+    let written = db.backfill(&[Pushed::of_samples(&a, &samples)], &stamp);
     assert_eq!(written.unwrap().n_stored, 1);
     let found = select(&db, &[Matcher::equal("pod", "1")], TimeRange::ALL);
     let hours: Vec<i64> = found[0]
@@ -129,6 +123,7 @@ fn samples_are_taken_within_retention_and_out_of_order_within_the_window() {
         "out of order sample",
         "too old sample",
         "duplicate sample for timestamp",
+        "histogram bucket limit exceeded",
     ];
     assert_eq!(reasons, words);
 }
@@ -265,10 +260,7 @@ fn a_long_history_does_not_pile_up_families() {
             value: hour as f64,
         };
         let samples: Vec<Sample> = (0..24).map(sample).collect();
-        let pushed = Pushed {
-            labels: &labels,
-            samples: &samples,
-        };
+        let pushed = Pushed::of_samples(&labels, &samples);
         let written = db.backfill(&[pushed], &stamp).unwrap();
         assert_eq!(written.n_stored, 24);
     };
@@ -358,7 +350,7 @@ fn live(steps: Vec<Step>) {
                     })
                     .collect();
                 let pushed: Vec<Pushed<'_>> = (samples.iter())
-                    .map(|(labels, samples)| Pushed { labels, samples })
+                    .map(|(labels, samples)| Pushed::of_samples(labels, samples))
                     .collect();
                 let written = match anywhere {
                     true => db.backfill(&pushed, &stamp).unwrap(),
@@ -378,7 +370,9 @@ fn live(steps: Vec<Step>) {
                         Some(Refused::OutOfOrder | Refused::TooOld) => {
                             assert!(is_behind && !anywhere)
                         }
-                        Some(Refused::OutOfBounds) => unreachable!("all times are within bounds"),
+                        Some(Refused::OutOfBounds | Refused::TooManyBuckets) => {
+                            unreachable!("all is within bounds")
+                        }
                         // What is in a segment already may be stored again, and does not count.
                         None if stored
                             .get(&key)
