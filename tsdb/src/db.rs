@@ -15,6 +15,7 @@ mod names;
 mod numbers;
 mod pushed;
 mod retention;
+mod retire;
 mod select;
 mod stats;
 mod verify;

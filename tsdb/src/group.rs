@@ -113,7 +113,18 @@ impl Group {
         (ordinals, new)
     }
 
-    /// True if fewer than half of the current dictionary's places are in any held row by it.
+    /// The dictionaries by which no row is held and none will come.
+    pub(crate) fn idle(&self) -> impl Iterator<Item = DictionaryNo> {
+        let (current, rows) = (self.current().number, &self.rows);
+        let idle = move |number: &DictionaryNo| {
+            let mut rows = rows.iter();
+            *number != current && !rows.any(|row| row.values.dictionary() == *number)
+        };
+        self.dictionaries.iter().map(|d| d.number).filter(idle)
+    }
+
+    /// True if fewer than two thirds of the current dictionary's places are in any held row by it: empty places take
+    /// memory in every row.
     fn is_mostly_empty(&self) -> bool {
         let (n, number) = (self.current().len(), self.current().number);
         if n < SMALL_DICTIONARY {
@@ -128,7 +139,7 @@ impl Group {
             let mut rows = self.rows.iter().map(|r| &r.values);
             rows.any(|values| values.dictionary() == number && values.has(place))
         };
-        (0..n).filter(|place| held(*place)).count() < n / 2
+        (0..n).filter(|place| held(*place)).count() < n * 2 / 3
     }
 
     /// What a row with `head` is to this group.

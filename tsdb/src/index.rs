@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use crate::error::TsdbError;
 
 pub(crate) use active::{ActiveIndex, Place};
-pub(crate) use day::DayIndex;
+pub(crate) use day::{DayIndex, Present};
 pub use figures::{IndexFigures, LabelFigures};
 
 /// Sets of series by label: of what is active, in memory, or of one day, in the store.

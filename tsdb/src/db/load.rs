@@ -228,7 +228,9 @@ impl Found {
         });
         let current = self.dictionaries.last_key_value();
         let whole = current.is_some_and(|(_, dictionary)| !dictionary.damaged);
-        if whole && !lost {
+        // Nor by one without rows, which may have left memory before something was deleted that it has.
+        let settled = !self.rows.is_empty() || inner.tombstones.now().is_empty();
+        if whole && !lost && settled {
             group.dictionaries.clear();
         }
         // Of a damaged dictionary no place may be given again: rows go on by the new one.

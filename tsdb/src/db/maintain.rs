@@ -21,11 +21,16 @@ const MERGE_DELAY: Millis = Millis::from_seconds(15 * 60);
 /// what is backfilled may lie in any number of them.
 const MANY_SPANS: usize = 48;
 
+/// What vanished leaves memory so often.
+const RETIRE_EVERY: Millis = Millis::from_seconds(5 * 60);
+
 /// What maintenance remembers from call to call.
 #[derive(Debug, Default)]
 pub(super) struct Maintenance {
     /// The generation in which the slow work was last done.
     done: Option<i64>,
+    /// When what vanished last left memory.
+    retired: Option<Timestamp>,
 }
 
 /// What one call of [`Tsdb::maintain`] did.
@@ -40,7 +45,8 @@ pub struct Maintained {
 }
 
 impl Tsdb {
-    /// Tells the time, and does what is due by now: cuts at every call; every 15 minutes drops rows that are cut,
+    /// Tells the time, and does what is due by now: cuts at every call; every 5 minutes lets
+    /// go of series that vanished; every 15 minutes drops rows that are cut,
     /// merges what is two hours old, and drops what retention does not keep. To be called every few seconds.
     ///
     /// # Errors
@@ -62,6 +68,11 @@ impl Tsdb {
         };
         for day in inner.broken_indexes() {
             inner.remake_index(day)?;
+        }
+        let retired = maintenance.retired;
+        if retired.is_none_or(|retired| retired + RETIRE_EVERY <= now) {
+            done.n_segments += inner.retire()?;
+            maintenance.retired = Some(now);
         }
         if maintenance.done == Some(generation) {
             if inner.spans(Era::Segments).len() > MANY_SPANS {
@@ -105,7 +116,7 @@ impl Tsdb {
 }
 
 impl Inner {
-    fn all_groups(&self) -> Vec<Arc<Mutex<Group>>> {
+    pub(super) fn all_groups(&self) -> Vec<Arc<Mutex<Group>>> {
         self.groups.read().values().cloned().collect()
     }
 
@@ -156,7 +167,10 @@ impl Inner {
     }
 
     /// Cuts each group up to the row that `last` gives.
-    fn cut_all(&self, last: impl Fn(&Group) -> Option<usize>) -> Result<usize, TsdbError> {
+    pub(super) fn cut_all(
+        &self,
+        last: impl Fn(&Group) -> Option<usize>,
+    ) -> Result<usize, TsdbError> {
         let mut n_segments = 0;
         for group in self.all_groups() {
             let mut group = group.lock();

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     block::{Builder, Encoded, Layout},
     error::{Kind, TsdbError},
-    index::DayIndex,
+    index::{DayIndex, Present},
     keys::Era,
     pushed::MAX_RUNS,
     row::{DictionaryNo, Ordinal},
@@ -32,7 +32,7 @@ const MARGIN: Millis = Millis::from_seconds(3600);
 const COLUMNS_AT_ONCE: usize = 960;
 
 /// What could not be moved, and whose it was if that is known.
-type Loss = (Option<GroupKey>, TsdbError);
+pub(super) type Loss = (Option<GroupKey>, TsdbError);
 
 impl Inner {
     /// Writes the segments of `period` as blocks, then their series into the day's index, then forgets what memory held
@@ -42,19 +42,20 @@ impl Inner {
         let day = Era::Blocks.of(Era::Segments.start(period));
         let members = self.marks(&family)?;
         let groups: BTreeSet<GroupKey> = members.iter().map(|mark| mark.group).collect();
+        self.ensure_family(&Era::Index.family(day))?;
         let mut merged = Merged {
             inner: self,
+            indexed: self.indexed(day)?,
             family: &family,
             groups: groups.iter().copied().collect(),
             entries: VecDeque::new(),
-            present: BTreeMap::new(),
+            present: Present::new(),
             n_blocks: 0,
             losses: Vec::new(),
             failed: None,
         };
         let blocks = Era::Blocks.family(day);
         self.ensure_family(&blocks)?;
-        self.ensure_family(&Era::Index.family(day))?;
         let ingested = self.store.ingest(&blocks, &mut merged);
         if let Some(error) = merged.failed {
             return Err(error);
@@ -83,11 +84,25 @@ impl Inner {
         Ok(n_blocks)
     }
 
+    /// What the index of `day` names already; found out only if something is deleted.
+    fn indexed(&self, day: i64) -> Result<Present, TsdbError> {
+        if self.tombstones.now().is_empty() {
+            return Ok(Present::new());
+        }
+        match DayIndex::new(&*self.store, Era::Index.family(day)).present() {
+            Err(error) if error.kind() == Kind::Corrupt => {
+                self.break_index(day, &error);
+                Ok(Present::new())
+            }
+            present => present,
+        }
+    }
+
     /// What the index of the day of `start` lacks of `present`.
     fn index_entries(
         &self,
         start: Timestamp,
-        present: &BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
+        present: &Present,
         losses: &mut Vec<Loss>,
     ) -> Result<Vec<Entry>, TsdbError> {
         let day = Era::Index.of(start);
@@ -110,10 +125,22 @@ impl Inner {
         let blocks = Era::Blocks.family(day);
         let mut losses: Vec<Loss> = Vec::new();
         let heads = self.all_heads(&blocks, &mut |error| losses.push((None, error)))?;
-        let mut present: BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap> = BTreeMap::new();
-        for (id, layout) in heads {
-            let ordinals = present.entry((id.group, id.dictionary)).or_default();
-            ordinals.extend(layout.ordinals);
+        let mut present = Present::new();
+        let mut take = |heads: Vec<(BlockId, Layout)>| {
+            for (id, layout) in heads {
+                let ordinals = present.entry((id.group, id.dictionary)).or_default();
+                ordinals.extend(layout.ordinals);
+            }
+        };
+        take(heads);
+        // Of what is in segments only that which memory no longer knows.
+        for period in self.spans(Era::Segments) {
+            if Era::Index.of(Era::Segments.start(period)) == day {
+                let family = Era::Segments.family(period);
+                let mut heads = self.all_heads(&family, &mut |error| self.found_damaged(&error))?;
+                heads.retain(|(id, _)| !self.is_in_memory(id.group, id.dictionary));
+                take(heads);
+            }
         }
         let (nothing, family) = (MemoryStore::new(), Era::Index.family(day));
         let mut labels = |group, number, ordinals: &RoaringBitmap| {
@@ -131,8 +158,14 @@ impl Inner {
         Ok(())
     }
 
+    fn is_in_memory(&self, group: GroupKey, number: DictionaryNo) -> bool {
+        let mut found = false;
+        self.dictionaries(group, |dictionary| found |= dictionary.number == number);
+        found
+    }
+
     /// The names of some series of a dictionary, as far as they are known.
-    fn labels_of(
+    pub(super) fn labels_of(
         &self,
         start: Timestamp,
         group: GroupKey,
@@ -198,7 +231,8 @@ impl Inner {
         &self,
         family: &str,
         group: GroupKey,
-        present: &mut BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
+        indexed: &Present,
+        present: &mut Present,
         losses: &mut Vec<Loss>,
     ) -> Result<Vec<(BlockId, Encoded)>, TsdbError> {
         let mut broken = |error| losses.push((Some(group), error));
@@ -228,7 +262,9 @@ impl Inner {
                     self.names(group, &wanted, bounds)?
                 }
             };
+            let none = RoaringBitmap::new();
             let deleted = Deleted {
+                indexed: indexed.get(&(group, number)).unwrap_or(&none),
                 buried: &buried,
                 names: &names,
             };
@@ -335,6 +371,8 @@ impl Inner {
 
 /// What was deleted of the series of one dictionary.
 struct Deleted<'a> {
+    /// Those that the day's index names already: they keep their columns, since nothing is taken out of an index.
+    indexed: &'a RoaringBitmap,
     buried: &'a Buried,
     names: &'a Names,
 }
@@ -350,7 +388,8 @@ impl Deleted<'_> {
     /// will not be taken for its end.
     fn is_gone(&self, number: DictionaryNo, first: Timestamp, column: &Column) -> bool {
         let mut values = column.values.iter();
-        values.all(|value| model::is_deleted_nan(*value))
+        !self.indexed.contains(column.ordinal.0)
+            && values.all(|value| model::is_deleted_nan(*value))
             && self
                 .names
                 .get(number, column.ordinal)
@@ -364,10 +403,12 @@ impl Deleted<'_> {
 /// The entries of all blocks of a family of segments, group by group.
 struct Merged<'a> {
     inner: &'a Inner,
+    /// What the index of the day names already.
+    indexed: Present,
     family: &'a str,
     groups: VecDeque<GroupKey>,
     entries: VecDeque<Entry>,
-    present: BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
+    present: Present,
     n_blocks: usize,
     losses: Vec<Loss>,
     failed: Option<TsdbError>,
@@ -382,10 +423,13 @@ impl Iterator for Merged<'_> {
                 return Some(Ok(entry));
             }
             let group = self.groups.pop_front()?;
-            match self
-                .inner
-                .merge_group(self.family, group, &mut self.present, &mut self.losses)
-            {
+            match self.inner.merge_group(
+                self.family,
+                group,
+                &self.indexed,
+                &mut self.present,
+                &mut self.losses,
+            ) {
                 Ok(blocks) => {
                     self.n_blocks += blocks.len();
                     let blocks = blocks.into_iter().flat_map(|(id, b)| id.entries(b));

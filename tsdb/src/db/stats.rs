@@ -29,7 +29,7 @@ pub(super) struct Counters {
 pub struct Stats {
     /// Groups in memory.
     pub n_groups: u64,
-    /// Series in memory: those that have data which is not in blocks yet.
+    /// Series in memory: those that have data which is not in blocks yet, but for most of those that vanished.
     pub n_series: u64,
     /// Series in the newest row of their group; pushed ones with a sample in the last quarter of an hour.
     pub n_active_series: u64,

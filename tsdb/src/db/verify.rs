@@ -9,7 +9,7 @@ use super::{Inner, Tsdb, names::Names};
 use crate::{
     codec::DecodeError,
     error::TsdbError,
-    index::{DayIndex, Place},
+    index::{DayIndex, Place, Present},
     keys::{DATA, Era, KeyParts},
     pushed, record,
     row::{DictionaryNo, Ordinal},
@@ -33,9 +33,6 @@ pub struct Verified {
     pub problems: Vec<String>,
 }
 
-/// Which series of which dictionaries have data.
-type Present = BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>;
-
 impl Tsdb {
     /// Reads everything that is stored and compares it with itself. To be called while nothing is appended.
     ///
@@ -46,13 +43,24 @@ impl Tsdb {
         for generation in inner.spans(Era::Rows) {
             inner.verify_rows(&Era::Rows.family(generation), &mut found)?;
         }
-        for era in [Era::Segments, Era::Blocks] {
-            for span in inner.spans(era) {
-                let present = inner.verify_blocks(era, span, &mut found)?;
-                if era == Era::Blocks {
-                    inner.verify_index(span, present, &mut found)?;
-                }
+        let mut segments: BTreeMap<i64, Present> = BTreeMap::new();
+        for span in inner.spans(Era::Segments) {
+            let day = segments.entry(Era::Index.of(Era::Segments.start(span)));
+            let day = day.or_default();
+            for (dictionary, ordinals) in inner.verify_blocks(Era::Segments, span, &mut found)? {
+                *day.entry(dictionary).or_default() |= ordinals;
             }
+        }
+        let mut blocks: BTreeMap<i64, Present> = BTreeMap::new();
+        for day in inner.spans(Era::Blocks) {
+            blocks.insert(day, inner.verify_blocks(Era::Blocks, day, &mut found)?);
+        }
+        for day in inner.spans(Era::Index) {
+            blocks.entry(day).or_default();
+        }
+        for (day, blocks) in blocks {
+            let segments = segments.remove(&day).unwrap_or_default();
+            inner.verify_index(day, &blocks, &segments, &mut found)?;
         }
         inner.verify_active(&mut found);
         let lost = inner.lost(TimeRange::ALL, |_| true);
@@ -125,11 +133,12 @@ impl Inner {
         Ok(names)
     }
 
-    /// Compares the index of `day` with what its blocks have.
+    /// Compares the index of `day` with what its blocks have, and with its segments, of which it may name some.
     fn verify_index(
         &self,
         day: i64,
-        present: Present,
+        blocks: &Present,
+        segments: &Present,
         found: &mut Verified,
     ) -> Result<(), TsdbError> {
         let family = Era::Index.family(day);
@@ -147,7 +156,7 @@ impl Inner {
             let ordinals = indexed.entry((place.group, place.dictionary)).or_default();
             ordinals.insert(place.ordinal.0);
         }
-        for ((group, number), ordinals) in &present {
+        for ((group, number), ordinals) in blocks {
             let none = RoaringBitmap::new();
             let n = (ordinals - indexed.get(&(*group, *number)).unwrap_or(&none)).len();
             if n > 0 {
@@ -160,8 +169,9 @@ impl Inner {
         let mut expected: BTreeMap<(String, String), RoaringBitmap> = BTreeMap::new();
         let mut names: BTreeMap<(GroupKey, DictionaryNo), Names> = BTreeMap::new();
         for ((group, number), ordinals) in &indexed {
-            let none = RoaringBitmap::new();
-            let n = (ordinals - present.get(&(*group, *number)).unwrap_or(&none)).len();
+            let of = |present: &Present| present.get(&(*group, *number)).cloned();
+            let has = of(blocks).unwrap_or_default() | of(segments).unwrap_or_default();
+            let n = (ordinals - has).len();
             if n > 0 {
                 found.problems.push(format!(
                     "{n} series of dictionary {} of group {group} are in the family {family} but have no blocks",

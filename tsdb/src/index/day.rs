@@ -125,6 +125,9 @@ impl Member {
     }
 }
 
+/// The ordinals of series that have data, by dictionary.
+pub(crate) type Present = BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>;
+
 /// Gives the names of some series of a dictionary.
 type LabelsOf<'a> =
     dyn FnMut(GroupKey, DictionaryNo, &RoaringBitmap) -> Result<Vec<(u32, Labels)>, TsdbError> + 'a;
@@ -313,19 +316,30 @@ impl<'a> DayIndex<'a> {
         Ok(contents)
     }
 
+    /// All series that the index names.
+    pub(crate) fn present(&self) -> Result<Present, TsdbError> {
+        let mut present = Present::new();
+        for member in self.members()? {
+            let dictionary = (member.group, member.dictionary);
+            *present.entry(dictionary).or_default() |= member.ordinals;
+        }
+        Ok(present)
+    }
+
     /// The entries that add to the index what it lacks of `present`: of each dictionary the ordinals in blocks.
     /// `labels` gives the names of series of a dictionary, as far as they are known, in the order of their ordinals.
     pub(crate) fn additions(
         &self,
-        present: &BTreeMap<(GroupKey, DictionaryNo), RoaringBitmap>,
+        present: &Present,
         labels: &mut LabelsOf<'_>,
     ) -> Result<Vec<Entry>, TsdbError> {
         let (mut indexed, mut next) = (HashMap::<_, RoaringBitmap>::new(), 0);
         for member in self.members()? {
             next = next.max(member.end());
-            *indexed
-                .entry((member.group, member.dictionary))
-                .or_default() |= member.ordinals;
+            let dictionary = (member.group, member.dictionary);
+            if present.contains_key(&dictionary) {
+                *indexed.entry(dictionary).or_default() |= member.ordinals;
+            }
         }
         let mut id = next as u32;
         let first_new = id;

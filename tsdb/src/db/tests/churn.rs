@@ -1,0 +1,155 @@
+//! Series that vanish while others stay: memory forgets them long before their data is in blocks, answers do not.
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+
+const MINUTE: i64 = 60_000;
+const INTERVAL: i64 = 30_000;
+const STABLE: usize = 270;
+const CHURNING: usize = 30;
+
+fn open(store: &MemoryStore, now: i64) -> Tsdb {
+    let options = Options {
+        rows_per_segment: 16,
+        ..Options::default()
+    };
+    Tsdb::open(Arc::new(store.clone()), options, at(now)).unwrap()
+}
+
+/// A group of which a tenth is replaced every minute; one series comes back again and again.
+fn labels_at(slot: i64) -> Vec<Labels> {
+    let minute = slot / MINUTE;
+    let stable = (0..STABLE).map(|i| series("stable", &i.to_string()));
+    let churning = (0..CHURNING).map(|i| series("churning", &format!("{minute}-{i}")));
+    let returning = (minute % 30 < 2).then(|| series("returning", "1"));
+    stable.chain(churning).chain(returning).collect()
+}
+
+fn run(db: &Tsdb, from: i64, to: i64, mut look: impl FnMut(i64, &Stats)) {
+    for slot in (from..to).step_by(INTERVAL as usize) {
+        let value = (slot / INTERVAL) as f64;
+        let samples: Vec<_> = labels_at(slot).into_iter().map(|l| (l, value)).collect();
+        append(db, head(slot), &samples).unwrap();
+        db.maintain(at(slot)).unwrap();
+        look(slot, &db.stats());
+    }
+}
+
+/// What was appended of the series called `name`, by pod: slots in order.
+fn expected(name: &str, from: i64, to: i64) -> BTreeMap<String, Vec<i64>> {
+    let mut expected: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for slot in (from..to).step_by(INTERVAL as usize) {
+        let labels = labels_at(slot);
+        for labels in labels.iter().filter(|l| l.metric_name() == name) {
+            let slots = expected.entry(labels.value("pod").to_owned()).or_default();
+            slots.push(slot);
+        }
+    }
+    expected
+}
+
+fn found(db: &Tsdb, name: &str, range: TimeRange) -> BTreeMap<String, Vec<i64>> {
+    let mut found: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for slice in select(db, &[Matcher::equal("__name__", name)], range) {
+        for series in &slice.series {
+            let slots = series.rows.iter().map(|row| slice.rows[*row as usize].slot);
+            let slots = slots.map(Timestamp::as_millis).collect();
+            let before = found.insert(series.labels.value("pod").to_owned(), slots);
+            assert_eq!(before, None, "a series is told once");
+        }
+    }
+    found
+}
+
+fn check(db: &Tsdb, to: i64) {
+    for (from, to) in [
+        (0, to),
+        (to / 2, to / 2 + 3 * MINUTE),
+        (to - 20 * MINUTE, to),
+    ] {
+        let range = TimeRange::new(at(from), at(to - 1)).unwrap();
+        for name in ["stable", "churning", "returning"] {
+            assert_eq!(
+                found(db, name, range),
+                expected(name, from, to),
+                "{name} in {range:?}"
+            );
+        }
+    }
+    let of = SeriesOf {
+        matchers: &[],
+        range: TimeRange::new(at(0), at(to)).unwrap(),
+        limit: None,
+    };
+    let all: BTreeSet<Labels> = (0..to)
+        .step_by(INTERVAL as usize)
+        .flat_map(labels_at)
+        .collect();
+    assert_eq!(db.series(of).unwrap(), all.into_iter().collect::<Vec<_>>());
+    assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn what_vanished_leaves_memory_and_is_still_found() {
+    let store = MemoryStore::new();
+    let db = open(&store, 0);
+    let mut most = 0;
+    let end = 50 * MINUTE;
+    run(&db, 0, end, |_, stats| most = most.max(stats.n_series));
+    let n_active = (STABLE + CHURNING) as u64;
+    assert!(most < 4 * n_active, "{most} series were in memory at once");
+    check(&db, end);
+    // The same after a restart, which at once forgets it again.
+    let db = open(&store, end);
+    check(&db, end);
+    db.maintain(at(end)).unwrap();
+    assert!(db.stats().n_series < 4 * n_active);
+    check(&db, end);
+    // And once all is in blocks.
+    run(&db, end, 3 * end, |_, _| ());
+    check(&db, 3 * end);
+}
+
+#[test]
+fn what_vanished_can_be_deleted_and_comes_back_afterwards() {
+    let store = MemoryStore::new();
+    let db = open(&store, 0);
+    let end = 40 * MINUTE;
+    run(&db, 0, end, |_, _| ());
+    let selector = vec![Matcher::equal("__name__", "returning")];
+    let all = TimeRange::new(at(0), at(end)).unwrap();
+    db.delete(vec![selector], all).unwrap();
+    run(&db, end, 3 * end, |_, _| ());
+    let kept = |db: &Tsdb| {
+        let slices = select(
+            db,
+            &[Matcher::equal("__name__", "returning")],
+            TimeRange::ALL,
+        );
+        let slice = slices.first().expect("it came back");
+        let values = slice
+            .series
+            .iter()
+            .flat_map(|s| s.rows.iter().zip(&s.values));
+        let values = values.filter(|(_, value)| !model::is_deleted_nan(**value));
+        let slots = values.map(|(row, _)| slice.rows[*row as usize].slot.as_millis());
+        slots.collect::<Vec<_>>()
+    };
+    let expected = expected("returning", end, 3 * end).remove("1").unwrap();
+    assert_eq!(kept(&db), expected);
+    assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+    db.clean_tombstones().unwrap();
+    assert_eq!(kept(&db), expected);
+    assert_eq!(kept(&open(&store, 3 * end)), expected);
+    assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn an_index_made_anew_names_what_left_memory() {
+    let store = MemoryStore::new();
+    let db = open(&store, 0);
+    let end = 40 * MINUTE;
+    run(&db, 0, end, |_, _| ());
+    db.inner.remake_index(0).unwrap();
+    check(&db, end);
+}
