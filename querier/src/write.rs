@@ -7,6 +7,7 @@
 //!
 //! Source: Prometheus, `storage/remote/write_handler.go`.
 mod fields;
+mod histogram;
 mod request;
 mod series;
 

@@ -10,7 +10,8 @@ use expect_test::{Expect, expect};
 use model::Labels;
 use prost::Message as _;
 use proto::prometheus::{
-    Exemplar, Label, MetricMetadata, Sample, TimeSeries, WriteRequest, metric_metadata::MetricType,
+    BucketSpan, Exemplar, Histogram, Label, MetricMetadata, Sample, TimeSeries, WriteRequest,
+    histogram::Count, metric_metadata::MetricType,
 };
 
 const PROTOBUF: &str = "content-type: application/x-protobuf\r\ncontent-encoding: snappy\r\n";
@@ -212,6 +213,45 @@ async fn what_is_refused_is_told_and_the_rest_is_stored() {
     let metrics = cluster.get("/metrics").await.1;
     let counted = "prometheus_api_remote_write_invalid_labels_samples_total 2";
     assert!(metrics.lines().any(|l| l == counted), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn histograms_reach_every_replica_and_bad_ones_are_told() {
+    let cluster = cluster(&[Well, Well]).await;
+    let histogram = |after: i64, count| Histogram {
+        count: Some(Count::CountInt(count)),
+        sum: 7.5,
+        schema: 2,
+        positive_spans: vec![BucketSpan {
+            offset: 3,
+            length: 2,
+        }],
+        positive_deltas: vec![2, -1],
+        timestamp: (NOW_SECONDS + after) * 1000,
+        ..Histogram::default()
+    };
+    let mut one = series(&[("__name__", "h")], &[(-15, 1.0)]);
+    one.histograms = vec![histogram(0, 3), histogram(601, 3)];
+    let mut bad = series(&[("__name__", "i")], &[]);
+    bad.histograms = vec![histogram(0, 4)];
+    check(
+        &send(&cluster, PROTOBUF, &body(vec![bad, one])).await,
+        expect![[r#"
+            400 3 observations found in buckets, but the Count field is 4: histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)
+        "#]],
+    );
+    let line = r#"{__name__="h"} [-15000, 0] [1.0, 7.5]"#;
+    assert_eq!(written(&cluster.writes), [line, line]);
+    for write in cluster.writes.lock().unwrap().iter() {
+        let sent = &write.series[0];
+        let (histograms, _) = proto::beside(sent.beside.as_ref(), &sent.values).unwrap();
+        let histograms: Vec<_> = histograms.iter().collect();
+        let [(1, histogram)] = histograms[..] else {
+            panic!("the second sample alone is a histogram");
+        };
+        assert_eq!(histogram.count, 3.0);
+        assert!(histogram.positive.iter().eq([(3, 2.0), (4, 1.0)]));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,10 +72,15 @@ impl Dump {
                     if others && i > 0 && seen.contains(labels) {
                         continue;
                     }
-                    for (at, value) in times(&slice, series).zip(&series.values) {
-                        if range.contains(at) {
-                            writeln!(out, "{labels} {} {}", general(*value, None), at.as_millis())?;
+                    for (i, at) in times(&slice, series).enumerate() {
+                        if !range.contains(at) {
+                            continue;
                         }
+                        let value = match series.histograms.get(i) {
+                            Some(histogram) => histogram.to_string(),
+                            None => general(series.values[i], None),
+                        };
+                        writeln!(out, "{labels} {value} {}", at.as_millis())?;
                     }
                     if others {
                         seen.insert(labels.clone());

@@ -23,6 +23,7 @@ fn prometheus(dir: &Path, config: &str, address: &str) -> Option<Child> {
             dir.join("data").display()
         ))
         .arg(format!("--web.listen-address={address}"))
+        .arg("--enable-feature=native-histograms")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -59,8 +60,11 @@ async fn what_prometheus_sends_is_answered_as_prometheus_answers_it() {
     let (here, there) = (free_address(), free_address());
     let process = receiver(dir.path(), &here).await;
     let config = format!(
-        "{}remote_write:\n- url: http://{here}/api/v1/write\n  queue_config: {{batch_send_deadline: 100ms}}\n",
-        pages.config(3, "500ms")
+        "{}- job_name: native\n  metrics_path: /native\n  static_configs:\n  - targets: [\"{}\"]\n\
+         remote_write:\n- url: http://{here}/api/v1/write\n  send_native_histograms: true\n  \
+         queue_config: {{batch_send_deadline: 100ms}}\n",
+        pages.config(3, "500ms"),
+        pages.address()
     );
     let Some(_sender) = prometheus(&dir.path().join("sender"), &config, &there) else {
         return;
@@ -81,6 +85,9 @@ async fn what_prometheus_sends_is_answered_as_prometheus_answers_it() {
         "timestamp(up{job=\"pages\"})",
         "sum by (of) (level)",
         "count({__name__!=\"\"})",
+        "native",
+        "native[1m]",
+        "histogram_sum(native)",
     ];
     let compare = async || {
         for query in queries {

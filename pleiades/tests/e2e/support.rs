@@ -1,6 +1,7 @@
 //! What the tests share: targets to scrape, processes that end with their test, and questions over HTTP.
 mod api;
 mod cluster;
+mod native;
 mod pages;
 mod process;
 

@@ -92,6 +92,14 @@ impl<'a> Fields<'a> {
         Ok(Some((number, value)))
     }
 
+    /// The next of whole numbers that stand packed in place of fields; none at the end.
+    pub(crate) fn packed_varint(&mut self) -> Result<Option<u64>, FieldError> {
+        match self.rest.is_empty() {
+            true => Ok(None),
+            false => self.varint().map(Some),
+        }
+    }
+
     fn varint(&mut self) -> Result<u64, FieldError> {
         let mut number = 0_u64;
         for (i, byte) in self.rest.iter().enumerate().take(10) {

@@ -2,7 +2,10 @@
 use model::{Exemplar, Labels, MetricType, Sample, Timestamp};
 use proto::v1;
 
-use super::fields::{FieldError, Fields};
+use super::{
+    fields::{FieldError, Fields},
+    histogram,
+};
 
 /// The body is no write request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +45,8 @@ pub(crate) struct TimeSeries<'a> {
     pub(crate) samples: Vec<Sample>,
     /// Those with labels that are some, in their order.
     pub(crate) exemplars: Vec<Exemplar>,
-    /// How many native histograms it has.
-    pub(crate) n_histograms: usize,
+    /// Native histograms in their order.
+    pub(crate) histograms: Vec<histogram::Taken>,
 }
 
 /// Shows each series of `request` to `each`, which may take of it what it wants, and gives its metadata.
@@ -59,7 +62,7 @@ pub(crate) fn read<'a>(
                 series.labels.clear();
                 series.samples.clear();
                 series.exemplars.clear();
-                series.n_histograms = 0;
+                series.histograms.clear();
                 read_series(value.bytes("Timeseries")?, &mut series)?;
                 each(&mut series);
             }
@@ -120,10 +123,7 @@ fn read_series<'a>(message: &'a [u8], series: &mut TimeSeries<'a>) -> Result<(),
             3 => series
                 .exemplars
                 .extend(exemplar(value.bytes("Exemplars")?)?),
-            4 => {
-                value.bytes("Histograms")?;
-                series.n_histograms += 1;
-            }
+            4 => (series.histograms).push(histogram::read(value.bytes("Histograms")?)?),
             _ => {}
         }
     }
@@ -219,7 +219,13 @@ mod tests {
                     };
                     n
                 ],
-                histograms: vec![wire::Histogram::default(); n],
+                histograms: vec![
+                    wire::Histogram {
+                        timestamp: 7,
+                        ..wire::Histogram::default()
+                    };
+                    n
+                ],
             });
         let all = prop::collection::vec(series, 0..4);
         all.prop_map(|timeseries| wire::WriteRequest {
@@ -257,7 +263,7 @@ mod tests {
                     at: Timestamp::from_millis(7),
                     is_timed: true,
                 }; series.exemplars.len()],
-                n_histograms: series.histograms.len(),
+                histograms: vec![(Timestamp::from_millis(7), Ok(model::Histogram::default())); series.histograms.len()],
             }).collect();
             prop_assert_eq!(read, expected);
         }

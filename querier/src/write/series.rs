@@ -1,5 +1,7 @@
 //! Which series of a request are taken, and as what.
-use model::{Labels, METRIC_NAME, Millis, Timestamp};
+use std::sync::Arc;
+
+use model::{HistogramSample, Labels, METRIC_NAME, Millis, Timestamp};
 use runtime::{Push, PushedSeries};
 
 use super::{
@@ -35,7 +37,7 @@ pub(crate) fn take(request: &[u8], now: Timestamp) -> Result<Taken, FieldError> 
     let latest = now + MAX_AHEAD;
     let mut taken = Taken::default();
     let metadata = request::read(request, |series| {
-        let n_samples = (series.samples.len() + series.n_histograms) as u64;
+        let n_samples = (series.samples.len() + series.histograms.len()) as u64;
         match labels(&mut series.labels) {
             Some(labels) => taken.add(labels, series, latest),
             None => taken.n_invalid += n_samples,
@@ -49,25 +51,31 @@ impl Taken {
     fn add(&mut self, labels: Labels, series: &mut TimeSeries<'_>, latest: Timestamp) {
         let samples = series.samples.iter().filter(|sample| sample.at <= latest);
         let samples: Vec<_> = samples.copied().collect();
-        let n_ahead = series.samples.len() - samples.len();
+        let mut n_ahead = series.samples.len() - samples.len();
+        let mut histograms = Vec::with_capacity(series.histograms.len());
+        for (at, read) in series.histograms.drain(..) {
+            match read {
+                _ if at > latest => n_ahead += 1,
+                Ok(histogram) => histograms.push(HistogramSample {
+                    at,
+                    histogram: Arc::new(histogram),
+                }),
+                Err(error) => self.refuse(1, || error.to_string()),
+            }
+        }
         if n_ahead > 0 {
             self.refuse(n_ahead, || {
                 "out of bounds: timestamp is too far in the future".to_owned()
             });
         }
-        if series.n_histograms > 0 {
-            self.refuse(series.n_histograms, || {
-                format!("native histograms are not stored yet: series={labels}")
-            });
-        }
         let mut exemplars = std::mem::take(&mut series.exemplars);
         exemplars.retain(|exemplar| exemplar.at <= latest);
-        if !samples.is_empty() || !exemplars.is_empty() {
-            self.n_samples += samples.len() as u64;
+        if !samples.is_empty() || !histograms.is_empty() || !exemplars.is_empty() {
+            self.n_samples += (samples.len() + histograms.len()) as u64;
             self.push.series.push(PushedSeries {
                 labels,
                 samples,
-                histograms: Vec::new(),
+                histograms,
                 exemplars,
             });
         }

@@ -112,10 +112,23 @@ impl Api {
 
 impl Series {
     fn of(series: &Value) -> Option<Self> {
-        let sample = |pair: &Value| Some((pair[0].as_f64()?, pair[1].as_str()?.to_owned()));
-        let samples = match series["values"].as_array() {
-            Some(values) => values.iter().map(sample).collect::<Option<_>>()?,
-            None => vec![sample(&series["value"])?],
+        // A histogram is compared as the text of its JSON.
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Object(_) => Some(value.to_string()),
+            _ => None,
+        };
+        let sample = |pair: &Value| Some((pair[0].as_f64()?, text(&pair[1])?));
+        let lists = ["values", "histograms"].map(|key| series[key].as_array());
+        let samples = match lists {
+            [None, None] => {
+                let one = series.get("value").or_else(|| series.get("histogram"));
+                vec![sample(one?)?]
+            }
+            lists => {
+                let all = lists.into_iter().flatten().flatten();
+                all.map(sample).collect::<Option<_>>()?
+            }
         };
         Some(Self {
             labels: series["metric"].clone(),

@@ -21,6 +21,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt as _;
 
+use super::native;
+
 const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
 
 /// A server on a free port, for as long as the test's runtime lives.
@@ -48,6 +50,7 @@ impl Pages {
         let router = Router::new()
             .route("/t/{number}", get(page))
             .route("/known/{number}", get(known))
+            .route("/native", get(native_page))
             .route("/garbage", get(async || (TEXT, "a 1\nthis is {no page\n")))
             .route("/endless", get(endless))
             .route("/never", get(std::future::pending::<()>))
@@ -93,6 +96,15 @@ impl Pages {
         }
         text
     }
+}
+
+/// A page of one native histogram, which counts on and once in a while begins anew.
+async fn native_page(
+    State(seen): State<Arc<Seen>>,
+) -> ([(header::HeaderName, &'static str); 1], Vec<u8>) {
+    let total = seen.total.fetch_add(1, Ordering::Relaxed);
+    let kind = [(header::CONTENT_TYPE, native::CONTENT_TYPE)];
+    (kind, native::page("native", total % 16))
 }
 
 async fn page(
