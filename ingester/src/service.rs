@@ -1,6 +1,7 @@
 //! The gRPC service: series, labels, pushed samples, targets.
 mod batches;
 mod exemplars;
+mod pieces;
 mod pushed;
 mod select;
 mod stats;

@@ -28,7 +28,7 @@ const PACKED: i64 = 2;
 
 /// One query's fetch, shared by the calls to all ingesters.
 ///
-/// A row that has arrived is true even if the call that brought it fails later: groups come whole, and what an
+/// A row that has arrived is true even if the call that brought it fails later: scraped groups come whole, and what an
 /// ingester did not send is for the others to say.
 #[derive(Debug)]
 pub(crate) struct Fetch {

@@ -5,16 +5,17 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    vec,
 };
 
 use futures::{Stream, future::BoxFuture};
-use model::{Matcher, TimeRange};
+use model::{GroupSlice, Matcher, TimeRange};
 use prost::Message as _;
 use proto::v1;
 use tonic::Status;
 use tsdb::{Kind, Select, TsdbError};
 
-use super::batches::BATCH_BYTES;
+use super::{batches::BATCH_BYTES, pieces::pieces};
 use crate::{error::status, shared::Shared};
 
 /// The groups that match, in batches.
@@ -32,7 +33,10 @@ pub(crate) async fn batches(
     shared.metrics.streams.inc();
     Ok(Batches {
         under_way: None,
-        select: Some(Box::new(select)),
+        reading: Some(Box::new(Reading {
+            select,
+            pieces: Vec::new().into_iter(),
+        })),
         unread: Unread::default(),
         shared,
     })
@@ -42,12 +46,22 @@ pub(crate) async fn batches(
 const MAX_DAMAGE: usize = 100;
 
 /// What one step gives: the groups of a batch, what goes on after it, and what of it could not be read.
-type Step = (Vec<v1::GroupSlice>, Option<Box<Select>>, Vec<TsdbError>);
+type Step = (Vec<v1::GroupSlice>, Option<Box<Reading>>, Vec<TsdbError>);
+
+/// A piece of a large group weighs about so much at most; a message may be some times as large.
+const PIECE_BYTES: usize = 8 << 20;
+
+/// What is still to be sent.
+struct Reading {
+    select: Select,
+    /// What is left of the group that was read last.
+    pieces: vec::IntoIter<GroupSlice>,
+}
 
 /// A stream of batches. What is damaged is left out and named in the last; any other error ends the stream.
 pub(crate) struct Batches {
     shared: Arc<Shared>,
-    select: Option<Box<Select>>,
+    reading: Option<Box<Reading>>,
     under_way: Option<BoxFuture<'static, Step>>,
     unread: Unread,
 }
@@ -105,21 +119,21 @@ impl Stream for Batches {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         if this.under_way.is_none() {
-            let Some(select) = this.select.take() else {
+            let Some(reading) = this.reading.take() else {
                 return Poll::Ready(this.end());
             };
             let offload = this.shared.offload();
-            this.under_way = Some(Box::pin(offload.run(move || next_batch(select))));
+            this.under_way = Some(Box::pin(offload.run(move || next_batch(reading))));
         }
         let Some(step) = &mut this.under_way else {
             return Poll::Pending;
         };
-        let (groups, select, errors) = match step.as_mut().poll(cx) {
+        let (groups, reading, errors) = match step.as_mut().poll(cx) {
             Poll::Ready(step) => step,
             Poll::Pending => return Poll::Pending,
         };
         this.under_way = None;
-        this.select = select;
+        this.reading = reading;
         errors.into_iter().for_each(|error| this.unread.add(error));
         if groups.is_empty() {
             // Nothing is left.
@@ -143,20 +157,21 @@ impl Drop for Batches {
     }
 }
 
-fn next_batch(mut select: Box<Select>) -> Step {
+fn next_batch(mut reading: Box<Reading>) -> Step {
     let (mut groups, mut n_bytes, mut errors) = (Vec::new(), 0, Vec::new());
-    for found in select.by_ref() {
-        match found {
-            Ok(slice) => {
-                let group = v1::GroupSlice::from(&slice);
-                n_bytes += group.encoded_len();
-                groups.push(group);
-                if n_bytes >= BATCH_BYTES {
-                    return (groups, Some(select), errors);
-                }
+    loop {
+        for piece in reading.pieces.by_ref() {
+            let group = v1::GroupSlice::from(&piece);
+            n_bytes += group.encoded_len();
+            groups.push(group);
+            if n_bytes >= BATCH_BYTES {
+                return (groups, Some(reading), errors);
             }
-            Err(error) => errors.push(error),
+        }
+        match reading.select.next() {
+            Some(Ok(slice)) => reading.pieces = pieces(slice, PIECE_BYTES).into_iter(),
+            Some(Err(error)) => errors.push(error),
+            None => return (groups, None, errors),
         }
     }
-    (groups, None, errors)
 }
