@@ -9,6 +9,14 @@ fuzz_target!(|input: &[u8]| {
     let _ = codec::decode_values(input, LIMIT);
     let _ = codec::decode_times(input, LIMIT);
     let _ = codec::decode_presence(input, LIMIT);
+    if let Ok(histograms) = codec::decode_histograms(input, LIMIT) {
+        let mut encoded = Vec::new();
+        codec::encode_histograms(&mut encoded, &histograms);
+        let back = codec::decode_histograms(&encoded, histograms.len());
+        let back = back.expect("decode what was encoded");
+        let text = |histograms| format!("{histograms:?}");
+        assert_eq!(text(histograms), text(back));
+    }
 
     let (words, _) = input.as_chunks::<8>();
     let values: Vec<f64> = words.iter().map(|w| f64::from_le_bytes(*w)).collect();

@@ -9,7 +9,8 @@ use std::{
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use model::{
-    GroupKey, Labels, MatchOp, Matcher, NodeId, Outcome, RowHead, Stamp, TimeRange, Timestamp,
+    GroupKey, Histogram, Labels, MatchOp, Matcher, NodeId, Outcome, RowHead, Stamp, TimeRange,
+    Timestamp, histogram::Buckets,
 };
 use tsdb::{MemoryStore, Options, RowValues, Tsdb, codec};
 
@@ -175,5 +176,49 @@ fn codecs(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, write_path, codecs);
+/// Histograms of `n_rows` rows of a series whose 60 buckets all grow.
+fn histograms_of(n_rows: usize) -> Vec<Histogram> {
+    let row = |t: u64| {
+        let bucket = |i: u64| (i * 1000 + t * (i % 7 + 1) + noise(i, t) % (i % 7 + 1)) as f64;
+        let counts: Vec<f64> = (0..60).map(bucket).collect();
+        let count = counts.iter().sum();
+        Histogram {
+            schema: 3,
+            zero_threshold: 1e-3,
+            count,
+            sum: count / 7.0,
+            positive: Buckets::from_first(-20, counts),
+            ..Histogram::default()
+        }
+    };
+    (0..n_rows as u64).map(row).collect()
+}
+
+fn histograms(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("codec of histograms");
+    for n_rows in [1, ROWS, 480] {
+        let histograms = histograms_of(n_rows);
+        let mut bytes = Vec::new();
+        codec::encode_histograms(&mut bytes, &histograms);
+        let per_histogram = bytes.len() as f64 / n_rows as f64;
+        let _ = writeln!(
+            stderr(),
+            "60 buckets, {n_rows} rows: {per_histogram:.1} bytes a histogram"
+        );
+        group.throughput(Throughput::Elements(n_rows as u64));
+        group.bench_function(format!("encode {n_rows} rows"), |bencher| {
+            bencher.iter(|| {
+                let mut bytes = Vec::new();
+                codec::encode_histograms(&mut bytes, &histograms);
+                black_box(bytes)
+            });
+        });
+        group.bench_function(format!("decode {n_rows} rows"), |bencher| {
+            bencher.iter(|| black_box(codec::decode_histograms(&bytes, n_rows)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, write_path, codecs, histograms);
 criterion_main!(benches);

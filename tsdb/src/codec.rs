@@ -12,6 +12,8 @@ pub(crate) mod times;
 pub(crate) mod values;
 mod xor;
 
+use model::Histogram;
+
 pub use bytes::DecodeError;
 pub(crate) use bytes::{Reader, put_bytes, put_uvarint, put_varint, unzigzag, uvarint_len, zigzag};
 pub(crate) use frame::{open, open_any, seal};
@@ -71,6 +73,30 @@ pub fn decode_presence(src: &[u8], n_rows: usize) -> Result<Vec<u32>, DecodeErro
     let mut reader = Reader::new(src);
     let rows = presence::decode(&mut reader, n_rows)?;
     reader.finish().map(|()| rows)
+}
+
+/// Appends the number of `histograms`, their sums, then the rest of them, bit for bit. None has more than 2^20 buckets.
+pub fn encode_histograms(dst: &mut Vec<u8>, histograms: &[Histogram]) {
+    let sums: Vec<f64> = histograms.iter().map(|histogram| histogram.sum).collect();
+    encode_values(dst, &sums);
+    histograms::encode(dst, &histograms.iter().collect::<Vec<_>>());
+}
+
+/// Reads what [`encode_histograms`] wrote: all of `src`, at most `limit` histograms.
+///
+/// # Errors
+/// [`DecodeError`] if that is something else, or more.
+pub fn decode_histograms(src: &[u8], limit: usize) -> Result<Vec<Histogram>, DecodeError> {
+    let mut reader = Reader::new(src);
+    let sums = match reader.count(limit)? {
+        0 => Vec::new(),
+        n => values::decode(&mut reader, n)?,
+    };
+    let mut histograms = histograms::decode(&mut reader, sums.len())?;
+    for (histogram, sum) in histograms.iter_mut().zip(sums) {
+        histogram.sum = sum;
+    }
+    reader.finish().map(|()| histograms)
 }
 
 /// `bytes` as `01 ff …`, for golden tests.

@@ -257,6 +257,38 @@ pub(crate) mod tests {
         dst
     }
 
+    /// The histograms of a busy counter of 60 buckets, of which most grow between any two.
+    fn busy(n: u64) -> Vec<Histogram> {
+        let noise = |t: u64, i: u64| (t * 61 + i).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61;
+        let mut counts = vec![1000.0; 60];
+        let next = |t| {
+            for (i, count) in (0..).zip(&mut counts) {
+                *count += noise(t, i) as f64;
+            }
+            let count: f64 = counts.iter().sum();
+            Histogram {
+                schema: 3,
+                zero_threshold: 1e-3,
+                count,
+                sum: count / 7.0,
+                positive: Buckets::from_first(-20, counts.clone()),
+                ..Histogram::default()
+            }
+        };
+        (0..n).map(next).collect()
+    }
+
+    #[test]
+    fn a_bucket_takes_less_than_a_byte_once_it_has_a_past() {
+        let per_bucket = |n: u64| encoded(&busy(n)).len() as f64 / (n * 60) as f64;
+        expect!["0.83 0.55 0.41"].assert_eq(&format!(
+            "{:.2} {:.2} {:.2}",
+            per_bucket(1),
+            per_bucket(32),
+            per_bucket(480)
+        ));
+    }
+
     #[test]
     fn golden_bytes() {
         let with = |count: f64, counts: &[f64]| Histogram {
