@@ -13,6 +13,7 @@ mod column;
 pub(crate) mod functions;
 mod histograms;
 mod kahan;
+mod looked_at;
 mod merge;
 mod quantile;
 pub(crate) mod range;
@@ -36,6 +37,9 @@ use crate::{
     value::QueryValue,
 };
 use column::{Column, EvalSeries, Grid};
+use looked_at::LookedAt;
+
+pub use looked_at::SampleCounts;
 
 /// Goes on, or ends the evaluation.
 type Flow = Result<(), EvalError>;
@@ -50,6 +54,8 @@ pub struct Evaluation {
     pub value: QueryValue,
     /// Warnings and infos.
     pub annotations: Annotations,
+    /// The samples that it took.
+    pub samples: SampleCounts,
 }
 
 /// Evaluates `plan` over `source`, which has the series of the plan's selections in their order.
@@ -63,17 +69,21 @@ pub fn evaluate(
     source: &dyn Source,
     canceled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Evaluation, EvalError> {
+    let grid = plan.grid();
     let evaluator = Evaluator {
         source,
         options: &plan.options,
         canceled,
         n_samples: Cell::new(0),
+        peak: Cell::new(0),
+        looked_at: LookedAt::new(grid),
         annotations: RefCell::default(),
     };
-    let value = evaluator.root(plan)?;
+    let value = evaluator.root(plan, grid)?;
     Ok(Evaluation {
         value,
         annotations: evaluator.annotations.into_inner(),
+        samples: evaluator.looked_at.into_counts(evaluator.peak.get()),
     })
 }
 
@@ -84,6 +94,9 @@ struct Evaluator<'a> {
     canceled: &'a (dyn Fn() -> bool + Sync),
     /// How many samples are held, counted as Prometheus does.
     n_samples: Cell<usize>,
+    /// The most that were held at once.
+    peak: Cell<usize>,
+    looked_at: LookedAt,
     annotations: RefCell<Annotations>,
 }
 
@@ -183,8 +196,10 @@ impl Evaluator<'_> {
 
     /// Counts `n` samples as held beside the `others`, and what else was counted as gone.
     fn hold_only(&self, others: usize, n: usize) -> Flow {
-        self.n_samples.set(others + n);
-        match self.n_samples.get() > self.options.max_samples {
+        let held = others + n;
+        self.n_samples.set(held);
+        self.peak.set(self.peak.get().max(held));
+        match held > self.options.max_samples {
             true => Err(EvalError::TooManySamples),
             false => Ok(()),
         }

@@ -6,7 +6,7 @@
 //! ```text
 //! parse(text)                           Expr
 //! plan(&expr, steps, &options)          what to fetch: Plan::selections
-//! evaluate(&plan, &source, &canceled)   Evaluation { value: QueryValue, annotations }
+//! evaluate(&plan, &source, &canceled)   Evaluation { value: QueryValue, annotations, samples }
 //! ```
 
 pub mod annotations;
@@ -28,7 +28,7 @@ mod value;
 pub(crate) use model::number;
 
 pub use error::{ErrorKind, EvalError, Side};
-pub use eval::{Evaluation, evaluate};
+pub use eval::{Evaluation, SampleCounts, evaluate};
 pub use parser::{
     MAX_HEIGHT, Options, ParseError, ParseErrorKind, parse, parse_selector, parse_with,
 };

@@ -43,6 +43,8 @@ pub struct QueryOptions {
     pub delayed_name_removal: bool,
     /// Counters are taken to begin where their samples say so, as with `--enable-feature=use-start-timestamps`.
     pub start_timestamps: bool,
+    /// The samples that each step looks at are counted one by one, as with `--enable-feature=promql-per-step-stats`.
+    pub per_step_stats: bool,
 }
 
 impl Default for QueryOptions {
@@ -54,6 +56,7 @@ impl Default for QueryOptions {
             threads: NonZeroUsize::MIN,
             delayed_name_removal: false,
             start_timestamps: false,
+            per_step_stats: false,
         }
     }
 }

@@ -110,6 +110,7 @@ impl From<QueryArgs> for QuerySettings {
             max_concurrency: args.query_max_concurrency,
             language: args.features.language(),
             delayed_name_removal: args.features.has(Feature::PromqlDelayedNameRemoval),
+            per_step_stats: args.features.has(Feature::PromqlPerStepStats),
         }
     }
 }
@@ -142,5 +143,23 @@ mod tests {
         assert!(refused.to_string().contains("above zero"));
         let settings = with(&["--enable-feature=promql-experimental-functions"]).unwrap();
         assert!(settings.query.language.experimental_functions);
+        let settings = with(&["--enable-feature=promql-per-step-stats"]).unwrap();
+        assert!(settings.query.per_step_stats);
+    }
+
+    #[test]
+    fn a_feature_that_would_have_no_effect_is_refused_by_name() {
+        // No sample that is scraped or sent brings when its counter began.
+        let flags = [
+            "querier",
+            "--id=querier-0",
+            "--discoverers=a:1",
+            "--enable-feature=promql-per-step-stats,use-start-timestamps",
+        ];
+        let refused = Cli::try_parse_from(flags).unwrap_err().to_string();
+        assert!(
+            refused.contains("invalid value 'use-start-timestamps'"),
+            "{refused}"
+        );
     }
 }

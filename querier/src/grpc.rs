@@ -21,6 +21,7 @@ impl Querier for Service {
             steps: Steps::Instant(Timestamp::from_millis(request.time_millis)),
             timeout: None,
             lookback_delta: None,
+            per_step_stats: false,
             completeness: match request.complete {
                 true => Completeness::Required,
                 false => Completeness::Warned,

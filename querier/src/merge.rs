@@ -107,11 +107,6 @@ impl Slices {
         held.push(slice);
         n_dropped
     }
-
-    /// How many samples are held.
-    pub(crate) fn n_samples(&self) -> usize {
-        self.groups.values().flatten().map(n_samples).sum()
-    }
 }
 
 /// How many samples a slice holds.

@@ -13,7 +13,7 @@ use std::{
 
 use model::{Millis, Steps, TimeRange};
 use promql::{
-    EvalError, Evaluation, ParseError, Plan, QueryOptions,
+    EvalError, Evaluation, ParseError, Plan, QueryOptions, SampleCounts,
     source::{Each, Extent, Selection, Source},
 };
 use runtime::{Cluster, Components, Offload};
@@ -46,6 +46,8 @@ pub(crate) struct Query {
     pub(crate) timeout: Option<Duration>,
     /// Another lookback than the setting's, if the caller wants so.
     pub(crate) lookback_delta: Option<Millis>,
+    /// Whether the samples of each step are counted one by one, if the setting allows it.
+    pub(crate) per_step_stats: bool,
     /// Whether a result that lacks something is none.
     pub(crate) completeness: Completeness,
 }
@@ -73,7 +75,7 @@ pub(crate) struct Answer {
 }
 
 /// What a query cost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Costs {
     /// Waiting for a place.
     pub(crate) queued: Duration,
@@ -81,8 +83,10 @@ pub(crate) struct Costs {
     pub(crate) fetching: Duration,
     /// Merging and evaluating.
     pub(crate) evaluating: Duration,
-    /// Samples that were evaluated over, each once.
-    pub(crate) n_samples: u64,
+    /// The samples that it took.
+    pub(crate) samples: SampleCounts,
+    /// The steps that `samples` may tell of one by one.
+    pub(crate) steps: Steps,
 }
 
 /// Why a query has no result.
@@ -218,11 +222,13 @@ impl Engine {
             .expect("the semaphore is never closed");
         let mut costs = Costs {
             queued: begun.elapsed(),
-            ..Costs::default()
+            fetching: Duration::ZERO,
+            evaluating: Duration::ZERO,
+            samples: SampleCounts::default(),
+            steps: query.steps,
         };
         let (slices, warning) = self.fetch(&plan.selections, deadline).await?;
         costs.fetching = begun.elapsed() - costs.queued;
-        costs.n_samples = slices.iter().map(|slices| slices.n_samples() as u64).sum();
         let is_complete = warning.is_none();
         if let Some(warning) = warning.clone()
             && query.completeness == Completeness::Required
@@ -241,7 +247,12 @@ impl Engine {
             .map_err(|_| QueryError::Timeout(EVALUATION))??;
         drop(guard);
         costs.evaluating = begun.elapsed() - costs.queued - costs.fetching;
-        let Evaluation { value, annotations } = evaluation;
+        let Evaluation {
+            value,
+            annotations,
+            samples,
+        } = evaluation;
+        costs.samples = samples;
         let mut warnings = annotations.warnings(&query.text);
         warnings.extend(warning);
         let infos = annotations.infos(&query.text);
@@ -260,6 +271,7 @@ impl Engine {
             lookback_delta: lookback.unwrap_or(self.settings.lookback_delta),
             max_samples: self.settings.max_samples,
             delayed_name_removal: self.settings.delayed_name_removal,
+            per_step_stats: self.settings.per_step_stats && query.per_step_stats,
             threads: self.threads(),
             subquery_step: self.configuration().evaluation_interval,
             ..QueryOptions::default()

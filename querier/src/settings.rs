@@ -40,6 +40,8 @@ pub struct QuerySettings {
     pub language: promql::Options,
     /// `--enable-feature=promql-delayed-name-removal`
     pub delayed_name_removal: bool,
+    /// `--enable-feature=promql-per-step-stats`
+    pub per_step_stats: bool,
 }
 
 impl Default for QuerySettings {
@@ -52,6 +54,7 @@ impl Default for QuerySettings {
             max_concurrency: 20,
             language: promql::Options::default(),
             delayed_name_removal: false,
+            per_step_stats: false,
         }
     }
 }

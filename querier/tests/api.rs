@@ -131,13 +131,43 @@ async fn costs_are_told_to_those_who_ask() {
     check(
         cluster.get(path).await,
         expect![[
-            r#"200 {"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1700000000,"1"]}],"stats":{"timings":{"evalTotalTime":0,"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":0,"execQueueTime":0,"execTotalTime":0},"samples":{"totalQueryableSamples":5,"peakSamples":5}}}}"#
+            r#"200 {"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1700000000,"1"]}],"stats":{"timings":{"evalTotalTime":0,"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":0,"execQueueTime":0,"execTotalTime":0},"samples":{"totalQueryableSamples":1,"peakSamples":1}}}}"#
         ]],
+    );
+    let path = "/api/v1/query_range?query=count_over_time(n_total[1m])&start=NOW&end=NOW&step=30&stats=true";
+    let (_, told) = cluster.get(&at(path)).await;
+    assert!(
+        told.contains(r#""samples":{"totalQueryableSamples":4,"peakSamples":4}"#),
+        "{told}"
     );
     let (_, odd) = cluster.get("/api/v1/query?query=1&stats=x").await;
     assert!(
         odd.contains("value \\\"x\\\" for parameter \\\"stats\\\" is deprecated"),
         "{odd}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_each_step_looked_at_is_told_where_that_is_switched_on() {
+    let settings = querier::QuerySettings {
+        per_step_stats: true,
+        ..querier::QuerySettings::default()
+    };
+    let setup = Setup::default().query(settings);
+    let setup = setup.ingester(Behaviour::Well, slices(0));
+    let cluster = setup.ingester(Behaviour::Well, slices(0)).start().await;
+    let ask = async |stats: &str| {
+        let path = "/api/v1/query_range?query=count_over_time(n_total[1m])&start=1699999970&end=NOW&step=30&stats=";
+        let (_, told) = cluster.get(&at(&format!("{path}{stats}"))).await;
+        told.split_once(r#""samples":"#).unwrap().1.to_owned()
+    };
+    assert_eq!(
+        ask("all").await,
+        r#"{"totalQueryableSamplesPerStep":[[1699999970,3],[1700000000,4]],"totalQueryableSamples":7,"peakSamples":4}}}}"#
+    );
+    assert_eq!(
+        ask("true").await,
+        r#"{"totalQueryableSamples":7,"peakSamples":4}}}}"#
     );
 }
 

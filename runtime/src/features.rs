@@ -26,6 +26,8 @@ pub enum Feature {
     PromqlExtendedRangeSelectors,
     /// Ingesters store exemplars.
     ExemplarStorage,
+    /// `stats=all` tells how many samples each step of a query looked at.
+    PromqlPerStepStats,
 }
 
 impl FeatureArgs {

@@ -3,7 +3,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use model::{Histogram, Labels, Value};
 
-use super::bits::Bits;
+use super::{bits::Bits, looked_at::Counted};
 
 /// The instants at which something is evaluated, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) struct Grid {
     pub(crate) start: i64,
     pub(crate) step: i64,
     pub(crate) len: usize,
+    /// Where the samples that its steps look at count.
+    pub(crate) counted: Counted,
 }
 
 impl Grid {
@@ -24,10 +26,15 @@ impl Grid {
         (0..self.len).map(move |i| self.time(i))
     }
 
-    /// The first step alone.
+    /// The first step alone, which stands for all.
     pub(crate) fn first(self) -> Self {
+        let counted = match self.counted {
+            Counted::Nowhere => Counted::Nowhere,
+            _ => Counted::AtEach,
+        };
         Self {
             len: self.len.min(1),
+            counted,
             ..self
         }
     }

@@ -6,6 +6,7 @@ use model::{Histogram, HistogramSample, Labels, Sample, Series, Steps, Timestamp
 use super::{
     Evaluator,
     column::{Column, EvalSeries, Grid, weight},
+    looked_at::{Counted, WindowSizes},
     merge::{Merged, without_metadata},
     range::samples_with_edges,
 };
@@ -14,28 +15,33 @@ use crate::{
     error::EvalError,
     plan::{
         Plan,
-        tree::{MatrixOp, Root},
+        tree::{MatrixOp, Root, SampleSource},
     },
     value::{QueryValue, VectorSample},
 };
 
-impl From<Steps> for Grid {
-    fn from(steps: Steps) -> Self {
+impl Plan {
+    /// The instants of the result.
+    pub(super) fn grid(&self) -> Grid {
+        let steps = self.steps;
         let step = match steps {
             Steps::Instant(_) => 1,
             Steps::Range { step, .. } => i64::try_from(NonZeroU64::get(step)).unwrap_or(i64::MAX),
         };
-        Self {
+        Grid {
             start: steps.start().as_millis(),
             step,
             len: steps.count(),
+            counted: match self.options.per_step_stats {
+                true => Counted::ByStep,
+                false => Counted::InTotal,
+            },
         }
     }
 }
 
 impl Evaluator<'_> {
-    pub(super) fn root(&self, plan: &Plan) -> Result<QueryValue, EvalError> {
-        let grid = Grid::from(plan.steps);
+    pub(super) fn root(&self, plan: &Plan, grid: Grid) -> Result<QueryValue, EvalError> {
         let at = plan.steps.start();
         let instant = matches!(plan.steps, Steps::Instant(_));
         match &plan.root {
@@ -101,37 +107,50 @@ impl Evaluator<'_> {
         let end = op.reference.time(grid.start);
         let start = end.saturating_sub(op.range.as_millis());
         let mut list = Vec::new();
-        self.samples(op, grid, &mut |labels, drop_name, samples| {
-            let (oldest, newest) = (
-                start.saturating_sub(op.before),
-                end.saturating_add(op.after),
-            );
-            let inside = |at: Timestamp| at.as_millis() > oldest && at.as_millis() <= newest;
-            let histograms = samples.histograms.iter().filter(|s| inside(s.at));
-            let histograms: Vec<HistogramSample> = histograms.cloned().collect();
-            let samples = samples.floats.iter().filter(|s| inside(s.at));
-            let mut samples: Vec<Sample> = samples.copied().collect();
-            if op.edges != Edges::Plain && !histograms.is_empty() {
-                return Err(EvalError::EdgesOfHistograms(op.edges));
-            }
-            if op.edges != Edges::Plain {
-                let smoothed = op.edges == Edges::Smoothed;
-                samples = samples_with_edges(&samples, (start, end), smoothed);
-            }
-            let weights = histograms.iter().map(|s| weight(&s.histogram));
-            self.hold(samples.len() + weights.sum::<usize>())?;
-            if !samples.is_empty() || !histograms.is_empty() {
-                let labels = match drop_name {
-                    true => without_metadata(labels),
-                    false => labels.clone(),
-                };
-                list.push(Series {
-                    histograms,
-                    ..Series::of_samples(labels, samples)
-                });
-            }
-            Ok(())
-        })?;
+        let is_subquery = matches!(op.samples, SampleSource::Subquery { .. });
+        // No function takes the windows of a subquery, so its points count.
+        self.samples(
+            op,
+            grid,
+            Counted::AtEach,
+            &mut |labels, drop_name, samples| {
+                let (oldest, newest) = (
+                    start.saturating_sub(op.before),
+                    end.saturating_add(op.after),
+                );
+                let inside = |at: Timestamp| at.as_millis() > oldest && at.as_millis() <= newest;
+                let histograms = samples.histograms.iter().filter(|s| inside(s.at));
+                let histograms: Vec<HistogramSample> = histograms.cloned().collect();
+                let samples = samples.floats.iter().filter(|s| inside(s.at));
+                let mut samples: Vec<Sample> = samples.copied().collect();
+                if op.edges != Edges::Plain && !histograms.is_empty() {
+                    return Err(EvalError::EdgesOfHistograms(op.edges));
+                }
+                if op.edges != Edges::Plain {
+                    let smoothed = op.edges == Edges::Smoothed;
+                    samples = samples_with_edges(&samples, (start, end), smoothed);
+                }
+                let weights = histograms.iter().map(|s| weight(&s.histogram));
+                let size = samples.len() + weights.sum::<usize>();
+                self.hold(size)?;
+                if !is_subquery {
+                    let mut sizes = WindowSizes::default();
+                    sizes.add(grid.counted, 0, size);
+                    self.looked_at.add_windows(grid, &sizes);
+                }
+                if !samples.is_empty() || !histograms.is_empty() {
+                    let labels = match drop_name {
+                        true => without_metadata(labels),
+                        false => labels.clone(),
+                    };
+                    list.push(Series {
+                        histograms,
+                        ..Series::of_samples(labels, samples)
+                    });
+                }
+                Ok(())
+            },
+        )?;
         list.sort_by(|a, b| a.labels.cmp(&b.labels));
         Ok(list)
     }

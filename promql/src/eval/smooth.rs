@@ -34,6 +34,7 @@ impl Evaluator<'_> {
                     return Ok(());
                 }
                 self.hold(column.weight())?;
+                self.looked_at.add_column(grid, &column);
                 sink(EvalSeries::named(labels, column))
             },
         )

@@ -9,6 +9,7 @@ use crate::{
     plan, source::Fetched,
 };
 
+mod looked_at;
 mod steps_alike;
 
 /// A series from its labels, as PromQL writes them, and its values a minute apart.
@@ -88,7 +89,9 @@ fn told(labels: &Labels, samples: &[Sample]) -> String {
 fn check(store: &[Series], query: &str, steps: Steps, expected: Expect) {
     let text = match ask(store, query, steps) {
         Err(error) => format!("{error}\n"),
-        Ok(Evaluation { value, annotations }) => {
+        Ok(Evaluation {
+            value, annotations, ..
+        }) => {
             let mut text = match value {
                 QueryValue::Scalar(sample) => format!("{}\n", sample.value),
                 QueryValue::String { text, .. } => format!("{text:?}\n"),

@@ -59,6 +59,7 @@ async fn answer(api: &Api, params: &Params, steps: Steps, limit: Option<usize>) 
         steps,
         timeout: timeout.map(model::Millis::to_std),
         lookback_delta,
+        per_step_stats: params.get("stats") == "all",
         completeness: Completeness::Warned,
     };
     let answer = api.engine.answer(query).await?;
@@ -97,7 +98,7 @@ fn reply(answer: Answer, limit: Option<usize>, stats: &str) -> Reply {
         ));
     }
     let costs = (!stats.is_empty()).then_some(costs);
-    Reply::of(|json| write_value(json, &value, costs))
+    Reply::of(|json| write_value(json, &value, costs.as_ref()))
         .with_warnings(warnings)
         .with_infos(infos)
 }
@@ -109,7 +110,7 @@ fn shorten<T>(items: &mut Vec<T>, limit: usize) -> usize {
     n_items
 }
 
-fn write_value(json: &mut Json, value: &QueryValue, costs: Option<Costs>) {
+fn write_value(json: &mut Json, value: &QueryValue, costs: Option<&Costs>) {
     json.object(|fields| {
         fields.string("resultType", value.value_type().as_str());
         let result = fields.key("result");
@@ -134,7 +135,7 @@ fn write_value(json: &mut Json, value: &QueryValue, costs: Option<Costs>) {
 }
 
 /// Costs under the names of Prometheus' phases.
-fn write_costs(fields: &mut Fields<'_>, costs: Costs) {
+fn write_costs(fields: &mut Fields<'_>, costs: &Costs) {
     let [queued, fetching, evaluating] =
         [costs.queued, costs.fetching, costs.evaluating].map(|span| span.as_secs_f64());
     fields.key("timings").object(|fields| {
@@ -147,11 +148,26 @@ fn write_costs(fields: &mut Fields<'_>, costs: Costs) {
             .number("execTotalTime", queued + fetching + evaluating);
     });
     fields.key("samples").object(|fields| {
-        let n_samples = i64::try_from(costs.n_samples).unwrap_or(i64::MAX);
+        let samples = &costs.samples;
+        if !samples.by_step.is_empty() {
+            let steps = fields.key("totalQueryableSamplesPerStep");
+            steps.array(costs.steps.iter().zip(&samples.by_step), |json, (at, n)| {
+                json.raw("[");
+                json.number(at.as_seconds());
+                json.raw(",");
+                json.integer(count(*n));
+                json.raw("]");
+            });
+        }
         fields
-            .integer("totalQueryableSamples", n_samples)
-            .integer("peakSamples", n_samples);
+            .integer("totalQueryableSamples", count(samples.total))
+            .integer("peakSamples", count(samples.peak as u64));
     });
+}
+
+/// A count as JSON has it.
+fn count(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn write_sample(json: &mut Json, sample: &VectorSample) {

@@ -7,6 +7,7 @@ use crate::{
         Evaluator, Flow, Sink,
         bits::Bits,
         column::{Column, EvalSeries, Grid},
+        looked_at::Counted,
     },
     plan::tree::{MatrixOp, VectorOp},
 };
@@ -22,12 +23,13 @@ impl Evaluator<'_> {
     ) -> Flow {
         let held = self.n_samples.get();
         let mut present = Bits::none(grid.len);
-        self.samples(matrix, grid, &mut |labels, _, samples| {
-            let largest = slide(matrix, grid, labels, samples, self.canceled, |window| {
+        self.samples(matrix, grid, Counted::Nowhere, &mut |labels, _, samples| {
+            let sizes = slide(matrix, grid, labels, samples, self.canceled, |window| {
                 present.set(window.step);
                 Ok(())
             })?;
-            self.hold_for_now(largest)
+            self.looked_at.add_windows(grid, &sizes);
+            self.hold_for_now(sizes.largest)
         })?;
         self.ones_where_absent(&present, labels, held, grid, sink)
     }

@@ -13,6 +13,7 @@ use crate::{
     eval::{
         Evaluator, Flow, Sink,
         column::{Column, EvalSeries, Grid},
+        looked_at::{Counted, WindowSizes},
         merge::{Distinct, has_type_or_unit, without_metadata},
     },
     plan::tree::{RangeCall, SampleSource},
@@ -30,8 +31,7 @@ pub(in crate::eval) enum Names {
 /// What came of the windows of one series.
 struct Values {
     column: Column,
-    /// The size of the largest window.
-    largest: usize,
+    sizes: WindowSizes,
     notes: Notes,
 }
 
@@ -64,7 +64,7 @@ impl<'c> Calling<'c> {
         function.begin(&samples.floats);
         let (matrix, mixed) = (&self.call.matrix, self.call.mixed);
         let looks_at_starts = !samples.starts.is_empty() && mixed.uses_starts();
-        let largest = slide(
+        let sizes = slide(
             matrix,
             self.grid,
             labels,
@@ -86,7 +86,7 @@ impl<'c> Calling<'c> {
         )?;
         Ok(Values {
             column,
-            largest,
+            sizes,
             notes,
         })
     }
@@ -157,10 +157,11 @@ impl Evaluator<'_> {
                 |labels, values| {
                     let Values {
                         column,
-                        largest,
+                        sizes,
                         notes,
                     } = values?;
-                    self.hold_for_now(largest)?;
+                    self.hold_for_now(sizes.largest)?;
+                    self.looked_at.add_windows(grid, &sizes);
                     self.tell(call, notes);
                     let series = EvalSeries::named(labels, column);
                     self.hand_on_called(&calling, series, &mut called, sink)
@@ -168,21 +169,27 @@ impl Evaluator<'_> {
             )?,
             SampleSource::Subquery { .. } => {
                 let mut function = calling.start();
-                self.samples(&call.matrix, grid, &mut |labels, drop_name, samples| {
-                    let Values {
-                        column,
-                        largest,
-                        notes,
-                    } = calling.values(&mut *function, labels, samples)?;
-                    self.hold_for_now(largest)?;
-                    self.tell(call, notes);
-                    let series = EvalSeries {
-                        labels: labels.clone(),
-                        drop_name,
-                        column,
-                    };
-                    self.hand_on_called(&calling, series, &mut called, sink)
-                })?;
+                self.samples(
+                    &call.matrix,
+                    grid,
+                    Counted::Nowhere,
+                    &mut |labels, drop_name, samples| {
+                        let Values {
+                            column,
+                            sizes,
+                            notes,
+                        } = calling.values(&mut *function, labels, samples)?;
+                        self.hold_for_now(sizes.largest)?;
+                        self.looked_at.add_windows(grid, &sizes);
+                        self.tell(call, notes);
+                        let series = EvalSeries {
+                            labels: labels.clone(),
+                            drop_name,
+                            column,
+                        };
+                        self.hand_on_called(&calling, series, &mut called, sink)
+                    },
+                )?;
             }
         }
         self.hold_only(held, called.n_out)

@@ -6,7 +6,7 @@ use model::{Labels, ResetHint};
 use super::slide::Samples;
 use crate::{
     error::EvalError,
-    eval::{Evaluator, Flow, column::Grid, result},
+    eval::{Evaluator, Flow, column::Grid, looked_at::Counted, result},
     plan::{
         selections::first_of_grid,
         tree::{MatrixOp, SampleSource},
@@ -17,11 +17,13 @@ use crate::{
 type SampleSink<'s> = dyn FnMut(&Labels, bool, &Samples<'_>) -> Flow + 's;
 
 impl Evaluator<'_> {
-    /// Hands on the samples of each series that the windows of `op` need, without staleness markers.
+    /// Hands on the samples of each series that the windows of `op` need, without staleness markers; what the points
+    /// of a subquery look at is `counted`.
     pub(in crate::eval) fn samples(
         &self,
         op: &MatrixOp,
         grid: Grid,
+        counted: Counted,
         each: &mut SampleSink<'_>,
     ) -> Flow {
         match &op.samples {
@@ -38,7 +40,7 @@ impl Evaluator<'_> {
                 })
             }
             SampleSource::Subquery { expr, step } => {
-                let Some(inner) = subquery_grid(op, *step, grid) else {
+                let Some(inner) = subquery_grid(op, *step, grid, counted) else {
                     return Ok(());
                 };
                 // A single series of that many points would be too much.
@@ -69,7 +71,7 @@ impl Evaluator<'_> {
 }
 
 /// The grid of a subquery whose windows end at the steps of `grid`, if it has a point.
-fn subquery_grid(op: &MatrixOp, step: i64, grid: Grid) -> Option<Grid> {
+fn subquery_grid(op: &MatrixOp, step: i64, grid: Grid, counted: Counted) -> Option<Grid> {
     let last_step = grid.time(grid.len.checked_sub(1)?);
     let oldest = op
         .reference
@@ -78,5 +80,10 @@ fn subquery_grid(op: &MatrixOp, step: i64, grid: Grid) -> Option<Grid> {
     let start = first_of_grid(oldest, step);
     let span = op.reference.time(last_step).checked_sub(start)?;
     let len = usize::try_from(span).ok()? / step as usize + 1;
-    Some(Grid { start, step, len })
+    Some(Grid {
+        start,
+        step,
+        len,
+        counted,
+    })
 }

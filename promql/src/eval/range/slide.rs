@@ -9,6 +9,7 @@ use crate::{
     eval::{
         Flow,
         column::{Grid, weight},
+        looked_at::WindowSizes,
         stats::stats_of,
     },
     plan::tree::MatrixOp,
@@ -45,7 +46,7 @@ impl<'a> Samples<'a> {
     }
 }
 
-/// Calls `call` at each step that has a sample in its window, and tells how many the largest window had.
+/// Calls `call` at each step that has a sample in its window, and tells how many the windows had.
 pub(super) fn slide(
     op: &MatrixOp,
     grid: Grid,
@@ -53,13 +54,13 @@ pub(super) fn slide(
     samples: &Samples<'_>,
     canceled: &Canceled<'_>,
     mut call: impl FnMut(Window<'_>) -> Flow,
-) -> Result<usize, EvalError> {
+) -> Result<WindowSizes, EvalError> {
     let Samples {
         floats, histograms, ..
     } = samples;
     let (mut from, mut to) = (0, 0);
     let (mut first_histogram, mut after_histogram) = (0, 0);
-    let (mut largest, mut work) = (0, 0);
+    let (mut sizes, mut work) = (WindowSizes::default(), 0);
     for (step, time) in grid.times().enumerate() {
         let end = op.reference.time(time);
         let start = end.saturating_sub(op.range.as_millis());
@@ -88,7 +89,7 @@ pub(super) fn slide(
         if size == 0 {
             continue;
         }
-        largest = largest.max(size);
+        sizes.add(grid.counted, step, size);
         work += size;
         if work > WORK_UNCHECKED {
             work = 0;
@@ -108,7 +109,7 @@ pub(super) fn slide(
             step,
         })?;
     }
-    Ok(largest)
+    Ok(sizes)
 }
 
 /// The samples but those that are stale.
