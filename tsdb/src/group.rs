@@ -1,5 +1,5 @@
 //! A group in memory: its dictionaries, and the rows that no segment holds yet.
-use model::{GroupKey, Labels, RowHead, Timestamp};
+use model::{GroupKey, Labels, Millis, RowHead, Timestamp};
 
 use crate::{
     dictionary::Dictionary,
@@ -9,6 +9,11 @@ use crate::{
 
 /// A dictionary of fewer places is never begun anew.
 const SMALL_DICTIONARY: usize = 256;
+
+/// A group whose newest row is older is gone, …
+const GONE: Millis = Millis::from_seconds(15 * 60);
+/// … if that is so many times as long as from its row before to that.
+const GAPS: i64 = 4;
 
 /// A row of the head.
 #[derive(Clone, Debug)]
@@ -29,6 +34,8 @@ pub(crate) struct Group {
     pub(crate) rows: Vec<HeldRow>,
     /// The newest slot that was ever appended, held or cut.
     pub(crate) last: Option<Timestamp>,
+    /// How long before its newest row the one before came, where that is known.
+    gap: Option<Millis>,
     /// How many rows make the next segment.
     pub(crate) rows_to_cut: usize,
     /// How many series the newest row has.
@@ -59,6 +66,7 @@ impl Group {
             dictionaries: vec![Dictionary::new(dictionary)],
             rows: Vec::new(),
             last: None,
+            gap: None,
             rows_to_cut: (half + early).max(1),
             n_active: 0,
             evicted: false,
@@ -113,12 +121,20 @@ impl Group {
         (ordinals, new)
     }
 
-    /// The dictionaries by which no row is held and none will come.
-    pub(crate) fn idle(&self) -> impl Iterator<Item = DictionaryNo> {
+    /// True if at the instant `now` no more rows are awaited.
+    pub(crate) fn is_gone(&self, now: Timestamp) -> bool {
+        let gap = self.gap.unwrap_or(GONE).as_millis();
+        let wait = Millis::new(gap.saturating_mul(GAPS)).max(GONE);
+        self.last.is_some_and(|last| last + wait < now)
+    }
+
+    /// The dictionaries by which no row is held and, as it seems at the instant `now`, none will come.
+    pub(crate) fn idle(&self, now: Timestamp) -> impl Iterator<Item = DictionaryNo> {
         let (current, rows) = (self.current().number, &self.rows);
+        let is_gone = self.is_gone(now);
         let idle = move |number: &DictionaryNo| {
             let mut rows = rows.iter();
-            *number != current && !rows.any(|row| row.values.dictionary() == *number)
+            (is_gone || *number != current) && !rows.any(|row| row.values.dictionary() == *number)
         };
         self.dictionaries.iter().map(|d| d.number).filter(idle)
     }
@@ -163,6 +179,8 @@ impl Group {
         let newest = self.last.is_none_or(|last| row.head.slot >= last);
         if newest {
             self.n_active = row.values.len();
+            let before = self.last.filter(|last| *last < row.head.slot);
+            self.gap = before.map(|last| row.head.slot - last).or(self.gap);
             self.last = Some(row.head.slot);
         }
         match verdict {

@@ -2,7 +2,7 @@
 //! as it does of what is in blocks.
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{GroupKey, TimeRange};
+use model::{GroupKey, TimeRange, Timestamp};
 use roaring::RoaringBitmap;
 
 use super::{Inner, merge::Loss};
@@ -17,7 +17,7 @@ use crate::{
 type Idle = BTreeMap<GroupKey, BTreeSet<DictionaryNo>>;
 
 impl Inner {
-    /// Lets go of the dictionaries by which no row will come and all of whose rows are in segments: their series go into
+    /// Lets go of the dictionaries, and of the groups, for which no row is awaited, once all their rows are in segments: their series go into
     /// the indexes of the days of those, and then out of memory. Returns how many segments were cut for it.
     ///
     /// A series is first there and then no longer here: who looks here first misses none.
@@ -26,20 +26,24 @@ impl Inner {
         if !self.broken_indexes().is_empty() {
             return Ok(0);
         }
+        let now = self.now();
         // Rows by a dictionary that was begun anew are few: they came between a cut and that.
         let n_segments = self.cut_all(|group| {
+            if group.is_gone(now) {
+                return group.rows.len().checked_sub(1);
+            }
             let (current, mut rows) = (group.current().number, group.rows.iter());
             rows.rposition(|row| row.values.dictionary() != current)
         })?;
-        let mut idle = self.idle();
+        let mut idle = self.idle(now);
+        if idle.is_empty() {
+            return Ok(n_segments);
+        }
         let mut present: BTreeMap<i64, Present> = BTreeMap::new();
         for period in self.spans(Era::Segments) {
             let day = Era::Index.of(Era::Segments.start(period));
             let present = present.entry(day).or_default();
             self.find_present(&Era::Segments.family(period), &mut idle, present)?;
-        }
-        if idle.is_empty() {
-            return Ok(n_segments);
         }
         // The index comes beside the log: what it names must be durable before it.
         self.store.sync()?;
@@ -48,16 +52,16 @@ impl Inner {
                 return Ok(n_segments);
             }
         }
-        self.let_go(idle);
+        self.let_go(idle, now);
         Ok(n_segments)
     }
 
     /// What may leave memory.
-    fn idle(&self) -> Idle {
+    fn idle(&self, now: Timestamp) -> Idle {
         let mut idle = Idle::new();
         for group in self.all_groups() {
             let group = group.lock();
-            let numbers: BTreeSet<DictionaryNo> = group.idle().collect();
+            let numbers: BTreeSet<DictionaryNo> = group.idle(now).collect();
             if !numbers.is_empty() {
                 idle.insert(group.key, numbers);
             }
@@ -121,18 +125,19 @@ impl Inner {
         }
     }
 
-    /// Takes what is still idle out of memory.
-    fn let_go(&self, idle: Idle) {
+    /// Takes what is still idle out of memory, and groups that have nothing else.
+    fn let_go(&self, idle: Idle, now: Timestamp) {
         for (key, numbers) in idle {
-            let Some(group) = self.group(key) else {
+            let mut groups = self.groups.write();
+            let Some(held) = groups.get(&key).cloned() else {
                 continue;
             };
-            let mut group = group.lock();
-            let still: BTreeSet<DictionaryNo> = group.idle().collect();
+            let mut group = held.lock();
+            let still: BTreeSet<DictionaryNo> = group.idle(now).collect();
             let mut index = self.index.write();
             group.dictionaries.retain(|dictionary| {
-                let goes =
-                    numbers.contains(&dictionary.number) && still.contains(&dictionary.number);
+                let number = dictionary.number;
+                let goes = numbers.contains(&number) && still.contains(&number);
                 if goes {
                     for (labels, id) in dictionary.all_labels().zip(&dictionary.ids) {
                         index.remove(&labels, *id);
@@ -141,6 +146,10 @@ impl Inner {
                 !goes
             });
             group.dictionaries.shrink_to_fit();
+            if group.dictionaries.is_empty() {
+                group.evicted = true;
+                groups.remove(&key);
+            }
         }
     }
 }

@@ -153,3 +153,73 @@ fn an_index_made_anew_names_what_left_memory() {
     db.inner.remake_index(0).unwrap();
     check(&db, end);
 }
+
+/// Appends one row of a group.
+fn append_to(db: &Tsdb, group: GroupKey, slot: i64, labels: &[Labels]) -> DictionaryNo {
+    let defined = db.define(group, labels);
+    let mut values = RowValues::new(defined.dictionary);
+    for ordinal in &defined.ordinals {
+        values.set(*ordinal, slot as f64, None);
+    }
+    db.append(group, head(slot), &values).unwrap();
+    defined.dictionary
+}
+
+#[test]
+fn groups_that_vanish_leave_memory_and_slow_ones_stay() {
+    const N_SERIES: u64 = 20;
+    const N_GROUPS: i64 = 24;
+    let store = MemoryStore::new();
+    let db = open(&store, 0);
+    // One group after the other, for five minutes each.
+    let labels_of = |group: i64| -> Vec<Labels> {
+        let pods = (0..N_SERIES).map(|i| series("short", &format!("{group}-{i}")));
+        pods.collect()
+    };
+    let (slow, slow_series) = (GroupKey(GROUP.0 + 1000), [series("slow", "1")]);
+    let (mut most, mut dictionaries) = (0, BTreeSet::new());
+    let end = N_GROUPS * 5 * MINUTE;
+    for slot in (0..end).step_by(INTERVAL as usize) {
+        let group = slot / (5 * MINUTE);
+        append_to(
+            &db,
+            GroupKey(GROUP.0 + group as u64),
+            slot,
+            &labels_of(group),
+        );
+        if slot % (20 * MINUTE) == 0 {
+            dictionaries.insert(append_to(&db, slow, slot, &slow_series));
+        }
+        db.maintain(at(slot)).unwrap();
+        most = most.max(db.stats().n_groups);
+    }
+    assert!(most <= 7, "{most} groups were in memory at once");
+    assert_eq!(dictionaries.len(), 1);
+    let check = |db: &Tsdb| {
+        let all = TimeRange::new(at(0), at(end)).unwrap();
+        let found = found(db, "short", all);
+        assert_eq!(found.len() as u64, N_GROUPS as u64 * N_SERIES);
+        for (pod, slots) in found {
+            let group: i64 = pod.split('-').next().unwrap().parse().unwrap();
+            let first = group * 5 * MINUTE;
+            let expected: Vec<i64> = (first..first + 5 * MINUTE)
+                .step_by(INTERVAL as usize)
+                .collect();
+            assert_eq!(slots, expected, "{pod}");
+        }
+        assert_eq!(select(db, &[Matcher::equal("pod", "1")], all).len(), 1);
+        assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
+    };
+    check(&db);
+    let db = open(&store, end);
+    check(&db);
+    // One that vanished is deleted after a restart, and comes back.
+    let selector = vec![Matcher::equal("pod", "3-1")];
+    let all = TimeRange::new(at(0), at(2 * end)).unwrap();
+    db.delete(vec![selector.clone()], all).unwrap();
+    db.maintain(at(end + INTERVAL)).unwrap();
+    let db = open(&store, end + INTERVAL);
+    append_to(&db, GroupKey(GROUP.0 + 3), end + INTERVAL, &labels_of(3));
+    let slices = select(&db, &selector, TimeRange::at(at(end + INTERVAL)));
+    assert_eq!(slices[0].series[0].values, [(end + INTERVAL) as f64]);
+}
