@@ -6,7 +6,7 @@ use model::{
     histogram::{Buckets, Span, SpansError},
 };
 
-use crate::v1::{self, histogram};
+use crate::v1::{self, histogram as wire};
 
 /// The message for what stands beside values; none if nothing does.
 pub fn beside_message(
@@ -33,7 +33,7 @@ pub fn beside(message: Option<&v1::Beside>, values: &[f64]) -> Option<Beside> {
     let mut histograms = Vec::with_capacity(message.histograms.len());
     for (place, sent) in message.histogram_places.iter().zip(&message.histograms) {
         let sum = *values.get(*place as usize)?;
-        histograms.push(Arc::new(decoded(sent, sum).ok()?));
+        histograms.push(Arc::new(histogram(sent, sum).ok()?));
     }
     let fits = message.histogram_places.len() == message.histograms.len();
     let histograms = Sparse::of(message.histogram_places.clone(), histograms);
@@ -47,15 +47,15 @@ pub fn beside(message: Option<&v1::Beside>, values: &[f64]) -> Option<Beside> {
 
 impl From<&Histogram> for v1::Histogram {
     fn from(histogram: &Histogram) -> Self {
-        let span = |span: Span| histogram::Span {
+        let span = |span: Span| wire::Span {
             offset: span.offset,
             length: span.length,
         };
         let hint = match histogram.reset_hint {
-            ResetHint::Unknown => histogram::ResetHint::Unknown,
-            ResetHint::Reset => histogram::ResetHint::Reset,
-            ResetHint::NotReset => histogram::ResetHint::NotReset,
-            ResetHint::Gauge => histogram::ResetHint::Gauge,
+            ResetHint::Unknown => wire::ResetHint::Unknown,
+            ResetHint::Reset => wire::ResetHint::Reset,
+            ResetHint::NotReset => wire::ResetHint::NotReset,
+            ResetHint::Gauge => wire::ResetHint::Gauge,
         };
         Self {
             reset_hint: hint.into(),
@@ -72,9 +72,13 @@ impl From<&Histogram> for v1::Histogram {
     }
 }
 
-fn decoded(sent: &v1::Histogram, sum: f64) -> Result<Histogram, SpansError> {
-    let buckets = |spans: &[histogram::Span], counts: &[f64]| {
-        let span = |span: &histogram::Span| Span {
+/// The histogram of `sum` that `sent` is the rest of.
+///
+/// # Errors
+/// [`SpansError`]
+pub fn histogram(sent: &v1::Histogram, sum: f64) -> Result<Histogram, SpansError> {
+    let buckets = |spans: &[wire::Span], counts: &[f64]| {
+        let span = |span: &wire::Span| Span {
             offset: span.offset,
             length: span.length,
         };
@@ -82,10 +86,10 @@ fn decoded(sent: &v1::Histogram, sum: f64) -> Result<Histogram, SpansError> {
     };
     Ok(Histogram {
         reset_hint: match sent.reset_hint() {
-            histogram::ResetHint::Unknown => ResetHint::Unknown,
-            histogram::ResetHint::Reset => ResetHint::Reset,
-            histogram::ResetHint::NotReset => ResetHint::NotReset,
-            histogram::ResetHint::Gauge => ResetHint::Gauge,
+            wire::ResetHint::Unknown => ResetHint::Unknown,
+            wire::ResetHint::Reset => ResetHint::Reset,
+            wire::ResetHint::NotReset => ResetHint::NotReset,
+            wire::ResetHint::Gauge => ResetHint::Gauge,
         },
         schema: sent.schema,
         zero_threshold: sent.zero_threshold.unwrap_or(0.0),

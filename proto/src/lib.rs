@@ -8,7 +8,7 @@ mod convert;
 mod shards;
 mod slice;
 
-pub use beside::{Beside, beside, beside_message};
+pub use beside::{Beside, beside, beside_message, histogram};
 pub use convert::{WireError, metric_type};
 pub use shards::ShardSet;
 

@@ -51,17 +51,23 @@ fn response(answer: Answer) -> Result<v1::InstantResponse, Status> {
         labels: Some(labels.into()),
         time_millis: sample.at.as_millis(),
         value: sample.value,
+        histogram: None,
     };
     let (samples, scalar) = match answer.value {
         QueryValue::Scalar(value) => (vec![sample(&Labels::empty(), value)], true),
         QueryValue::Vector(mut samples) => {
             samples.sort_by(|a, b| a.labels.cmp(&b.labels));
-            // What rules write and compare are numbers.
-            let message = |s: &promql::VectorSample| match s.value {
-                Value::Float(value) => Some(sample(&s.labels, model::Sample { at: s.at, value })),
-                Value::Histogram(_) => None,
+            let message = |s: &promql::VectorSample| {
+                let (value, histogram) = match &s.value {
+                    Value::Float(value) => (*value, None),
+                    Value::Histogram(histogram) => (histogram.sum, Some((&**histogram).into())),
+                };
+                v1::InstantSample {
+                    histogram,
+                    ..sample(&s.labels, model::Sample { at: s.at, value })
+                }
             };
-            (samples.iter().filter_map(message).collect(), false)
+            (samples.iter().map(message).collect(), false)
         }
         QueryValue::String { .. } | QueryValue::Matrix(_) => {
             return Err(Status::failed_precondition(

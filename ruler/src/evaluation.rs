@@ -14,6 +14,7 @@ use crate::{
     alert::{Alert, AlertRule, Alerts, EvaluationError, Surroundings},
     metrics::Metrics,
     query, restore,
+    result::{RuleResult, numbers, of_numbers},
     rules::{Group, Rule},
     staleness::Given,
     write,
@@ -63,9 +64,13 @@ pub(crate) struct World<'a> {
 }
 
 impl World<'_> {
-    async fn ask(&self, expr: &str, at: Timestamp) -> Result<QueryResult, String> {
+    async fn result(&self, expr: &str, at: Timestamp) -> Result<RuleResult, String> {
         let cluster = self.cluster.borrow().clone();
         query::instant(expr, at, &cluster, self.channels).await
+    }
+
+    async fn ask(&self, expr: &str, at: Timestamp) -> Result<QueryResult, String> {
+        self.result(expr, at).await.map(numbers)
     }
 }
 
@@ -115,16 +120,18 @@ async fn samples(
     state: &mut RuleState,
     at: Timestamp,
     world: &World<'_>,
-) -> Result<QueryResult, EvaluationError> {
+) -> Result<RuleResult, EvaluationError> {
     let ask = async |expr: &str, at| {
         let result = world.ask(expr, at).await;
         result.map_err(EvaluationError::Query)
     };
     let looked_at = at - group.query_offset;
-    let result = ask(rule.expr(), looked_at).await?;
+    let result = world.result(rule.expr(), looked_at).await;
+    let result = result.map_err(EvaluationError::Query)?;
     match rule {
         Rule::Record(rule) => rule.samples(looked_at, result, group.limit),
         Rule::Alert(rule) => {
+            let result = numbers(result);
             // The state before is asked for until it is known: guessing would reset `for`.
             let before = match state.restored {
                 true => None,
@@ -143,7 +150,7 @@ async fn samples(
                 state.restored = true;
             }
             state.alerts = alerts;
-            Ok(state.alerts.samples(looked_at))
+            Ok(of_numbers(state.alerts.samples(looked_at)))
         }
     }
 }
@@ -208,7 +215,7 @@ fn try_alerts(
 }
 
 /// Writes `samples` until they are stored or the next evaluation is due.
-async fn store(group: &Group, samples: &QueryResult, world: &World<'_>) -> Result<(), WriteError> {
+async fn store(group: &Group, samples: &RuleResult, world: &World<'_>) -> Result<(), WriteError> {
     if samples.is_empty() {
         return Ok(());
     }

@@ -17,6 +17,7 @@ pub mod placement;
 mod query;
 pub mod record;
 pub mod restore;
+pub mod result;
 mod rules;
 mod run;
 mod service;

@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 
 use model::{METRIC_NAME, Timestamp};
-use template::QueryResult;
 
-use crate::alert::EvaluationError;
+use crate::{alert::EvaluationError, result::RuleResult};
 
 /// A recording rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,22 +26,21 @@ impl RecordRule {
     pub fn samples(
         &self,
         now: Timestamp,
-        result: QueryResult,
+        result: RuleResult,
         limit: usize,
-    ) -> Result<QueryResult, EvaluationError> {
+    ) -> Result<RuleResult, EvaluationError> {
         let (mut seen, mut samples) = (BTreeSet::new(), Vec::with_capacity(result.len()));
-        for (labels, mut sample) in result {
+        for (labels, _, value) in result {
             let mut own = labels.to_builder();
             own.set(METRIC_NAME, &self.record);
-            for (name, value) in &self.labels {
-                own.set(name, value);
+            for (name, text) in &self.labels {
+                own.set(name, text);
             }
             let own = own.build();
             if !seen.insert(own.clone()) {
                 return Err(EvaluationError::SameLabels("rule"));
             }
-            sample.at = now;
-            samples.push((own, sample));
+            samples.push((own, now, value));
         }
         if limit > 0 && samples.len() > limit {
             return Err(EvaluationError::Limit {
@@ -57,18 +55,13 @@ impl RecordRule {
 
 #[cfg(test)]
 mod tests {
-    use model::{Labels, Sample};
+    use model::{Labels, Value};
 
     use super::*;
 
-    fn result(jobs: &[&str]) -> QueryResult {
+    fn result(jobs: &[&str]) -> RuleResult {
         let at = Timestamp::from_millis(1);
-        let one = |job: &&str| {
-            (
-                Labels::from_pairs([("job", job)]),
-                Sample { at, value: 1.0 },
-            )
-        };
+        let one = |job: &&str| (Labels::from_pairs([("job", job)]), at, Value::Float(1.0));
         jobs.iter().map(one).collect()
     }
 
@@ -92,7 +85,7 @@ mod tests {
             samples[0].0.to_string(),
             r#"{__name__="job:up", job="x", tier="a"}"#
         );
-        assert_eq!(samples[0].1.at, Timestamp::from_millis(9));
+        assert_eq!(samples[0].1, Timestamp::from_millis(9));
     }
 
     #[test]

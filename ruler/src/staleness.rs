@@ -3,9 +3,9 @@
 //! Source: `Group.Eval` in Prometheus, `rules/group.go`.
 use std::collections::BTreeSet;
 
-use model::{Labels, STALE_NAN, Sample, Timestamp};
+use model::{Labels, STALE_NAN, Timestamp, Value};
 
-use template::QueryResult;
+use crate::result::RuleResult;
 
 /// What a rule gave at its last evaluation.
 #[derive(Clone, Debug, Default)]
@@ -13,30 +13,25 @@ pub struct Given(BTreeSet<Labels>);
 
 impl Given {
     /// Takes in the samples of an evaluation at `now`; gives the markers of the series that are gone since.
-    pub fn advance(&mut self, now: Timestamp, samples: &QueryResult) -> QueryResult {
-        let next: BTreeSet<Labels> = samples.iter().map(|(labels, _)| labels.clone()).collect();
+    pub fn advance(&mut self, now: Timestamp, samples: &RuleResult) -> RuleResult {
+        let next: BTreeSet<Labels> = samples.iter().map(|(labels, ..)| labels.clone()).collect();
         let before = std::mem::replace(&mut self.0, next);
         before
             .difference(&self.0)
-            .map(|labels| (labels.clone(), marker(now)))
+            .map(|labels| (labels.clone(), now, MARKER))
             .collect()
     }
 
     /// The markers of all series, when the rule itself is gone.
-    pub fn end(self, now: Timestamp) -> QueryResult {
+    pub fn end(self, now: Timestamp) -> RuleResult {
         self.0
             .into_iter()
-            .map(|labels| (labels, marker(now)))
+            .map(|labels| (labels, now, MARKER))
             .collect()
     }
 }
 
-fn marker(at: Timestamp) -> Sample {
-    Sample {
-        at,
-        value: STALE_NAN,
-    }
-}
+const MARKER: Value = Value::Float(STALE_NAN);
 
 #[cfg(test)]
 mod tests {
@@ -45,19 +40,14 @@ mod tests {
     #[test]
     fn a_series_that_vanishes_is_marked_once() {
         let at = Timestamp::from_millis(5);
-        let given = |jobs: &[&str]| -> QueryResult {
-            let one = |job: &&str| {
-                (
-                    Labels::from_pairs([("job", job)]),
-                    Sample { at, value: 1.0 },
-                )
-            };
+        let given = |jobs: &[&str]| -> RuleResult {
+            let one = |job: &&str| (Labels::from_pairs([("job", job)]), at, Value::Float(1.0));
             jobs.iter().map(one).collect()
         };
         let mut last = Given::default();
         assert!(last.advance(at, &given(&["a", "b"])).is_empty());
         let markers = last.advance(at, &given(&["a"]));
-        assert_eq!(markers, [(Labels::from_pairs([("job", "b")]), marker(at))]);
+        assert_eq!(markers, [(Labels::from_pairs([("job", "b")]), at, MARKER)]);
         assert!(last.advance(at, &given(&["a"])).is_empty());
         assert_eq!(last.end(at).len(), 1);
     }

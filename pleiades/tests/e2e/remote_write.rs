@@ -35,7 +35,9 @@ fn prometheus(dir: &Path, config: &str, address: &str) -> Option<Child> {
 /// A receiver over `dir` that scrapes nothing.
 async fn receiver(dir: &Path, address: &str) -> Process {
     let config = dir.join("pleiades.yml");
-    fs::write(&config, "").unwrap();
+    let rules = "groups:\n- name: g\n  interval: 1s\n  rules:\n  - record: native:sum\n    expr: sum(native)\n";
+    fs::write(dir.join("rules.yml"), rules).unwrap();
+    fs::write(&config, "rule_files: [rules.yml]\n").unwrap();
     let process = Process::start(&[
         "all",
         &format!("--config.file={}", config.display()),
@@ -84,7 +86,7 @@ async fn what_prometheus_sends_is_answered_as_prometheus_answers_it() {
         "sum_over_time(pages_total[1m])",
         "timestamp(up{job=\"pages\"})",
         "sum by (of) (level)",
-        "count({__name__!=\"\"})",
+        "count({__name__!~\"|native:sum\"})",
         "native",
         "native[1m]",
         "histogram_sum(native)",
@@ -99,6 +101,12 @@ async fn what_prometheus_sends_is_answered_as_prometheus_answers_it() {
         Ok::<_, String>(())
     };
     compare().await.unwrap();
+    until("a histogram is recorded", SOON, async || {
+        let count = received.value("histogram_count(native:sum)").await?;
+        // Four times the number of pages, and three.
+        equal(count % 4.0, 3.0)
+    })
+    .await;
 
     process.signal(Signal::KILL);
     process.ended(SOON).await;
