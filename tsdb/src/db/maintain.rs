@@ -29,7 +29,7 @@ const RETIRE_EVERY: Millis = Millis::from_seconds(5 * 60);
 pub(super) struct Maintenance {
     /// The generation in which the slow work was last done.
     done: Option<i64>,
-    /// When what vanished last left memory.
+    /// When what vanished last left memory, or when that was first thought of.
     retired: Option<Timestamp>,
 }
 
@@ -69,8 +69,8 @@ impl Tsdb {
         for day in inner.broken_indexes() {
             inner.remake_index(day)?;
         }
-        let retired = maintenance.retired;
-        if retired.is_none_or(|retired| retired + RETIRE_EVERY <= now) {
+        // After a start there is time for what was there before to come again.
+        if *maintenance.retired.get_or_insert(now) + RETIRE_EVERY <= now {
             done.n_segments += inner.retire()?;
             maintenance.retired = Some(now);
         }
