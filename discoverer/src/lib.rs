@@ -33,6 +33,7 @@ pub use raft::STORE_FAMILY;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use model::ReplicationFactor;
+use prometheus_client::registry::Registry;
 use proto::v1;
 use runtime::{
     Components, Discoverers, Identity, ListenError, Listener, Load, Membership, Readiness,
@@ -131,8 +132,9 @@ pub async fn run(
     let peers = settings.peers.clone();
     let group = Group::start(&settings.id, peers, store, &components, &mut tasks).await?;
 
-    let mut registry = runtime::registry();
+    let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
+    let _exposed = components.exposed.add(registry);
     let files = Files {
         edited,
         group: group.clone(),
@@ -182,7 +184,7 @@ pub async fn run(
     tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));
 
     join(&mut tasks, &settings, &components, &*http);
-    let pages = base_router(Arc::new(registry), readiness).merge(status::router(known));
+    let pages = base_router(components.exposed.clone(), readiness).merge(status::router(known));
     tasks.spawn("http", |stop| serve_http(http, pages, stop));
     Ok(tasks.run(GRACE).await?)
 }

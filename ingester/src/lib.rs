@@ -30,6 +30,7 @@ mod told;
 
 use std::{convert::Infallible, sync::Arc};
 
+use prometheus_client::registry::Registry;
 use proto::{MAX_MESSAGE_BYTES, v1::ingester_server::IngesterServer};
 use runtime::{
     Components, Discoverers, Membership, Readiness, Tasks, base_router, bundle_of, read_config,
@@ -71,13 +72,14 @@ pub async fn run(
 ) -> Result<(), Error> {
     let web = components.listen(&settings.web_listen_address).await?;
     let grpc = components.listen(&settings.grpc_listen_address).await?;
-    let mut registry = runtime::registry();
+    let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
+    let _exposed = components.exposed.add(registry);
 
     let mut tasks = Tasks::new(shutdown);
     // Health and metrics are served while the database is being opened, which may take its time.
     let (readiness, shown) = (Readiness::default(), status::Opened::default());
-    let pages = base_router(Arc::new(registry), readiness.clone())
+    let pages = base_router(components.exposed.clone(), readiness.clone())
         .merge(status::router(Arc::clone(&shown)));
     let web_port = web.local_addr().port();
     tasks.spawn("http", |stop| serve_http(web, pages, stop));

@@ -33,6 +33,7 @@ pub use settings::{QuerySettings, Settings};
 
 use std::{sync::Arc, time::Duration};
 
+use prometheus_client::registry::Registry;
 use proto::v1::querier_server::QuerierServer;
 use runtime::{
     Components, Discoverers, ListenError, Load, Membership, Readiness, TaskError, Tasks,
@@ -78,9 +79,11 @@ pub async fn run(
     let identity = settings.identity.on_ports(http_port, grpc_port);
     let membership = Membership::start(&mut tasks, discoverers, identity, Load::default);
 
-    let mut registry = runtime::registry();
+    let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
     let receiver = Receiver::new(WriteMetrics::new(&mut registry));
+    let exposed = components.exposed.clone();
+    let _exposed = exposed.add(registry);
     let started = components.clock.now();
     let (to, configuration) = watch::channel(Arc::default());
     let (followed, outside) = (membership.cluster(), components.clone());
@@ -116,7 +119,7 @@ pub async fn run(
         settings,
         started,
     });
-    let router = api::router(api).merge(base_router(Arc::new(registry), readiness));
+    let router = api::router(api).merge(base_router(exposed, readiness));
     tasks.spawn("http", |stop| serve_http(http, router, stop));
     let routes = tonic::service::Routes::new(service);
     tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));

@@ -2,10 +2,11 @@
 use std::{sync::Arc, time::Duration};
 
 use config::Config;
+use prometheus_client::registry::Registry;
 use proto::v1::ruler_server::RulerServer;
 use runtime::{
     Components, Configurations, Discoverers, Identity, ListenError, Load, Membership, Readiness,
-    TaskError, Tasks, base_router, registry, serve_grpc, serve_http,
+    TaskError, Tasks, base_router, serve_grpc, serve_http,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -58,8 +59,10 @@ pub async fn run(
     let http = components.listen(&settings.http).await?;
     let grpc = components.listen(&settings.grpc).await?;
     let mut tasks = Tasks::new(shutdown);
-    let mut registry = registry();
+    let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
+    let exposed = components.exposed.clone();
+    let _exposed = exposed.add(registry);
     let readiness = Readiness::default();
 
     let discoverers = Discoverers::new(settings.discoverers, components.channels.clone());
@@ -109,7 +112,7 @@ pub async fn run(
     });
     let routes = tonic::service::Routes::new(RulerServer::new(Service { status }));
     tasks.spawn("grpc", move |stop| serve_grpc(grpc, routes, stop));
-    let router = base_router(Arc::new(registry), readiness);
+    let router = base_router(exposed, readiness);
     tasks.spawn("http", move |stop| serve_http(http, router, stop));
     Ok(tasks.run(GRACE).await?)
 }

@@ -1,7 +1,7 @@
 //! What a role is given besides its settings.
 use std::sync::Arc;
 
-use crate::{Channels, Clock, Holders, Listener, Network, Offload, SystemClock, Tcp};
+use crate::{Channels, Clock, Exposed, Holders, Listener, Network, Offload, SystemClock, Tcp};
 
 /// The outside world of one process.
 #[derive(Clone)]
@@ -16,6 +16,8 @@ pub struct Components {
     pub channels: Channels,
     /// What ingesters of this process hold.
     pub holders: Holders,
+    /// The metrics of this process.
+    pub exposed: Exposed,
 }
 
 /// An address cannot be listened on.
@@ -52,6 +54,7 @@ impl Components {
             clock,
             channels: Channels::new(Arc::clone(&network)),
             holders: Holders::default(),
+            exposed: Exposed::default(),
             network,
             offload,
         }

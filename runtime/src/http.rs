@@ -11,7 +11,8 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use prometheus_client::registry::Registry;
+
+use crate::Exposed;
 
 /// Whether the process can do its work. Clones share the answer; not ready at first.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,7 @@ impl Readiness {
 }
 
 /// `/metrics`, `/-/healthy` and `/-/ready`, with the texts that Prometheus gives.
-pub fn base_router(registry: Arc<Registry>, readiness: Readiness) -> Router {
+pub fn base_router(exposed: Exposed, readiness: Readiness) -> Router {
     let ready = move || async move {
         match readiness.get() {
             true => (StatusCode::OK, "Pleiades is Ready.\n"),
@@ -40,13 +41,10 @@ pub fn base_router(registry: Arc<Registry>, readiness: Readiness) -> Router {
     Router::new()
         .route("/-/healthy", get(async || "Pleiades is Healthy.\n"))
         .route("/-/ready", get(ready))
-        .route("/metrics", get(metrics).with_state(registry))
+        .route("/metrics", get(metrics).with_state(exposed))
 }
 
-async fn metrics(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry)
-        .expect("writing to a string cannot fail");
+async fn metrics(State(exposed): State<Exposed>) -> impl IntoResponse {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], text)
+    ([(header::CONTENT_TYPE, content_type)], exposed.page())
 }

@@ -14,9 +14,9 @@ const TICKS_PER_SECOND: f64 = 100.0;
 const PAGE_BYTES: f64 = 4096.0;
 
 /// A registry with the metrics that every process has: its version and what the kernel tells of it.
-pub fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let mut registry = Registry::default();
-    register_process_metrics(&mut registry);
+    registry.register_collector(Box::new(Process));
     let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
     registry.register(
         "pleiades_build",
@@ -26,12 +26,8 @@ pub fn registry() -> Registry {
     registry
 }
 
-/// Adds `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`,
+/// `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`,
 /// `process_start_time_seconds`, `process_open_fds`, `process_max_fds` and `process_threads`.
-pub fn register_process_metrics(registry: &mut Registry) {
-    registry.register_collector(Box::new(Process));
-}
-
 #[derive(Debug)]
 struct Process;
 

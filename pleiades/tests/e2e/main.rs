@@ -5,6 +5,7 @@ mod all;
 mod cluster;
 mod config;
 mod crash;
+mod full;
 mod killed;
 mod refusals;
 mod remote_write;

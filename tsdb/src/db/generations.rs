@@ -30,6 +30,11 @@ impl Generations {
         self.current = self.current.max(Era::Rows.of(now));
     }
 
+    /// Begins the next generation before its time, so that the present one can be done.
+    pub(crate) fn next(&mut self) {
+        self.current += 1;
+    }
+
     /// Notes `n` rows that are being written into the present generation.
     pub(crate) fn enter(&mut self, n: usize) -> i64 {
         self.load(self.current, n);

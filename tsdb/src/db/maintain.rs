@@ -106,6 +106,7 @@ impl Tsdb {
         let _maintenance = inner.maintenance.lock();
         done.n_segments += inner.cut_all(|group| group.rows.len().checked_sub(1))?;
         done.n_segments += inner.cut_all_pushed(|_| true)?;
+        inner.generations.lock().next();
         done.n_dropped += inner.drop_generations()?;
         let (n_segments, n_blocks) = inner.merge_due(inner.now())?;
         done.n_segments += n_segments;

@@ -51,6 +51,7 @@ impl Pages {
             .route("/t/{number}", get(page))
             .route("/known/{number}", get(known))
             .route("/native", get(native_page))
+            .route("/wide/{number}", get(wide))
             .route("/garbage", get(async || (TEXT, "a 1\nthis is {no page\n")))
             .route("/endless", get(endless))
             .route("/never", get(std::future::pending::<()>))
@@ -80,6 +81,11 @@ impl Pages {
     /// [`Pages::config`] for targets whose values follow from their times.
     pub(crate) fn config_of_known(&self, n_targets: usize, interval: &str) -> String {
         self.config(n_targets, interval).replace("/t/", "/known/")
+    }
+
+    /// [`Pages::config`] for targets that take much room.
+    pub(crate) fn config_of_wide(&self, n_targets: usize, interval: &str) -> String {
+        self.config(n_targets, interval).replace("/t/", "/wide/")
     }
 
     /// A configuration that scrapes the targets from 0 up to `n_targets` as job "pages".
@@ -125,6 +131,8 @@ const N_KNOWN: u64 = 25;
 /// The grid of their times, in milliseconds.
 const KNOWN_GRID: i64 = 100;
 
+const N_WIDE: u64 = 5000;
+
 /// What the series `place` of target `number` is at a time.
 pub(crate) fn known_value(number: u64, place: u64, millis: i64) -> f64 {
     let mixed = (number << 56) ^ (place << 48) ^ millis as u64;
@@ -143,6 +151,18 @@ async fn known(Path(number): Path<u64>) -> ([(header::HeaderName, &'static str);
     };
     let lines: String = (0..N_KNOWN).map(line).collect();
     (TEXT, format!("# TYPE known gauge\n{lines}"))
+}
+
+/// Eight bytes for each of many series that do not compress.
+async fn wide(Path(number): Path<u64>) -> ([(header::HeaderName, &'static str); 1], String) {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let millis = since.expect("the clock is past the epoch").as_millis() as i64;
+    let line = |place| {
+        let value = known_value(number, place, millis);
+        format!("wide{{place=\"{place}\"}} {value}\n")
+    };
+    let lines: String = (0..N_WIDE).map(line).collect();
+    (TEXT, format!("# TYPE wide gauge\n{lines}"))
 }
 
 async fn endless() -> ([(header::HeaderName, &'static str); 1], Body) {

@@ -11,12 +11,15 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-/// The binary that is tested, without arguments.
+/// The binary that is tested.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_pleiades");
+
 fn command() -> Command {
-    clean(Command::new(env!("CARGO_BIN_EXE_pleiades")))
+    clean(Command::new(BINARY))
 }
 
-fn clean(mut command: Command) -> Command {
+/// `command` as processes of a test are to run.
+pub(crate) fn clean(mut command: Command) -> Command {
     command.stdin(Stdio::null()).kill_on_drop(true);
     // What the developer's shell says is not for the processes of a test.
     for (name, _) in std::env::vars_os() {
@@ -39,7 +42,7 @@ pub(crate) async fn without_privileges(args: &[&str]) -> Output {
     }
     let mut command = clean(Command::new("setpriv"));
     command.args(["--bounding-set=-all", "--inh-caps=-all", "--"]);
-    command.arg(env!("CARGO_BIN_EXE_pleiades"));
+    command.arg(BINARY);
     output(command, args).await
 }
 
@@ -61,11 +64,13 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `pleiades` with `args`; what it complains of is shown with the test's own output.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = command()
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start pleiades");
+        Self::within(command(), args)
+    }
+
+    /// The same by `command`, which runs it.
+    pub(crate) fn within(mut command: Command, args: &[&str]) -> Self {
+        command.args(args).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("start pleiades");
         let stdout = child.stdout.take().expect("it is piped");
         Self {
             child,

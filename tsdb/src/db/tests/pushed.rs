@@ -274,6 +274,7 @@ fn a_long_history_does_not_pile_up_families() {
     db.compact(at(14 * 24 * HOUR)).unwrap();
     let families = db.inner.store.families().unwrap();
     assert_eq!(Era::Segments.numbers(&families), []);
+    assert_eq!(Era::Rows.numbers(&families), []);
     for db in [db.clone(), open(&store, 14 * 24 * HOUR)] {
         let found = select(&db, &[], TimeRange::ALL);
         assert_eq!(found[0].rows.len(), 24 * n_days as usize);
