@@ -280,7 +280,10 @@ impl Store for Db {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        let synced = self.rocks.flush_wal(true);
+        // A log that could not be written is healed by RocksDB itself once there is room, but not if it was synced
+        // meanwhile: that error counts as fatal. A write of nothing fails first, and is not.
+        let written = self.rocks.write(WriteBatch::default());
+        let synced = written.and_then(|()| self.rocks.flush_wal(true));
         synced.map_err(|e| failed(format!("sync the store at {}", self.path.display()), e))
     }
 
