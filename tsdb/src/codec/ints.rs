@@ -99,7 +99,8 @@ pub(super) fn best(values: &[i64]) -> (Form, usize) {
         .expect("there are five forms")
 }
 
-fn differences(values: &[i64]) -> Vec<i64> {
+/// What remains when neighbours are subtracted.
+pub(super) fn differences(values: &[i64]) -> Vec<i64> {
     let pairs = values.windows(2);
     pairs.map(|pair| pair[1].wrapping_sub(pair[0])).collect()
 }

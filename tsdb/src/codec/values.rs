@@ -8,9 +8,11 @@
 //!   5..=9   the values' own bits as integers, in form kind - 5
 //!   10      xor
 //!   11      exceptions: uvarint count, (uvarint gap, u64 bits)*, then tag and body of the column with those filled in
-//!   12      divided: varint first, uvarint divisor, then tag and body of (q - first) / divisor, which is kind 0..=4
+//!   12      divided: varint first, uvarint divisor, then tag and body of (q - first) / divisor, which is kind 0..=4 or 13
+//!   13      smooth: u8 count k, k varints: the first of the values, of their differences, of the differences of those …;
+//!           then tag and body of what remains after k times, which is kind 0..=9; in place of one of those
 //! ```
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     DecodeError, Reader,
@@ -22,6 +24,9 @@ const BITS: u8 = 5;
 const XOR: u8 = 10;
 const EXCEPTIONS: u8 = 11;
 const DIVIDED: u8 = 12;
+const SMOOTH: u8 = 13;
+/// Beyond it differences grow again, of whatever rounding is left.
+const MAX_SEEDS: u8 = 6;
 
 const MAX_EXPONENT: u8 = 15;
 /// Powers of ten that a float holds exactly.
@@ -40,11 +45,65 @@ struct Scaled {
 }
 
 /// How integers are written.
-struct Plan {
-    form: Form,
-    /// First value and common divisor of the distances from it.
-    divided: Option<(i64, u64, Vec<i64>)>,
+struct Plan<'a> {
+    shape: Shape<'a>,
+    /// First value, and common divisor of the distances from it.
+    divided: Option<(i64, u64)>,
     size: usize,
+}
+
+/// The form of integers, and how often their differences are taken before it.
+struct Shape<'a> {
+    seeds: Vec<i64>,
+    form: Form,
+    integers: Cow<'a, [i64]>,
+    /// With the tag.
+    size: usize,
+}
+
+impl<'a> Shape<'a> {
+    /// The smallest shape of `integers`, of which there is at least one.
+    fn best(integers: Cow<'a, [i64]>) -> Self {
+        let (form, size) = ints::best(&integers);
+        let mut best = Self {
+            seeds: Vec::new(),
+            form,
+            integers,
+            size: 1 + size,
+        };
+        // What takes little, or does not get smaller by the second differences, is not smooth.
+        if form != Form::Packed2 || best.size < best.integers.len() / 4 {
+            return best;
+        }
+        let (mut seeds, mut rest) = (Vec::new(), best.integers.to_vec());
+        while seeds.len() < usize::from(MAX_SEEDS) && rest.len() > 1 {
+            seeds.push(rest[0]);
+            rest = ints::differences(&rest);
+            let (form, size) = ints::best(&rest);
+            let of_seeds = seeds.iter().map(|seed| uvarint_len(zigzag(*seed)));
+            let size = 3 + of_seeds.sum::<usize>() + size;
+            if size < best.size {
+                best.seeds.clone_from(&seeds);
+                (best.form, best.size) = (form, size);
+                best.integers = Cow::Owned(rest.clone());
+            } else if seeds.len() > best.seeds.len() + 1 {
+                break;
+            }
+        }
+        best
+    }
+
+    /// Appends tag and body, the tag with `exponent` and of a kind from `first` on.
+    fn encode(&self, dst: &mut Vec<u8>, first: u8, exponent: u8) {
+        if !self.seeds.is_empty() {
+            dst.extend([SMOOTH, self.seeds.len() as u8]);
+            for seed in &self.seeds {
+                put_varint(dst, *seed);
+            }
+        }
+        dst.push((first + self.form.tag()) | exponent << 4);
+        ints::encode(dst, self.form, &self.integers);
+    }
 }
 
 /// Appends `values`, of which there is at least one.
@@ -57,15 +116,14 @@ pub(crate) fn encode(dst: &mut Vec<u8>, values: &[f64]) {
     // What is small already is not tried further.
     if size > 2 + values.len() / 2 {
         let bits: Vec<i64> = values.iter().map(|v| v.to_bits() as i64).collect();
-        let (form, bits_size) = ints::best(&bits);
-        let xor_size = xor::size(values);
-        if xor_size < size && xor_size <= bits_size {
+        let bits = Shape::best(Cow::Owned(bits));
+        let xor_size = 1 + xor::size(values);
+        if xor_size < size && xor_size <= bits.size {
             dst.push(XOR);
             return xor::encode(dst, values);
         }
-        if bits_size < size {
-            dst.push(BITS + form.tag());
-            return ints::encode(dst, form, &bits);
+        if bits.size < size {
+            return bits.encode(dst, BITS, 0);
         }
     }
     let (scaled, plan) = plan.expect("without a scale, xor or bits are smaller");
@@ -79,17 +137,12 @@ pub(crate) fn encode(dst: &mut Vec<u8>, values: &[f64]) {
             next = place + 1;
         }
     }
-    let integers = match &plan.divided {
-        None => &scaled.integers,
-        Some((first, divisor, quotients)) => {
-            dst.push(DIVIDED);
-            put_varint(dst, *first);
-            put_uvarint(dst, *divisor);
-            quotients
-        }
-    };
-    dst.push(plan.form.tag() | scaled.exponent << 4);
-    ints::encode(dst, plan.form, integers);
+    if let Some((first, divisor)) = plan.divided {
+        dst.push(DIVIDED);
+        put_varint(dst, first);
+        put_uvarint(dst, divisor);
+    }
+    plan.shape.encode(dst, 0, scaled.exponent);
 }
 
 fn exceptions_size(exceptions: &[usize]) -> usize {
@@ -145,12 +198,12 @@ fn integer(value: f64, exponent: u8) -> Option<i64> {
     (exact && (rounded as i64 as f64).to_bits() == rounded.to_bits()).then_some(rounded as i64)
 }
 
-fn plan(integers: &[i64]) -> Plan {
-    let (form, size) = ints::best(integers);
+fn plan(integers: &[i64]) -> Plan<'_> {
+    let shape = Shape::best(Cow::Borrowed(integers));
     let plain = Plan {
-        form,
         divided: None,
-        size: 1 + size,
+        size: shape.size,
+        shape,
     };
     let first = integers[0];
     let distances = integers
@@ -171,14 +224,14 @@ fn plan(integers: &[i64]) -> Plan {
         .iter()
         .map(|q| q.wrapping_sub(first) / divisor as i64)
         .collect();
-    let (form, size) = ints::best(&quotients);
-    let size = 2 + uvarint_len(zigzag(first)) + uvarint_len(divisor) + size;
+    let shape = Shape::best(Cow::Owned(quotients));
+    let size = 1 + uvarint_len(zigzag(first)) + uvarint_len(divisor) + shape.size;
     if size >= plain.size {
         return plain;
     }
     Plan {
-        form,
-        divided: Some((first, divisor, quotients)),
+        shape,
+        divided: Some((first, divisor)),
         size,
     }
 }
@@ -225,14 +278,27 @@ pub(crate) fn decode_part(
         }
         _ => None,
     };
+    let seeds = match tag {
+        SMOOTH => {
+            let count = usize::from(reader.u8()?);
+            if count > usize::from(MAX_SEEDS) || count >= n {
+                return Err(reader.error("seeds out of bounds"));
+            }
+            let seeds = (0..count).map(|_| reader.varint());
+            let seeds = seeds.collect::<Result<Vec<_>, _>>()?;
+            tag = reader.u8()?;
+            seeds
+        }
+        _ => Vec::new(),
+    };
     let (kind, exponent) = (tag & 0xf, tag >> 4);
     let mut values: Vec<f64> = match kind {
-        XOR => xor::decode(reader, n)?[part.clone()].to_vec(),
+        XOR if seeds.is_empty() => xor::decode(reader, n)?[part.clone()].to_vec(),
         _ => match Form::from_tag(kind) {
             Some(form) => {
                 let (first, divisor) = divided.unwrap_or((0, 1));
                 let power = POWERS[exponent as usize];
-                let integers = ints::decode_first(reader, form, n, part.end)?;
+                let integers = smooth(reader, &seeds, form, n, part.end)?;
                 let integers = integers[part.clone()].iter();
                 // Most columns are whole numbers as they are.
                 match (first, divisor, exponent) {
@@ -245,7 +311,7 @@ pub(crate) fn decode_part(
             None => {
                 let form = kind.checked_sub(BITS).and_then(Form::from_tag);
                 let form = form.ok_or_else(|| reader.error("codec is not known"))?;
-                let bits = ints::decode_first(reader, form, n, part.end)?;
+                let bits = smooth(reader, &seeds, form, n, part.end)?;
                 let value = |bits: &i64| f64::from_bits(*bits as u64);
                 bits[part.clone()].iter().map(value).collect()
             }
@@ -257,6 +323,30 @@ pub(crate) fn decode_part(
         }
     }
     Ok(values)
+}
+
+/// Reads the first `end` or a few more of `n` integers, of which there are more than `seeds`.
+fn smooth(
+    reader: &mut Reader<'_>,
+    seeds: &[i64],
+    form: Form,
+    n: usize,
+    end: usize,
+) -> Result<Vec<i64>, DecodeError> {
+    let k = seeds.len();
+    let rest = ints::decode_first(reader, form, n - k, end.saturating_sub(k))?;
+    if k == 0 {
+        return Ok(rest);
+    }
+    let mut integers = [seeds, &rest].concat();
+    for first in (0..k).rev() {
+        let mut sum = integers[first];
+        for place in &mut integers[first + 1..] {
+            sum = sum.wrapping_add(*place);
+            *place = sum;
+        }
+    }
+    Ok(integers)
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ fn golden_bytes() {
         &[1.0 / 3.0, 2.0 / 3.0],
         expect!["0a 3f d5 55 55 55 55 55 55 d4 16"],
     );
+    let cubes: Vec<f64> = (0..24).map(|i| f64::from(i * i * i)).collect();
+    check(&cubes, expect!["0d 01 00 04 02 0c 0c 00"]);
     check(&[f64::NAN; 8], expect!["0a 7f f8 00 00 00 00 00 00 00"]);
     check(&[-0.0], expect!["0a 80 00 00 00 00 00 00 00"]);
     check(
@@ -83,8 +85,22 @@ fn usual_series_are_small() {
     let noisy: Vec<f64> = (0..480).map(|_| random()).collect();
     let mut reset = counter.clone();
     reset[240..].iter_mut().for_each(|v| *v -= 1_020_000.0);
-    let sizes = [&counter, &seconds, &pages, &constant[..], &noisy, &reset].map(hundredths);
-    expect!["[65, 65, 78, 0, 702, 116]"].assert_eq(&format!("{sizes:?}"));
+    let wave: Vec<f64> = (0..480)
+        .map(|i| f64::from(i) * 15.0 + (f64::from(i) * 0.05).sin() * 100.0)
+        .collect();
+    let waves: Vec<f64> = wave.iter().map(|v| (v * 10.0).floor()).collect();
+    let all = [
+        &counter,
+        &seconds,
+        &pages,
+        &constant[..],
+        &noisy,
+        &reset,
+        &wave,
+        &waves,
+    ];
+    let sizes = all.map(hundredths);
+    expect!["[65, 65, 78, 0, 702, 116, 442, 40]"].assert_eq(&format!("{sizes:?}"));
 }
 
 fn columns() -> impl Strategy<Value = Vec<f64>> {
@@ -99,6 +115,14 @@ fn columns() -> impl Strategy<Value = Vec<f64>> {
     prop_oneof![
         prop::collection::vec(float, 1..200),
         prop::collection::vec((0i64..50).prop_map(|i| i as f64 * 0.01), 1..200),
+        (any::<[i8; 5]>(), 1usize..300, any::<bool>()).prop_map(|(by, n, is_whole)| {
+            let smooth = |i: usize| {
+                let power = |(k, by): (usize, &i8)| f64::from(*by) * (i as f64).powi(k as i32);
+                let value: f64 = by.iter().enumerate().map(power).sum();
+                if is_whole { value } else { value.sin() * 1e3 }
+            };
+            (0..n).map(smooth).collect()
+        }),
         (
             prop::collection::vec((0u64..100).prop_map(|i| i as f64), 20..200),
             any::<u64>(),
