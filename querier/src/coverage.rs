@@ -4,6 +4,7 @@
 //! at some time of the asked range, every shard has a replica among those that answered.
 use std::fmt;
 
+use hashring::ShardMap;
 use model::{N_SHARDS, NodeId, Shard, TimeRange, Timestamp};
 use runtime::EpochMap;
 
@@ -45,7 +46,7 @@ pub(crate) fn missing(
     let mut is_missing = Vec::new();
     let mut since: Option<Timestamp> = None;
     for (from, EpochMap { map, .. }) in held_in(maps, range) {
-        if map.members().iter().all(|node| answered(*node)) {
+        if is_whole(map, &answered) {
             continue;
         }
         is_missing.resize(N_SHARDS, false);
@@ -61,6 +62,30 @@ pub(crate) fn missing(
         n_shards: is_missing.iter().filter(|missing| **missing).count(),
         since,
     })
+}
+
+/// True if nothing is missing of `range` if only those that `answered` says did so.
+///
+/// Every query asks this before the first answer and after each, so it ends at the first shard that is missing.
+pub(crate) fn is_complete(
+    maps: &[EpochMap],
+    range: TimeRange,
+    answered: impl Fn(NodeId) -> bool,
+) -> bool {
+    held_in(maps, range).all(|(_, EpochMap { map, .. })| {
+        is_whole(map, &answered)
+            || Shard::all().all(|shard| {
+                let mut replicas = map.replicas(shard).peekable();
+                replicas.peek().is_none() || replicas.any(&answered)
+            })
+    })
+}
+
+/// True if so few have not answered that each shard has a replica elsewhere, wherever its replicas are.
+fn is_whole(map: &ShardMap, answered: impl Fn(NodeId) -> bool) -> bool {
+    let members = map.members();
+    let n_silent = members.iter().filter(|node| !answered(**node)).count();
+    n_silent == 0 || n_silent < map.n_replicas()
 }
 
 /// True if `shard` is missing of `range` if only those that `answered` says did so.
@@ -105,6 +130,34 @@ mod tests {
         let maps = maps();
         let without = |dead: u32| missing(&maps, range(0, 200), |node| node != NodeId(dead));
         assert_eq!([1, 2, 3, 4].map(without), [None; 4]);
+    }
+
+    #[test]
+    fn complete_is_what_misses_nothing() {
+        let copies = |n| {
+            [
+                epoch_map(1, 0, &[1, 2, 3], n),
+                epoch_map(2, 100, &[2, 3, 4], n),
+            ]
+        };
+        for (maps, bits) in [1, 2]
+            .map(copies)
+            .iter()
+            .flat_map(|m| (0..16).map(move |b| (m, b)))
+        {
+            let answered = |node: NodeId| bits >> (node.0 - 1) & 1 == 1;
+            for range in [range(0, 50), range(0, 200)] {
+                let is_missing = |shard| is_missing(maps, range, shard, answered);
+                let n_missing = Shard::all().filter(|shard| is_missing(*shard)).count();
+                let told = missing(maps, range, answered).map_or(0, |gap| gap.n_shards);
+                assert_eq!(told, n_missing, "{bits:b}");
+                assert_eq!(
+                    is_complete(maps, range, answered),
+                    n_missing == 0,
+                    "{bits:b}"
+                );
+            }
+        }
     }
 
     #[test]

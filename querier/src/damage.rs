@@ -57,7 +57,7 @@ fn has_other(
             let shard = GroupKey(group).shard();
             !coverage::is_missing(&cluster.maps, range, shard, is_whole)
         }
-        None => coverage::missing(&cluster.maps, range, is_whole).is_none(),
+        None => coverage::is_complete(&cluster.maps, range, is_whole),
     }
 }
 

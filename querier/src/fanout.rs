@@ -186,7 +186,7 @@ impl Ingesters {
                 }
             }
             let has = |node: NodeId| answers.has(node) || pending.contains_key(&node.0);
-            if !spared.is_empty() && coverage::missing(&cluster.maps, range, has).is_some() {
+            if !spared.is_empty() && !coverage::is_complete(&cluster.maps, range, has) {
                 // What they have nobody else tells, and they may be back.
                 next.append(&mut spared);
                 continue;
@@ -194,7 +194,7 @@ impl Ingesters {
             if pending.is_empty() {
                 break;
             }
-            is_complete = is_complete || answers.missing_of(cluster, range).is_none();
+            is_complete = is_complete || answers.are_complete(cluster, range);
             let until = match is_complete {
                 true if pending.values().all(|p| p.is_suspect) => {
                     Instant::now() + GRACE_FOR_SUSPECTS
@@ -329,6 +329,10 @@ fn name(member: &v1::Member) -> String {
 impl<T> Answers<T> {
     fn has(&self, node: NodeId) -> bool {
         self.answers.iter().any(|(known, _)| *known == node)
+    }
+
+    fn are_complete(&self, cluster: &Cluster, range: TimeRange) -> bool {
+        coverage::is_complete(&cluster.maps, range, |node| self.has(node))
     }
 
     fn missing_of(&self, cluster: &Cluster, range: TimeRange) -> Option<Missing> {
