@@ -135,6 +135,8 @@ pub(crate) struct Engine {
     pub(crate) ingesters: Ingesters,
     settings: QuerySettings,
     places: Arc<Semaphore>,
+    /// How many threads may work on one query.
+    threads: NonZeroUsize,
     metrics: Arc<Metrics>,
 }
 
@@ -146,12 +148,18 @@ impl Engine {
         settings: QuerySettings,
         metrics: Arc<Metrics>,
     ) -> Self {
+        // Asked once: every answer takes a walk through the files of control groups.
+        let threads = match components.offload {
+            Offload::Threads => available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            Offload::Inline => NonZeroUsize::MIN,
+        };
         Self {
             ingesters: Ingesters::new(&components, Arc::clone(&metrics)),
             components,
             view,
             settings,
             places: Arc::new(Semaphore::new(settings.max_concurrency)),
+            threads,
             metrics,
         }
     }
@@ -272,17 +280,9 @@ impl Engine {
             max_samples: self.settings.max_samples,
             delayed_name_removal: self.settings.delayed_name_removal,
             per_step_stats: self.settings.per_step_stats && query.per_step_stats,
-            threads: self.threads(),
+            threads: self.threads,
             subquery_step: self.configuration().evaluation_interval,
             ..QueryOptions::default()
-        }
-    }
-
-    /// How many threads may work on one query.
-    fn threads(&self) -> NonZeroUsize {
-        match self.components.offload {
-            Offload::Threads => available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            Offload::Inline => NonZeroUsize::MIN,
         }
     }
 
@@ -300,7 +300,7 @@ impl Engine {
             selections,
             deadline,
             self.settings.max_samples,
-            (self.components.offload, self.threads()),
+            (self.components.offload, self.threads),
         );
         let fetch = Arc::new(fetch);
         let asked = self
