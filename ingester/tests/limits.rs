@@ -2,18 +2,12 @@
 #[allow(dead_code, reason = "each test uses a part of the world")]
 mod world;
 
-use std::time::Duration;
-
 use ingester::Limits;
 use model::Matcher;
 use proto::v1;
-use world::{World, target};
+use world::{World, seconds, target};
 
 const CONFIG: &str = "scrape_configs: [{job_name: a}, {job_name: b}]";
-
-async fn seconds(n: u64) {
-    tokio::time::sleep(Duration::from_secs(n)).await;
-}
 
 fn page(pods: std::ops::Range<u32>) -> String {
     pods.map(|pod| format!("m{{pod=\"{pod}\"}} 1\n")).collect()

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::HeaderMap, http::Uri, response::Response, routing::any};
-use futures::stream::BoxStream;
+use futures::{TryStreamExt as _, stream::BoxStream};
 use ingester::{Limits, Settings};
 use model::{GroupSlice, Labels, Matcher, Millis, Target, TargetSettings, TimeRange, Timestamp};
 use parking_lot::Mutex;
@@ -24,8 +24,20 @@ use tsdb::Store;
 
 pub(crate) const START: i64 = 1_700_000_000_000;
 pub(crate) const EXPORTER: &str = "exporter.inside:9100";
+/// One job, without targets of its own.
+pub(crate) const CONFIG: &str = "scrape_configs: [{job_name: a}]";
 const DISCOVERER: &str = "discoverer.inside:1";
 const INGESTER: &str = "ingester.inside:2";
+
+/// Lets the clock run.
+pub(crate) async fn seconds(n: u64) {
+    tokio::time::sleep(Duration::from_secs(n)).await;
+}
+
+/// The messages of a stream.
+pub(crate) async fn all<M>(answer: tonic::Response<tonic::Streaming<M>>) -> Vec<M> {
+    answer.into_inner().try_collect().await.unwrap()
+}
 
 /// All of it.
 pub(crate) struct World {
