@@ -1,6 +1,5 @@
 //! A system that takes remote writes and answers.
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -43,9 +42,7 @@ impl Running {
         std::fs::create_dir(&folder).with_context(|| format!("make {}", folder.display()))?;
         let config = folder.join("prometheus.yml");
         std::fs::write(&config, "scrape_configs: []\n")?;
-        // The port is free for the moment; nobody else takes ports of loopback in so short a time.
-        let listen = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port()));
+        let listen = runtime::free_listener()?.local_addr()?;
         let data = folder.join("data");
         let mut command = installed.command(&config, &data, listen);
         let ready = match installed.system {

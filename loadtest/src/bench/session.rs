@@ -1,6 +1,5 @@
 //! One system at work over a folder of its own.
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -119,9 +118,7 @@ fn launch(
     data: &Path,
     log: &Path,
 ) -> anyhow::Result<(Process, Client)> {
-    // The port is free for the moment; nobody else takes ports of loopback in so short a time.
-    let listen = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port()));
+    let listen = runtime::free_listener()?.local_addr()?;
     let process = Process::start(installed.command(config, data, listen), log)?;
     Ok((process, api(listen)?))
 }

@@ -1,7 +1,6 @@
 //! Two servers side by side: Pleiades and the Prometheus that Debian has, each on a folder of its own.
 use std::{
     io::Write as _,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -107,7 +106,7 @@ pub(crate) fn now() -> Timestamp {
 
 /// A loopback address that nobody listens on.
 pub(crate) fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = runtime::free_listener().unwrap();
     listener.local_addr().unwrap().to_string()
 }
 

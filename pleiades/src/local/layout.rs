@@ -1,7 +1,7 @@
 //! How a local cluster is laid out: members, ports, command lines, and the configuration by which it scrapes itself.
 use std::{
     io,
-    net::{Ipv4Addr, TcpListener},
+    net::TcpListener,
     path::{Path, PathBuf},
 };
 
@@ -63,7 +63,7 @@ pub(super) fn roster(counts: Counts, web: &str, before: &Roster) -> io::Result<R
 }
 
 fn free_address(held: &mut Vec<TcpListener>) -> io::Result<String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let listener = runtime::free_listener()?;
     let address = listener.local_addr()?.to_string();
     held.push(listener);
     Ok(address)

@@ -1,6 +1,5 @@
 //! Processes that end with the test that started them.
 use std::{
-    net::{Ipv4Addr, TcpListener},
     process::{Output, Stdio},
     time::Duration,
 };
@@ -121,6 +120,6 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 
 /// An address on loopback that nobody listens on.
 pub(crate) fn free_address() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("find a free port");
+    let listener = runtime::free_listener().expect("find a free port");
     listener.local_addr().expect("it is bound").to_string()
 }
