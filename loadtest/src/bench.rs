@@ -7,13 +7,16 @@
 //! ```
 //!
 //! Every system runs with its defaults. Only ratios within one run mean something, since machines differ.
+mod agreement;
 mod ask;
+mod compliance;
 mod disk;
 mod history;
 mod ingest;
 mod played;
 mod process;
 mod query;
+mod remote_write;
 mod restart;
 mod running;
 mod session;
@@ -31,6 +34,8 @@ use crate::say;
 /// What to measure.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {
+    /// Whether the queries of a compliance suite give what they give in Prometheus, but for what 3.x means to change.
+    Compliance(compliance::Args),
     /// What hours of samples take on disk.
     Disk(disk::Args),
     /// What scraping costs: CPU for a sample, memory for a series, bytes written.
@@ -96,6 +101,7 @@ async fn in_turn<M>(
 /// If a system is missing, does not come up, or does not answer as it should.
 pub async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Compliance(args) => compliance::run(args).await,
         Command::Disk(args) => disk::run(args).await,
         Command::Ingest(args) => ingest::run(args).await,
         Command::Query(args) => query::run(args).await,

@@ -107,6 +107,9 @@ pub enum EvalError {
     /// Two series of `info` bring different values of a label.
     #[error("conflicting label: {0}")]
     ConflictingLabel(String),
+    /// A series that `info` is to take labels from holds a histogram.
+    #[error("info sample should be float")]
+    HistogramInfo,
     /// Two series of an info metric stand for the same target at the same time.
     #[error("found duplicate series for info metric: existing {} @ {at}, new {} @ {at}", series[0], series[1])]
     DuplicateInfo {

@@ -41,3 +41,32 @@ fn scripts_pass() {
     }
     expect_file!["promqltest.txt"].assert_eq(&format!("{table}\n{failures}"));
 }
+
+/// Of a script of our own every command passes.
+#[track_caller]
+fn check(script: &str) {
+    let commands = read(script).unwrap();
+    let outcomes = run(&commands, &Builtin::default());
+    assert!(!outcomes.is_empty());
+    for outcome in outcomes {
+        assert_eq!(outcome.verdict, Verdict::Passed, "line {}", outcome.line);
+    }
+}
+
+#[test]
+fn info_takes_no_labels_from_histograms() {
+    check(
+        r#"
+        load 1m
+          memory{instance="i", job="j"} _ 1 2
+          build_info{instance="i", job="j", version="1"} {{count:1 sum:1}} 1 1
+          boot_info{instance="i", job="j"} _ {{count:1 sum:1}}
+
+        eval range from 0 to 2m step 1m info(memory, {__name__="build_info"})
+          memory{instance="i", job="j", version="1"} _ 1 2
+
+        eval range from 0 to 2m step 1m info(memory, {__name__="boot_info"})
+          expect fail msg: info sample should be float
+        "#,
+    );
+}

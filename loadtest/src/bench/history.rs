@@ -1,13 +1,12 @@
 //! Hours of samples that every system is given by remote write before it is measured.
 mod corpus;
-mod remote_write;
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::ensure;
 use model::{Millis, Timestamp};
 
-use super::running::Running;
+use super::{remote_write, running::Running};
 use crate::{duration, say};
 
 /// How many samples of each series one request of remote write has.
@@ -57,7 +56,10 @@ impl History {
                 .map(|i| (start + interval * i, (interval * i) as f64 / 1e3))
                 .collect();
             for members in &members {
-                let request = remote_write::request(members, &points);
+                let request = remote_write::request(members.iter().map(|member| {
+                    let sample = |(at, seconds): &(i64, f64)| (*at, member.value(*seconds));
+                    (&member.labels[..], points.iter().map(sample))
+                }));
                 let sends = systems.iter().map(|system| system.send(request.clone()));
                 futures::future::try_join_all(sends).await?;
             }

@@ -5,7 +5,6 @@
 //! ```
 //!
 //! The systems take turns within each query, so that whatever else the machine does meets all of them.
-mod agreement;
 mod list;
 
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ use model::{Millis, Timestamp};
 
 use self::list::{LIST, Shape};
 use super::{
-    Systems,
+    Systems, agreement,
     history::History,
     running::Running,
     table::{Table, beside, short},

@@ -18,6 +18,8 @@ pub(super) enum Told {
     Value,
     /// Its time, in seconds.
     Time,
+    /// The time of a number, in seconds; a histogram itself.
+    NumberTime,
     /// When its counter began, in seconds; zero if nobody knows.
     Start,
 }
@@ -135,12 +137,12 @@ fn latest_values(series: &Series, select: &InstantSelect, grid: Grid, told: Told
             continue;
         }
         match (told, histogram, float) {
-            (Told::Value, Some(sample), _) => {
+            (Told::Value | Told::NumberTime, Some(sample), _) => {
                 column.set_histogram(i, Arc::clone(&sample.histogram));
             }
             (Told::Value, None, Some(sample)) => column.set(i, sample.value),
             (Told::Value, None, None) => {}
-            (Told::Time, ..) => column.set(i, at.as_seconds()),
+            (Told::Time | Told::NumberTime, ..) => column.set(i, at.as_seconds()),
             (Told::Start, ..) => {
                 let found = series.starts.binary_search_by_key(&at, |s| s.at);
                 column.set(

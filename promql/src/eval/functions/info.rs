@@ -38,16 +38,22 @@ struct Info {
 
 impl Info {
     /// Takes in a series and the times of its samples; where another is as new, the step clashes.
+    ///
+    /// So does it where the series is a histogram.
     fn add(&mut self, labels: &Labels, times: &Column, len: usize) -> Option<(usize, EvalError)> {
         self.newest.resize(len, None);
-        let mut clash = None;
+        let is_histogram = |i: &usize| times.histogram(*i).is_some();
+        let histogram = times.present().iter().find(is_histogram);
+        let mut clash = histogram.map(|i| (i, EvalError::HistogramInfo));
         for (i, time) in times.iter() {
             let at = (time * 1000.0).round() as i64;
             match self.newest[i] {
                 Some((_, newest)) if newest > at => {}
                 Some((other, newest)) if newest == at => {
                     let series = Box::new([self.series[other].clone(), labels.clone()]);
-                    clash.get_or_insert((i, EvalError::DuplicateInfo { series, at }));
+                    if clash.as_ref().is_none_or(|(step, _)| i < *step) {
+                        clash = Some((i, EvalError::DuplicateInfo { series, at }));
+                    }
                 }
                 _ => self.newest[i] = Some((self.series.len(), at)),
             }
@@ -107,7 +113,7 @@ impl Evaluator<'_> {
             return Ok(infos);
         }
         let mut clash: Option<(usize, EvalError)> = None;
-        self.latest(&call.infos, grid, Told::Time, &mut |info| {
+        self.latest(&call.infos, grid, Told::NumberTime, &mut |info| {
             let is_known =
                 |(name, values): &(&str, HashSet<&str>)| values.contains(info.labels.value(name));
             if !known.iter().all(is_known) {

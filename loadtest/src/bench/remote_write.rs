@@ -3,28 +3,28 @@
 //! Source: Prometheus' `prompb/remote.proto` and Snappy's `format_description.txt`.
 use bytes::Bytes;
 
-use super::corpus::Member;
-
 /// A literal of Snappy takes so many bytes at most here: its length stands in two bytes.
 const LITERAL: usize = 1 << 16;
 
-/// The request that brings `points`, each a time in milliseconds and the seconds since the first sample, of `members`.
-pub(super) fn request(members: &[Member], points: &[(i64, f64)]) -> Bytes {
+/// The request that brings series, each by its sorted labels and its samples: times in milliseconds and values.
+pub(super) fn request<'a, Samples: Iterator<Item = (i64, f64)>>(
+    all: impl Iterator<Item = (&'a [(&'static str, String)], Samples)>,
+) -> Bytes {
     let mut request = Vec::new();
-    for member in members {
+    for (labels, samples) in all {
         let mut series = Vec::new();
-        for (name, value) in &member.labels {
+        for (name, value) in labels {
             let mut label = Vec::new();
             put_bytes(&mut label, 1, name.as_bytes());
             put_bytes(&mut label, 2, value.as_bytes());
             put_bytes(&mut series, 1, &label);
         }
-        for (millis, seconds) in points {
+        for (millis, value) in samples {
             // value: double = 1, timestamp: int64 = 2
             let mut sample = vec![1 << 3 | 1];
-            sample.extend_from_slice(&member.value(*seconds).to_le_bytes());
+            sample.extend_from_slice(&value.to_le_bytes());
             sample.push(2 << 3);
-            put_uvarint(&mut sample, *millis as u64);
+            put_uvarint(&mut sample, millis as u64);
             put_bytes(&mut series, 2, &sample);
         }
         put_bytes(&mut request, 1, &series);
