@@ -4,7 +4,7 @@ use model::Labels;
 use super::{
     RangeFunction, mixed,
     slide::{Canceled, Samples, slide},
-    window::Function,
+    window::{Function, Window},
 };
 use crate::{
     annotations::{Note, Notes},
@@ -29,14 +29,14 @@ pub(in crate::eval) enum Names {
 }
 
 /// What came of the windows of one series.
-struct Values {
+pub(super) struct Values {
     column: Column,
     sizes: WindowSizes,
     notes: Notes,
 }
 
 /// A call with all that any thread needs to work on a series.
-struct Calling<'c> {
+pub(super) struct Calling<'c> {
     call: &'c RangeCall,
     params: &'c [Vec<f64>],
     grid: Grid,
@@ -44,46 +44,53 @@ struct Calling<'c> {
 }
 
 impl<'c> Calling<'c> {
-    fn start(&self) -> Box<dyn Function + 'c> {
+    fn start(&self) -> Box<dyn OverSeries + 'c> {
         let function = self.call.function;
         match self.call.matrix.edges {
             Edges::Plain => function.start(self.params),
             edges => function.start_extended(edges, self.params),
         }
     }
+}
 
+/// A function that is called series by series: what is done for each window is made for each function anew, since a
+/// call through a pointer for each would cost as much as the function.
+pub(super) trait OverSeries {
     /// The values of one series.
     fn values(
-        &self,
-        function: &mut dyn Function,
+        &mut self,
+        calling: &Calling<'_>,
+        labels: &Labels,
+        samples: &Samples<'_>,
+    ) -> Result<Values, EvalError>;
+}
+
+impl<F: Function> OverSeries for F {
+    fn values(
+        &mut self,
+        calling: &Calling<'_>,
         labels: &Labels,
         samples: &Samples<'_>,
     ) -> Result<Values, EvalError> {
-        let mut column = Column::empty(self.grid.len);
+        let (grid, call) = (calling.grid, calling.call);
+        let mut column = Column::empty(grid.len);
         let mut notes = Notes::default();
-        function.begin(&samples.floats);
-        let (matrix, mixed) = (&self.call.matrix, self.call.mixed);
+        self.begin(&samples.floats);
+        let (matrix, mixed) = (&call.matrix, call.mixed);
         let looks_at_starts = !samples.starts.is_empty() && mixed.uses_starts();
-        let sizes = slide(
-            matrix,
-            self.grid,
-            labels,
-            samples,
-            self.canceled,
-            |window| {
-                let step = window.step;
-                if window.histograms.is_empty() && !looks_at_starts {
-                    if let Some(value) = function.value(window)? {
-                        column.set(step, value);
-                    }
-                } else if let Some(value) =
-                    mixed::value(mixed, matrix.edges, function, window, &mut notes)?
-                {
-                    column.set_value(step, value);
+        let call = |window: Window<'_>| {
+            let step = window.step;
+            if window.histograms.is_empty() && !looks_at_starts {
+                if let Some(value) = self.value(window)? {
+                    column.set(step, value);
                 }
-                Ok(())
-            },
-        )?;
+            } else if let Some(value) = mixed::value(mixed, matrix.edges, self, window, &mut notes)?
+            {
+                column.set_value(step, value);
+            }
+            Ok(())
+        };
+        let sizes = slide(matrix, grid, labels, samples, calling.canceled, call)?;
         Ok(Values {
             column,
             sizes,
@@ -152,7 +159,7 @@ impl Evaluator<'_> {
                 || calling.start(),
                 |function, series| {
                     let samples = Samples::of(series, *stats, use_starts);
-                    calling.values(&mut **function, &series.labels, &samples)
+                    function.values(&calling, &series.labels, &samples)
                 },
                 |labels, values| {
                     let Values {
@@ -178,7 +185,7 @@ impl Evaluator<'_> {
                             column,
                             sizes,
                             notes,
-                        } = calling.values(&mut *function, labels, samples)?;
+                        } = function.values(&calling, labels, samples)?;
                         self.hold_for_now(sizes.largest)?;
                         self.looked_at.add_windows(grid, &sizes);
                         self.tell(call, notes);

@@ -4,46 +4,73 @@ use model::Sample;
 use super::window::{Function, Window};
 use crate::error::EvalError;
 
+/// What is counted.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// A value is below its predecessor.
+    Reset,
+    /// A value differs from its predecessor; NaN is like NaN.
+    Change,
+}
+
 /// Counts of an event between neighbours, summed up from the first sample on.
 pub(super) struct Running {
-    happens: fn(f64, f64) -> bool,
-    /// For each sample, how many events there were up to it.
+    event: Event,
+    /// For each sample, how many events there were up to it; empty if there is none at all.
     before: Vec<u32>,
 }
 
 impl Running {
     /// Counts where a value is below its predecessor.
     pub(super) fn resets() -> Self {
-        Self::new(|before, after| after < before)
+        Self::new(Event::Reset)
     }
 
     /// Counts where a value differs from its predecessor; NaN is like NaN.
     pub(super) fn changes() -> Self {
-        Self::new(|before, after| after != before && !(after.is_nan() && before.is_nan()))
+        Self::new(Event::Change)
     }
 
-    fn new(happens: fn(f64, f64) -> bool) -> Self {
+    fn new(event: Event) -> Self {
         Self {
-            happens,
+            event,
             before: Vec::new(),
         }
     }
 
     /// How many events the window has.
     pub(super) fn within(&self, window: &Window<'_>) -> u32 {
-        self.before[window.after() - 1] - self.before[window.first]
+        match self.before.is_empty() {
+            true => 0,
+            false => self.before[window.after() - 1] - self.before[window.first],
+        }
+    }
+
+    /// Counts where `happens`.
+    fn count(&mut self, samples: &[Sample], happens: impl Fn(f64, f64) -> bool) {
+        let events = (samples.iter().zip(samples.iter().skip(1)))
+            .map(|(before, after)| happens(before.value, after.value));
+        // Most counters are not reset in the time that is asked for. Without a way out in the middle this is many at once.
+        if !events.clone().fold(false, |any, event| any | event) {
+            return;
+        }
+        let mut n = 0;
+        self.before.push(n);
+        self.before.extend(events.map(|event| {
+            n += u32::from(event);
+            n
+        }));
     }
 }
 
 impl Function for Running {
     fn begin(&mut self, samples: &[Sample]) {
         self.before.clear();
-        let mut n = 0;
-        let mut last = None;
-        for sample in samples {
-            n += u32::from(last.is_some_and(|last| (self.happens)(last, sample.value)));
-            self.before.push(n);
-            last = Some(sample.value);
+        match self.event {
+            Event::Reset => self.count(samples, |before, after| after < before),
+            Event::Change => self.count(samples, |before, after| {
+                after != before && !(after.is_nan() && before.is_nan())
+            }),
         }
     }
 

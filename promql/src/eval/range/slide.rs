@@ -114,7 +114,9 @@ pub(super) fn slide(
 
 /// The samples but those that are stale.
 fn without<S: Clone>(samples: &[S], is_stale: impl Fn(&S) -> bool) -> Cow<'_, [S]> {
-    match samples.iter().any(&is_stale) {
+    // Without a way out in the middle this is many at once.
+    let any = (samples.iter()).fold(false, |any, sample| any | is_stale(sample));
+    match any {
         true => Cow::Owned(samples.iter().filter(|s| !is_stale(s)).cloned().collect()),
         false => Cow::Borrowed(samples),
     }

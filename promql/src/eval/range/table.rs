@@ -1,5 +1,6 @@
 //! The functions over windows by name.
 use super::{
+    call::OverSeries,
     extended::{EdgeToEdge, FromAnchor},
     extremes::{Extreme, Sliding, Told},
     over_time::{self, Quantile},
@@ -7,7 +8,7 @@ use super::{
     regression::{self, Prediction},
     resets::Running,
     smoothing::Smoothing,
-    window::{Function, Plain, Window},
+    window::{Plain, Window},
 };
 use crate::ast::Edges;
 
@@ -86,7 +87,7 @@ impl RangeFunction {
         self,
         edges: Edges,
         params: &'a [Vec<f64>],
-    ) -> Box<dyn Function + 'a> {
+    ) -> Box<dyn OverSeries + 'a> {
         match self {
             Self::Extrapolated(kind) => Box::new(EdgeToEdge {
                 kind,
@@ -100,7 +101,7 @@ impl RangeFunction {
     }
 
     /// The function at work; each of `params` has a value for every step.
-    pub(super) fn start<'a>(self, params: &'a [Vec<f64>]) -> Box<dyn Function + 'a> {
+    pub(super) fn start<'a>(self, params: &'a [Vec<f64>]) -> Box<dyn OverSeries + 'a> {
         let mut params = params.iter().map(Vec::as_slice);
         let mut param = || params.next().expect("the parser has counted the arguments");
         match self {
