@@ -43,6 +43,17 @@ impl<T> Sparse<T> {
         self.0.push((place, value));
     }
 
+    /// Puts `value` at `place`, in the stead of what is there.
+    pub fn insert(&mut self, place: u32, value: T) {
+        if self.last_place().is_none_or(|last| last < place) {
+            return self.0.push((place, value));
+        }
+        match self.0.binary_search_by_key(&place, |(p, _)| *p) {
+            Ok(found) => self.0[found].1 = value,
+            Err(next) => self.0.insert(next, (place, value)),
+        }
+    }
+
     /// The value at `place`.
     pub fn get(&self, place: usize) -> Option<&T> {
         let found = self.find(place)?;
@@ -58,6 +69,11 @@ impl<T> Sparse<T> {
     /// The values with their places.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (u32, &T)> {
         self.0.iter().map(|(place, value)| (*place, value))
+    }
+
+    /// The values with their places, to be changed.
+    pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (u32, &mut T)> {
+        self.0.iter_mut().map(|(place, value)| (*place, value))
     }
 
     fn find(&self, place: usize) -> Option<usize> {

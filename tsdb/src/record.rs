@@ -1,9 +1,9 @@
 //! A row as it is written once to the log, and how it is read back after a restart.
-use model::{NodeId, Outcome, RowHead, Stamp, Timestamp};
+use model::{NodeId, Outcome, RowHead, Sparse, Stamp, Timestamp};
 
 use crate::{
-    codec::{DecodeError, Reader, open, put_uvarint, put_varint, seal},
-    row::{DictionaryNo, Ordinal, RowValues},
+    codec::{DecodeError, Reader, beside, open, put_uvarint, put_varint, seal},
+    row::{Beside, DictionaryNo, Ordinal, RowValues},
 };
 
 const VERSION: u8 = 1;
@@ -11,6 +11,8 @@ const VERSION: u8 = 1;
 const FULL: u8 = 1;
 /// Some samples have explicit times.
 const TIMES: u8 = 2;
+/// Histograms or starts follow.
+const BESIDE: u8 = 4;
 
 /// More places than any page can have, so that a broken count cannot ask for all memory.
 pub(crate) const MAX_PLACES: usize = 1 << 22;
@@ -21,7 +23,9 @@ pub(crate) fn encode(head: &RowHead, values: &RowValues) -> Vec<u8> {
     let full = values.dense().is_some();
     let mut dst = Vec::with_capacity(40 + 8 * values.len());
     dst.push(VERSION);
-    dst.push(u8::from(full) * FULL + u8::from(values.has_times()) * TIMES);
+    let flag = |flag: u8, is_set: bool| u8::from(is_set) * flag;
+    let times = flag(TIMES, values.has_times());
+    dst.push(flag(FULL, full) + times + flag(BESIDE, values.beside().is_some()));
     put_stamp(&mut dst, &head.stamp);
     put_varint(&mut dst, (head.at - head.slot).as_millis());
     put_uvarint(&mut dst, u64::from(values.dictionary().0));
@@ -54,7 +58,24 @@ pub(crate) fn encode(head: &RowHead, values: &RowValues) -> Vec<u8> {
             put_uvarint(&mut dst, shifted);
         }
     }
+    if let Some(Beside { histograms, starts }) = values.beside() {
+        // Places are those among the values that are present.
+        let present: Vec<u32> = values.iter().map(|(ordinal, ..)| ordinal.0).collect();
+        let (histograms, starts) = (among(&present, histograms), among(&present, starts));
+        beside::encode(&mut dst, present.len(), &histograms, &starts);
+    }
     seal(dst)
+}
+
+/// What stands at places, by their indexes among those that are `present`.
+fn among<T: Clone>(present: &[u32], all: &Sparse<T>) -> Sparse<T> {
+    let mut found = Sparse::new();
+    for (place, value) in all.iter() {
+        if let Ok(i) = present.binary_search(&place) {
+            found.push(i as u32, value.clone());
+        }
+    }
+    found
 }
 
 /// The row at `slot` that [`encode`] wrote.
@@ -75,13 +96,24 @@ pub(crate) fn decode(slot: Timestamp, record: &[u8]) -> Result<(RowHead, RowValu
     let present = |i: usize| bitmap.is_none_or(|b| b[i / 8] >> (i % 8) & 1 == 1);
     let places: Vec<u32> = (0..n).filter(|i| present(*i)).map(|i| i as u32).collect();
     let mut floats = Reader::new(reader.take(8 * places.len())?);
-    for place in places {
+    for place in &places {
         let value = f64::from_bits(floats.u64_le()?);
         let time = match flags & TIMES {
             0 => None,
             _ => read_time(&mut reader, at)?,
         };
-        values.set(Ordinal(place), value, time);
+        values.set(Ordinal(*place), value, time);
+    }
+    if flags & BESIDE != 0 {
+        let sums: Vec<f64> = values.iter().map(|(_, value, _)| value).collect();
+        let beside = beside::decode(&mut reader, places.len())?;
+        let (histograms, starts) = beside.of_part(0..places.len(), &sums);
+        for (i, histogram) in histograms {
+            values.put_histogram(Ordinal(places[i as usize]), histogram);
+        }
+        for (i, start) in starts {
+            values.set_start(Ordinal(places[i as usize]), start);
+        }
     }
     reader.finish()?;
     Ok((RowHead { slot, at, stamp }, values))
@@ -134,9 +166,14 @@ pub(crate) fn read_stamp(reader: &mut Reader<'_>) -> Result<Stamp, DecodeError> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+
     use expect_test::{Expect, expect};
+    use model::Histogram;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::codec::histograms::tests::histogram;
 
     fn head(slot: i64, at: i64) -> RowHead {
         RowHead {
@@ -174,16 +211,47 @@ mod tests {
                 "01 02 02 03 01 07 0e 02 03 05 00 00 00 00 00 00 f8 3f 00 00 00 00 00 00 00 80 00 0e f9 10 2d ca"
             ],
         );
+        let mut values = row(&[(0, 1.5, None), (2, 2.5, None)]);
+        values.set_histogram(
+            Ordinal(1),
+            Arc::new(Histogram {
+                count: 2.0,
+                sum: 4.0,
+                ..Histogram::default()
+            }),
+            None,
+        );
+        values.set_start(Ordinal(2), Timestamp::from_millis(900));
+        check(
+            &values,
+            expect![
+                "01 05 02 03 01 07 0e 02 03 00 00 00 00 00 00 f8 3f 00 00 00 00 00 00 10 40 00 00 00 00 00 00 04 40 03 01 02 01 00 00 00 00 00 00 00 00 00 00 00 00 01 00 01 04 01 00 01 04 01 88 0e 81 67 e1 d6"
+            ],
+        );
     }
 
     proptest! {
         #[test]
         fn decoding_gives_back_what_was_encoded(
             samples in prop::collection::vec((0u32..200, any::<u64>(), prop::option::of(-1_000_000i64..1_000_000)), 0..60),
+            beside in prop::collection::vec(
+                (0u32..200, prop::option::of(histogram()), prop::option::of(-1_000_000i64..1_000_000)),
+                0..4,
+            ),
             slot in -10_000i64..10_000, late in 0i64..1000,
         ) {
             let samples: Vec<_> = samples.iter().map(|(o, v, t)| (*o, f64::from_bits(*v), *t)).collect();
-            let (head, values) = (head(slot, slot + late), row(&samples));
+            let (head, mut values) = (head(slot, slot + late), row(&samples));
+            for (ordinal, histogram, start) in beside {
+                let ordinal = Ordinal(ordinal);
+                match histogram {
+                    Some(histogram) => values.set_histogram(ordinal, Arc::new(histogram), None),
+                    None => values.set(ordinal, 1.0, None),
+                };
+                if let Some(start) = start {
+                    values.set_start(ordinal, Timestamp::from_millis(start));
+                }
+            }
             prop_assert_eq!(decode(head.slot, &encode(&head, &values)), Ok((head, values)));
         }
 

@@ -8,7 +8,7 @@ use model::{
     GroupKey, GroupSlice, Histogram, Labels, RowHead, SeriesSlice, Sparse, TimeRange, Timestamp,
 };
 
-use crate::row::{DictionaryNo, OWN_TIME, Ordinal, RowValues};
+use crate::row::{Beside, DictionaryNo, OWN_TIME, Ordinal, RowValues};
 use gather::{extend, gather, keep};
 
 /// Some rows of a group and some of their columns.
@@ -72,6 +72,17 @@ impl Column {
         }
     }
 
+    /// Takes what stands beside the last sample, which is that at `place` of a row.
+    fn put_beside(&mut self, beside: &Beside, place: usize) {
+        let last = self.values.len() as u32 - 1;
+        if let Some(histogram) = beside.histograms.get(place) {
+            self.histograms.push(last, Arc::clone(histogram));
+        }
+        if let Some(start) = beside.starts.get(place) {
+            self.starts.push(last, *start);
+        }
+    }
+
     /// True if its samples are numbers and nothing else.
     pub(crate) const fn is_plain(&self) -> bool {
         self.histograms.is_empty() && self.starts.is_empty()
@@ -119,6 +130,9 @@ impl Table {
                     if let Some(value) = values.get(place) {
                         let time = values.explicit_time(place);
                         column.push(i as u32, value, time.map_or(OWN_TIME, Timestamp::as_millis));
+                        if let Some(beside) = values.beside() {
+                            column.put_beside(beside, place);
+                        }
                     }
                 }
                 column

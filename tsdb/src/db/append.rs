@@ -1,7 +1,7 @@
 //! Appending: one durable record a row, and a copy in the head.
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use model::{GroupKey, Labels, RowHead, Timestamp};
+use model::{GroupKey, Labels, ResetHint, RowHead, Timestamp, histogram::hint_after};
 
 use super::{EXPLICIT_AFTER, EXPLICIT_BEFORE, Inner, MAX_AHEAD, MAX_LATE, Tsdb};
 use crate::{
@@ -269,7 +269,11 @@ impl Inner {
             // Such a row may come by any dictionary, or before there is one.
             return Ok((verdict, RowValues::new(current.number)));
         }
-        Ok((verdict, self.within_window(head, values)))
+        let mut values = self.within_window(head, values);
+        if verdict == Verdict::Newest {
+            hint(&mut values, group);
+        }
+        Ok((verdict, values))
     }
 
     /// `values` without samples whose explicit time lies too far from their slot; those are counted.
@@ -280,11 +284,11 @@ impl Inner {
             return values;
         }
         let mut kept = RowValues::new(values.dictionary());
-        for (ordinal, value, time) in values.iter() {
+        for (ordinal, _, time) in values.iter() {
             if outside(time) {
                 self.counters.samples_out_of_window.fetch_add(1, Relaxed);
             } else {
-                kept.set(ordinal, value, time);
+                kept.set_as(&values, ordinal);
             }
         }
         kept
@@ -310,6 +314,24 @@ impl Inner {
                 1
             }
             None => 1,
+        }
+    }
+}
+
+/// Gives each histogram of a row that comes behind all others of `group` the hint that follows from the one before it.
+fn hint(values: &mut RowValues, group: &Group) {
+    let before = group.rows.last().map(|row| &row.values);
+    let before = before.filter(|before| before.dictionary() == values.dictionary());
+    for (place, histogram) in values.histograms_mut() {
+        let hint = match histogram.reset_hint {
+            known @ (ResetHint::Gauge | ResetHint::Reset) => known,
+            // Whoever exposes a histogram cannot know what is stored before it.
+            ResetHint::Unknown | ResetHint::NotReset => before
+                .and_then(|before| before.histogram(Ordinal(place)))
+                .map_or(ResetHint::Unknown, |before| hint_after(histogram, before)),
+        };
+        if hint != histogram.reset_hint {
+            *histogram = Arc::clone(histogram).with_hint(hint);
         }
     }
 }

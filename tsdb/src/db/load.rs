@@ -256,10 +256,8 @@ impl Found {
             if row.values.n_places() > known {
                 // Its names are lost with a broken chunk: what can be named is kept.
                 let mut named = RowValues::new(number);
-                for (ordinal, value, time) in row.values.iter() {
-                    if (ordinal.0 as usize) < known {
-                        named.set(ordinal, value, time);
-                    }
+                for place in 0..known {
+                    named.set_as(&row.values, Ordinal(place as u32));
                 }
                 row.values = named;
             }

@@ -275,6 +275,7 @@ fn a_newer_format_is_refused() {
     );
 }
 
+mod beside;
 mod churn;
 mod concurrent;
 mod damage;
