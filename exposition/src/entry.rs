@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use model::{Labels, MetricType, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{LabelsError, labels};
+use crate::{LabelsError, labels, protobuf};
 
 /// One line of a page.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,21 +90,40 @@ impl PartialEq for Series<'_> {
 /// An example of what a series counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Exemplar<'a> {
-    /// Its labels as they are written, without the braces.
+    /// Its labels as they are written, without the braces; on a protobuf page its message.
     pub text: &'a [u8],
+    /// True if `text` is a message.
+    pub(crate) is_message: bool,
     /// Its value.
     pub value: f64,
     /// Its time, if the page gives one.
     pub timestamp: Option<Timestamp>,
 }
 
-impl Exemplar<'_> {
+impl<'a> Exemplar<'a> {
+    /// That of a protobuf page whose message is `text`.
+    pub(crate) const fn of_message(
+        text: &'a [u8],
+        value: f64,
+        timestamp: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            text,
+            is_message: true,
+            value,
+            timestamp,
+        }
+    }
+
     /// Parses the labels; values keep their escapes, as in Prometheus.
     ///
     /// # Errors
     /// [`LabelsError`] if a name comes twice or is not UTF-8.
     pub fn labels(&self) -> Result<Labels, LabelsError> {
-        labels::of_exemplar(self.text)
+        match self.is_message {
+            true => protobuf::exemplar_labels(self.text),
+            false => labels::of_exemplar(self.text),
+        }
     }
 }
 

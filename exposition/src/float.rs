@@ -108,6 +108,19 @@ pub(crate) fn normalized(text: &str) -> Option<String> {
     parse_any(text.as_bytes()).ok().map(open_metrics)
 }
 
+/// `value`, of which every NaN is the one that pages give.
+pub(crate) const fn without_payload(value: f64) -> f64 {
+    match value.is_nan() {
+        true => NORMAL_NAN,
+        false => value,
+    }
+}
+
+/// Appends a number as OpenMetrics writes it.
+pub(crate) fn put_open_metrics(dst: &mut Vec<u8>, value: f64) {
+    dst.extend_from_slice(open_metrics(value).as_bytes());
+}
+
 /// Writes a number in Go's shortest form, with `.0` behind it if it would look like a whole number.
 ///
 /// Source: `FormatOpenMetricsFloat` in Prometheus, `model/labels/float.go`.

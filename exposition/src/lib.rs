@@ -1,10 +1,11 @@
-//! Bytes to entries: the text formats in which targets expose their metrics, and how a target and a
+//! Bytes to entries: the formats in which targets expose their metrics, and how a target and a
 //! scraper agree on one of them.
 //!
 //! ```text
 //! Accept  <- accept_header(protocols)                      ask
-//! Content-Type -> choose_format(…) -> Format               agree
-//! page  -> Parser -> Entry, Entry, … or one SyntaxError    read
+//! Content-Type -> choose_format(…) -> Encoding             agree
+//! page  -> Parser -> Entry, Entry, … or one SyntaxError    read lines
+//! page  -> read_protobuf -> Item, Item, … or that error    read messages
 //! Series::labels()                                         only for a series text not seen before
 //! ```
 //!
@@ -21,6 +22,7 @@ mod lexer;
 mod names;
 mod negotiate;
 mod parser;
+mod protobuf;
 mod quote;
 
 pub use entry::{Entry, Exemplar, Expected, Print, Series};
@@ -31,4 +33,5 @@ pub use negotiate::{
     Chosen, DEFAULT_SCRAPE_PROTOCOLS, NegotiationError, ScrapeProtocol, UnknownScrapeProtocol,
     accept_header, choose_format,
 };
-pub use parser::{Format, Parser};
+pub use parser::{Encoding, Format, Parser};
+pub use protobuf::{HistogramRules, Item, Sample, read_protobuf};

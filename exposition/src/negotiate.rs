@@ -1,12 +1,12 @@
 //! How a scraper asks for a format, and which one a target has answered in.
 use std::{fmt, str::FromStr};
 
-use crate::{EscapingScheme, Format, content_type::media_type, quote::quoted};
+use crate::{Encoding, EscapingScheme, Format, content_type::media_type, quote::quoted};
 
 /// A format as `scrape_protocols` and `fallback_scrape_protocol` name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScrapeProtocol {
-    /// Protobuf; known to the configuration, but neither asked for nor read.
+    /// Delimited protobuf messages.
     PrometheusProto,
     /// Text 0.0.4.
     PrometheusText0_0_4,
@@ -55,13 +55,16 @@ impl ScrapeProtocol {
         }
     }
 
-    /// The version in the Accept header, and whether that version knows of escaping.
-    const fn version(self) -> Option<(&'static str, bool)> {
+    /// What stands behind the media type in the Accept header, and whether that version knows of escaping.
+    const fn parameters(self) -> (&'static str, bool) {
         match self {
-            Self::PrometheusProto => None,
-            Self::PrometheusText0_0_4 => Some(("0.0.4", false)),
-            Self::OpenMetricsText0_0_1 => Some(("0.0.1", false)),
-            Self::PrometheusText1_0_0 | Self::OpenMetricsText1_0_0 => Some(("1.0.0", true)),
+            Self::PrometheusProto => (
+                "proto=io.prometheus.client.MetricFamily;encoding=delimited",
+                false,
+            ),
+            Self::PrometheusText0_0_4 => ("version=0.0.4", false),
+            Self::OpenMetricsText0_0_1 => ("version=0.0.1", false),
+            Self::PrometheusText1_0_0 | Self::OpenMetricsText1_0_0 => ("version=1.0.0", true),
         }
     }
 }
@@ -103,13 +106,12 @@ pub fn accept_header(protocols: &[ScrapeProtocol], escaping: EscapingScheme) -> 
     let mut header = String::new();
     let mut weight = ScrapeProtocol::ALL.len() + 1;
     for protocol in protocols {
-        if let Some((version, escapes)) = protocol.version() {
-            header += &format!("{};version={version}", protocol.media_type());
-            if escapes {
-                header += &format!(";escaping={escaping}");
-            }
-            header += &format!(";q=0.{weight},");
+        let (parameters, escapes) = protocol.parameters();
+        header += &format!("{};{parameters}", protocol.media_type());
+        if escapes {
+            header += &format!(";escaping={escaping}");
         }
+        header += &format!(";q=0.{weight},");
         // The configuration names each protocol once.
         weight = weight.saturating_sub(1);
     }
@@ -120,7 +122,7 @@ pub fn accept_header(protocols: &[ScrapeProtocol], escaping: EscapingScheme) -> 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
     /// How to read the page.
-    pub format: Format,
+    pub format: Encoding,
     /// Why the fallback had to be taken, if it was; worth a debug message.
     pub warning: Option<String>,
 }
@@ -147,9 +149,6 @@ pub enum NegotiationError {
         /// The header.
         content_type: String,
     },
-    /// Protobuf, which the target was not asked for.
-    #[error("received a page in protobuf, which is not supported")]
-    Protobuf,
 }
 
 /// The format in which a target answered with `content_type` (empty if there was none), `fallback` holding if that
@@ -171,7 +170,7 @@ pub fn choose_format(
         let content_type = content_type.to_owned();
         match media_type(&content_type) {
             Ok(known) if [TEXT, OPEN_METRICS, PROTOBUF].contains(&known.as_str()) => {
-                return chosen(&known, None);
+                return Ok(chosen(&known, None));
             }
             Ok(_) => (
                 NegotiationError::Unsupported { content_type },
@@ -191,16 +190,17 @@ pub fn choose_format(
     if let NegotiationError::Malformed { reason, .. } = error {
         warning = format!("{warning}\n{reason}");
     }
-    chosen(fallback, Some(warning))
+    Ok(chosen(fallback, Some(warning)))
 }
 
-fn chosen(media_type: &str, warning: Option<String>) -> Result<Chosen, NegotiationError> {
+/// What a page of `media_type`, which is known, is read as.
+fn chosen(media_type: &str, warning: Option<String>) -> Chosen {
     let format = match media_type {
-        TEXT => Format::Text,
-        OPEN_METRICS => Format::OpenMetrics,
-        _ => return Err(NegotiationError::Protobuf),
+        TEXT => Encoding::Lines(Format::Text),
+        OPEN_METRICS => Encoding::Lines(Format::OpenMetrics),
+        _ => Encoding::Protobuf,
     };
-    Ok(Chosen { format, warning })
+    Chosen { format, warning }
 }
 
 #[cfg(test)]
@@ -216,7 +216,7 @@ mod tests {
             ScrapeProtocol::PrometheusProto,
             ScrapeProtocol::PrometheusText1_0_0,
         ];
-        expect!["text/plain;version=1.0.0;escaping=underscores;q=0.5,*/*;q=0.4"]
+        expect!["application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;version=1.0.0;escaping=underscores;q=0.5,*/*;q=0.4"]
             .assert_eq(&accept_header(&protocols, EscapingScheme::Underscores));
     }
 
@@ -233,20 +233,23 @@ mod tests {
     #[test]
     fn the_content_type_decides() {
         for (header, format) in [
-            ("text/plain", Format::Text),
-            ("text/plain; version=0.0.4; charset=utf-8", Format::Text),
+            ("text/plain", Encoding::Lines(Format::Text)),
+            (
+                "text/plain; version=0.0.4; charset=utf-8",
+                Encoding::Lines(Format::Text),
+            ),
             (
                 "application/openmetrics-text; version=1.0.0",
-                Format::OpenMetrics,
+                Encoding::Lines(Format::OpenMetrics),
+            ),
+            (
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+                Encoding::Protobuf,
             ),
         ] {
             let warning = None;
             assert_eq!(choose_format(header, None), Ok(Chosen { format, warning }));
         }
-        assert_eq!(
-            choose_format(PROTOBUF, Some(ScrapeProtocol::PrometheusText0_0_4)),
-            Err(NegotiationError::Protobuf)
-        );
     }
 
     #[test]
@@ -267,7 +270,7 @@ mod tests {
         let taken =
             |header| choose_format(header, Some(ScrapeProtocol::OpenMetricsText0_0_1)).unwrap();
         let warning = |header| taken(header).warning.unwrap();
-        assert_eq!(taken("").format, Format::OpenMetrics);
+        assert_eq!(taken("").format, Encoding::Lines(Format::OpenMetrics));
         expect![[r#"non-compliant scrape target sending blank Content-Type, using fallback_scrape_protocol "application/openmetrics-text""#]]
             .assert_eq(&warning(""));
         expect![[r#"

@@ -14,13 +14,22 @@ use crate::{
     quote::quoted,
 };
 
-/// The syntax of a page. Neither changes with the version that a target names.
+/// The syntax of a page of lines. Neither changes with the version that a target names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// Prometheus text, 0.0.4 and 1.0.0.
     Text,
     /// OpenMetrics, 0.0.1 and 1.0.0.
     OpenMetrics,
+}
+
+/// How a page is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// Lines, for a [`Parser`].
+    Lines(Format),
+    /// Messages, for [`read_protobuf`](crate::read_protobuf).
+    Protobuf,
 }
 
 /// The entries of a page in their order, up to its end or its first error.

@@ -59,6 +59,7 @@ impl From<Args> for Settings {
             max_body_size: args.max_body_size,
             limits: args.limits,
             exemplar_storage: args.features.has(Feature::ExemplarStorage),
+            start_storage: args.features.has(Feature::StStorage),
             snapshots: args.data_dir.join("snapshots"),
             snapshot_part: "",
             grace: Duration::from_secs(10),

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use config::Config;
-use runtime::{Chain, Components, Configurations};
+use runtime::{Chain, Configurations};
 use tokio::sync::watch;
 use tracing::{info, warn};
 use tsdb::Retention;
@@ -15,18 +15,20 @@ use crate::{
 };
 
 /// The jobs of `config`; those that are as they were in `before` keep their connections.
-pub(crate) fn jobs(
-    config: Config,
-    before: &Jobs,
-    max_body_size: u64,
-    components: &Components,
-) -> Jobs {
+pub(crate) fn jobs(config: Config, before: &Jobs, max_body_size: u64, shared: &Shared) -> Jobs {
     let jobs = config.jobs.into_iter();
     jobs.map(|settings| {
         let kept = before.get(&settings.name);
         let kept = kept.filter(|job| *job.settings() == settings).cloned();
         let name = settings.name.clone();
-        let new = || Arc::new(Job::new(settings, max_body_size, components));
+        let new = || {
+            Arc::new(Job::new(
+                settings,
+                max_body_size,
+                shared.starts,
+                &shared.components,
+            ))
+        };
         (name, kept.unwrap_or_else(new))
     })
     .collect()
@@ -53,7 +55,7 @@ pub(crate) async fn follow(
             warn!(error = %Chain(&error), "the oldest exemplars were not let go");
         }
         let before = to.borrow().clone();
-        let jobs = jobs(config, &before, max_body_size, &shared.components);
+        let jobs = jobs(config, &before, max_body_size, &shared);
         let (version, n_jobs) = (committed.message.version, jobs.len());
         info!(version, n_jobs, "configuration was taken");
         to.send_replace(Arc::new(jobs));

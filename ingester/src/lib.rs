@@ -115,7 +115,11 @@ pub async fn run(
         metrics,
         membership.cluster(),
         opened,
-        (settings.sync_interval.is_zero(), settings.limits),
+        (
+            settings.sync_interval.is_zero(),
+            settings.start_storage,
+            settings.limits,
+        ),
     ));
 
     let flags = Retention {
@@ -128,7 +132,7 @@ pub async fn run(
         Some(Ok(config)) => {
             retention::configure(&shared, flags, &config.storage);
             let ceiling = settings.max_body_size;
-            jobs::jobs(config, &Jobs::new(), ceiling, &shared.components)
+            jobs::jobs(config, &Jobs::new(), ceiling, &shared)
         }
         Some(Err(error)) => {
             warn!(error = %runtime::Chain(&error), "the saved configuration was refused");

@@ -29,6 +29,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether exemplars are stored.
     pub exemplar_storage: bool,
+    /// Whether since when scraped samples count is stored.
+    pub start_storage: bool,
     /// Where snapshots are made: in `<snapshots>/<name>/<snapshot_part>`.
     pub snapshots: PathBuf,
     /// The folder of this store within a snapshot; empty if the snapshot is the store.

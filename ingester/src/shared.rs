@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) buffers: Arc<Buffers>,
     /// None if exemplars are not stored.
     pub(crate) exemplars: Option<Exemplars>,
+    /// Whether since when scraped samples count is stored.
+    pub(crate) starts: bool,
     /// Where snapshots are made.
     pub(crate) snapshots: Snapshots,
     /// Pages are read by as many threads as there are cores: more would only hold more pages in memory.
@@ -51,7 +53,7 @@ impl Shared {
         metrics: Metrics,
         cluster: watch::Receiver<Arc<Cluster>>,
         opened: Opened,
-        (sync_each, limits): (bool, Limits),
+        (sync_each, starts, limits): (bool, bool, Limits),
     ) -> Self {
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -61,6 +63,7 @@ impl Shared {
             targets: opened.targets,
             buffers: Arc::default(),
             exemplars: opened.exemplars,
+            starts,
             snapshots: opened.snapshots,
             cores: Semaphore::new(n_cores),
             cluster,

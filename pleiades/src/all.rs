@@ -128,6 +128,7 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         max_body_size: 256 << 20,
         limits: args.limits,
         exemplar_storage: args.query.features.has(runtime::Feature::ExemplarStorage),
+        start_storage: args.query.features.has(runtime::Feature::StStorage),
         snapshots: args.storage_path.join("snapshots"),
         snapshot_part: Kind::Ingester.name(),
         grace: std::time::Duration::from_secs(10),

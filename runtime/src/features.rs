@@ -26,6 +26,8 @@ pub enum Feature {
     PromqlExtendedRangeSelectors,
     /// Ingesters store exemplars.
     ExemplarStorage,
+    /// Ingesters store since when scraped samples count, and ask for protobuf pages, which tell it, first.
+    StStorage,
     /// `stats=all` tells how many samples each step of a query looked at.
     PromqlPerStepStats,
 }

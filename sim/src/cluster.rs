@@ -188,6 +188,7 @@ fn ingester_settings(name: &str) -> ingester::Settings {
         max_body_size: 1 << 20,
         limits: ingester::Limits::default(),
         exemplar_storage: false,
+        start_storage: false,
         snapshots: "snapshots".into(),
         snapshot_part: "",
         grace: Duration::from_secs(10),

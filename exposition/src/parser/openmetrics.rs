@@ -68,6 +68,7 @@ impl<'a> Parser<'a> {
         };
         Ok(Exemplar {
             text,
+            is_message: false,
             value,
             timestamp,
         })

@@ -1,12 +1,12 @@
 //! The scrape cycle of one target without IO: pages in, rows out.
-use exposition::Format;
+use exposition::{Encoding, HistogramRules};
 use model::{Labels, Metadata, Outcome};
 use tsdb::{Defined, Ordinal, RowValues};
 
 use super::{
     metadata,
     naming::Naming,
-    page::{Counts, Found, Known, PageError, Rules},
+    page::{BucketRules, Counts, Found, Known, PageError, Rules},
 };
 
 /// The series that every scrape gives, in the order in which Prometheus writes them …
@@ -42,13 +42,18 @@ pub(crate) struct CycleRules {
     pub(crate) timeout_seconds: f64,
     /// Whether exemplars are looked at.
     pub(crate) exemplars: bool,
+    /// Which forms of a histogram are read.
+    pub(crate) histograms: HistogramRules,
+    pub(crate) buckets: BucketRules,
+    /// Whether since when samples count is stored.
+    pub(crate) starts: bool,
 }
 
 /// What an attempt to fetch a page brought.
 #[derive(Debug)]
 pub(crate) enum Scraped {
     /// A page to be read as the format says.
-    Page { bytes: Vec<u8>, format: Format },
+    Page { bytes: Vec<u8>, format: Encoding },
     /// None.
     Nothing {
         /// True if it was too large to be taken.
@@ -82,7 +87,7 @@ pub(crate) struct Cycle {
     page: Vec<u8>,
     /// How long it was.
     page_len: usize,
-    format: Option<Format>,
+    format: Option<Encoding>,
     row: RowValues,
 }
 
@@ -203,7 +208,7 @@ impl Cycle {
     fn take(
         &mut self,
         page: &[u8],
-        format: Format,
+        format: Encoding,
         counts: &mut Counts,
         define: &mut impl FnMut(&[Labels]) -> Defined,
     ) -> Result<(bool, Vec<Found>), PageError> {
@@ -215,6 +220,9 @@ impl Cycle {
                 honor_timestamps: self.rules.honor_timestamps,
                 sample_limit: self.rules.sample_limit,
                 exemplars: self.rules.exemplars,
+                histograms: self.rules.histograms,
+                buckets: self.rules.buckets,
+                starts: self.rules.starts,
             };
             *counts = Counts::default();
             let read = self.known.read(page, format, rules, &mut self.row, counts);

@@ -27,6 +27,7 @@ impl ScrapeError {
             Self::Fetch(_) => "connection",
             Self::Format(_) => "content_type",
             Self::Page(PageError::SampleLimit) => "sample_limit",
+            Self::Page(PageError::BucketLimit) => "bucket_limit",
             Self::Page(PageError::Naming(error)) if error.is_limit() => "label_limit",
             Self::Page(_) => "syntax",
         }

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use config::ScrapeJob;
 use exposition::{
-    EscapingScheme, Format, NegotiationError, ScrapeProtocol, accept_header, choose_format,
+    DEFAULT_SCRAPE_PROTOCOLS, Encoding, EscapingScheme, HistogramRules, NegotiationError,
+    ScrapeProtocol, accept_header, choose_format,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use model::{RelabelRule, Target};
@@ -12,6 +13,7 @@ use runtime::Components;
 use super::{
     cycle::CycleRules,
     naming::{LabelLimits, Naming},
+    page::BucketRules,
 };
 use fetch::{Client, Request};
 
@@ -27,11 +29,19 @@ pub(crate) struct Job {
     relabel: Arc<[RelabelRule]>,
     /// The decoded bytes of a page stay below.
     body_limit: u64,
+    /// Whether since when samples count is stored.
+    starts: bool,
 }
 
 impl Job {
     /// A job as configured; pages stay below `body_ceiling` also if the job sets no limit or a higher one.
-    pub(crate) fn new(settings: ScrapeJob, body_ceiling: u64, components: &Components) -> Self {
+    /// With `starts` it is stored since when samples count.
+    pub(crate) fn new(
+        settings: ScrapeJob,
+        body_ceiling: u64,
+        starts: bool,
+        components: &Components,
+    ) -> Self {
         // Both name the same schemes.
         let escaping = settings.escaping.as_str().parse();
         let escaping = escaping.unwrap_or(EscapingScheme::AllowUtf8);
@@ -40,7 +50,8 @@ impl Job {
             false => "identity",
         };
         let mut headers = HeaderMap::new();
-        let accept = HeaderValue::try_from(accept_header(&settings.protocols, escaping));
+        let protocols = protocols(&settings, starts);
+        let accept = HeaderValue::try_from(accept_header(&protocols, escaping));
         headers.insert(header::ACCEPT, accept.expect("the header is plain ASCII"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
@@ -51,6 +62,7 @@ impl Job {
             fallback: settings.fallback_protocol,
             relabel: settings.metric_relabel.clone().into(),
             body_limit: body_limit.min(body_ceiling),
+            starts,
             settings,
         }
     }
@@ -62,7 +74,8 @@ impl Job {
 
     /// How the pages of `target` become rows, and exemplars if those are looked at.
     pub(crate) fn rules(&self, target: &Target, exemplars: bool) -> CycleRules {
-        let limits = &self.settings.limits;
+        let settings = &self.settings;
+        let limits = &settings.limits;
         CycleRules {
             naming: Naming {
                 target: target.labels.clone(),
@@ -80,6 +93,16 @@ impl Job {
             extra_metrics: self.settings.extra_metrics,
             timeout_seconds: target.settings.timeout.as_seconds(),
             exemplars,
+            histograms: HistogramRules {
+                native: settings.native_histograms,
+                always_classic: settings.always_classic_histograms,
+                to_nhcb: settings.classic_to_nhcb,
+            },
+            buckets: BucketRules::new(
+                settings.native_histogram_bucket_limit,
+                settings.native_histogram_min_bucket_factor,
+            ),
+            starts: self.starts,
         }
     }
 
@@ -98,11 +121,20 @@ impl Job {
     }
 
     /// How a page with this Content-Type is read.
-    pub(crate) fn format(&self, content_type: Option<&str>) -> Result<Format, NegotiationError> {
+    pub(crate) fn format(&self, content_type: Option<&str>) -> Result<Encoding, NegotiationError> {
         let chosen = choose_format(content_type.unwrap_or_default(), self.fallback)?;
         if let Some(warning) = chosen.warning {
             tracing::debug!(job = %self.settings.name, warning, "fallback format is taken");
         }
         Ok(chosen.format)
     }
+}
+
+/// The formats to ask for. Where starts are stored and the configuration has left the order as it is by default, protobuf
+/// comes first, as in Prometheus: most targets tell starts there alone.
+fn protocols(settings: &ScrapeJob, starts: bool) -> Vec<ScrapeProtocol> {
+    let is_default = settings.protocols == DEFAULT_SCRAPE_PROTOCOLS;
+    let first = (starts && is_default).then_some(ScrapeProtocol::PrometheusProto);
+    let protocols = settings.protocols.iter().copied();
+    first.into_iter().chain(protocols).collect()
 }

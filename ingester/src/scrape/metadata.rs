@@ -1,7 +1,7 @@
 //! What pages tell of their metrics besides samples.
 use std::collections::BTreeMap;
 
-use exposition::{Entry, Format, Parser};
+use exposition::{Encoding, Entry, HistogramRules, Item, Parser, SyntaxError, read_protobuf};
 use model::Metadata;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -37,22 +37,38 @@ impl Fingerprint {
 }
 
 /// All that `page` tells, by metric.
-pub(crate) fn told(page: &[u8], format: Format) -> Vec<(String, Metadata)> {
-    let mut metrics: BTreeMap<String, Metadata> = BTreeMap::new();
-    for entry in Parser::new(page, format).map_while(Result::ok) {
-        let metric = match &entry {
-            Entry::Series(_) | Entry::Comment(_) => continue,
-            Entry::Type { metric, .. }
-            | Entry::Help { metric, .. }
-            | Entry::Unit { metric, .. } => metric,
-        };
-        let metadata = metrics.entry(metric.to_string()).or_default();
-        match entry {
-            Entry::Type { kind, .. } => metadata.metric_type = kind,
-            Entry::Help { help, .. } => metadata.help = help.into_owned(),
-            Entry::Unit { unit, .. } => metadata.unit = unit.into_owned(),
-            Entry::Series(_) | Entry::Comment(_) => {}
+pub(crate) fn told(page: &[u8], format: Encoding) -> Vec<(String, Metadata)> {
+    let mut metrics = BTreeMap::new();
+    match format {
+        Encoding::Lines(format) => Parser::new(page, format)
+            .map_while(Result::ok)
+            .for_each(|entry| note(&mut metrics, entry)),
+        Encoding::Protobuf => {
+            let note = |item: Item<'_>| {
+                if let Item::Told(entry) = item {
+                    note(&mut metrics, entry);
+                }
+                Ok::<(), SyntaxError>(())
+            };
+            // The page was read whole before.
+            let _ = read_protobuf(page, HistogramRules::default(), note);
         }
     }
     metrics.into_iter().collect()
+}
+
+fn note(metrics: &mut BTreeMap<String, Metadata>, entry: Entry<'_>) {
+    let metric = match &entry {
+        Entry::Series(_) | Entry::Comment(_) => return,
+        Entry::Type { metric, .. } | Entry::Help { metric, .. } | Entry::Unit { metric, .. } => {
+            metric
+        }
+    };
+    let metadata = metrics.entry(metric.to_string()).or_default();
+    match entry {
+        Entry::Type { kind, .. } => metadata.metric_type = kind,
+        Entry::Help { help, .. } => metadata.help = help.into_owned(),
+        Entry::Unit { unit, .. } => metadata.unit = unit.into_owned(),
+        Entry::Series(_) | Entry::Comment(_) => {}
+    }
 }

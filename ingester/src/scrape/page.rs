@@ -3,11 +3,16 @@
 //! The same lines come in the same order, so each line's series text is first compared with the one that stood in
 //! its place; only surprises are looked up by hash, and only texts that are new are parsed into labels. Of the page
 //! before no text is kept, only the [`Print`] of each.
+mod buckets;
+
+use std::sync::Arc;
+
 use exposition::{
-    Entry, Exemplar, Expected, Format, LabelsError, Parser, Print, Series, SyntaxError,
+    Encoding, Entry, Exemplar, Expected, Format, HistogramRules, Item, LabelsError, Parser, Print,
+    Sample, Series, SyntaxError, read_protobuf,
 };
 use hashbrown::HashTable;
-use model::{Labels, MetricType, Timestamp};
+use model::{Histogram, Labels, MetricType, Timestamp};
 use tsdb::{Ordinal, RowValues};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -15,6 +20,7 @@ use super::{
     metadata::Fingerprint,
     naming::{Naming, NamingError},
 };
+pub(crate) use buckets::BucketRules;
 
 /// Why a page is refused whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +37,9 @@ pub(crate) enum PageError {
     /// More samples than the job allows.
     #[error("sample limit exceeded")]
     SampleLimit,
+    /// A histogram has more buckets than the job allows, and cannot be made coarser.
+    #[error("histogram bucket limit exceeded")]
+    BucketLimit,
 }
 
 /// Where a line's sample goes: the ordinal of its series, or nowhere.
@@ -83,7 +92,7 @@ struct Between {
 /// The last page of a target that was taken, and the place of each of its lines.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    format: Option<Format>,
+    format: Option<Encoding>,
     lines: Vec<Line>,
     /// Ascending.
     between: Vec<Between>,
@@ -127,6 +136,11 @@ pub(crate) struct Rules<'a> {
     pub(crate) sample_limit: u64,
     /// Whether exemplars are looked at.
     pub(crate) exemplars: bool,
+    /// Which forms of a histogram are read.
+    pub(crate) histograms: HistogramRules,
+    pub(crate) buckets: BucketRules,
+    /// Whether since when samples count is looked at.
+    pub(crate) starts: bool,
 }
 
 /// What was counted on the way, as far as the page was read.
@@ -152,6 +166,35 @@ pub(crate) struct Read {
     pub(crate) found: Vec<Found>,
     /// The samples of those, and their explicit times.
     new_samples: Vec<(u32, f64, Option<Timestamp>)>,
+    /// What is beside the numbers of those, by their index.
+    new_beside: Vec<(u32, Beside)>,
+}
+
+/// What a sample is besides a number.
+#[derive(Clone, Debug, Default)]
+struct Beside {
+    histogram: Option<Arc<Histogram>>,
+    start: Option<Timestamp>,
+}
+
+impl Beside {
+    /// Puts a sample with this into `row`; false if its series has one already.
+    fn set(
+        self,
+        row: &mut RowValues,
+        ordinal: Ordinal,
+        value: f64,
+        time: Option<Timestamp>,
+    ) -> bool {
+        let is_set = match self.histogram {
+            Some(histogram) => row.set_histogram(ordinal, histogram, time),
+            None => row.set(ordinal, value, time),
+        };
+        if let Some(start) = self.start.filter(|_| is_set) {
+            row.set_start(ordinal, start);
+        }
+        is_set
+    }
 }
 
 impl Known {
@@ -164,7 +207,7 @@ impl Known {
     pub(crate) fn read(
         &self,
         page: &[u8],
-        format: Format,
+        format: Encoding,
         rules: Rules<'_>,
         row: &mut RowValues,
         counts: &mut Counts,
@@ -182,34 +225,37 @@ impl Known {
             between: Vec::with_capacity(before.between.len()),
             new: Vec::new(),
             new_samples: Vec::new(),
+            new_beside: Vec::new(),
             n_samples: 0,
+            over_buckets: false,
             told: Fingerprint::default(),
             exemplars: Vec::new(),
             found: Vec::new(),
             rules,
             counts,
         };
-        let mut parser = Parser::new(page, format);
-        loop {
-            let next = match reading.expected() {
-                Some(expected) => parser.next_expecting(&expected),
-                None => parser.next(),
-            };
-            match next {
-                None => break,
-                Some(Ok(Entry::Series(series))) => reading.take(&series, row)?,
-                Some(Ok(entry)) => reading.told.add(&entry),
-                Some(Err(error)) => return Err(error.into()),
-            }
+        match format {
+            Encoding::Lines(format) => reading.lines(page, format, row)?,
+            Encoding::Protobuf => read_protobuf(page, rules.histograms, |item| match item {
+                Item::Sample(sample) => reading.take_sample(sample, row),
+                Item::Told(entry) => {
+                    reading.told.add(&entry);
+                    Ok(())
+                }
+            })?,
         }
         if rules.sample_limit > 0 && reading.n_samples > rules.sample_limit {
             return Err(PageError::SampleLimit);
+        }
+        if reading.over_buckets {
+            return Err(PageError::BucketLimit);
         }
         let Reading {
             lines,
             between,
             new,
             new_samples,
+            new_beside,
             told,
             exemplars,
             found,
@@ -227,6 +273,7 @@ impl Known {
             new,
             found,
             new_samples,
+            new_beside,
         })
     }
 }
@@ -239,10 +286,15 @@ impl Read {
         row: &mut RowValues,
         counts: &mut Counts,
     ) -> Known {
-        for (new, value, time) in self.new_samples {
+        let mut beside = self.new_beside.into_iter().peekable();
+        for (i, (new, value, time)) in (0_u32..).zip(self.new_samples) {
             let ordinal = ordinals[new as usize];
+            let beside = beside.next_if(|(of, _)| *of == i);
             if ordinal != Ordinal::REFUSED {
-                let is_first = row.set(ordinal, value, time);
+                let is_first = match beside {
+                    Some((_, beside)) => beside.set(row, ordinal, value, time),
+                    None => row.set(ordinal, value, time),
+                };
                 counts.duplicates += u64::from(!is_first);
             }
         }
@@ -278,7 +330,10 @@ struct Reading<'a> {
     between: Vec<Between>,
     new: Vec<Labels>,
     new_samples: Vec<(u32, f64, Option<Timestamp>)>,
+    new_beside: Vec<(u32, Beside)>,
     n_samples: u64,
+    /// A histogram had too many buckets.
+    over_buckets: bool,
     told: Fingerprint,
     exemplars: Vec<(u32, u64)>,
     found: Vec<Found>,
@@ -310,7 +365,84 @@ impl Reading<'_> {
         self.cursor = line + 1;
     }
 
+    fn lines(&mut self, page: &[u8], format: Format, row: &mut RowValues) -> Result<(), PageError> {
+        let mut parser = Parser::new(page, format);
+        loop {
+            let next = match self.expected() {
+                Some(expected) => parser.next_expecting(&expected),
+                None => parser.next(),
+            };
+            match next {
+                None => return Ok(()),
+                Some(Ok(Entry::Series(series))) => self.take(&series, row)?,
+                Some(Ok(entry)) => self.told.add(&entry),
+                Some(Err(error)) => return Err(error.into()),
+            }
+        }
+    }
+
     fn take(&mut self, series: &Series<'_>, row: &mut RowValues) -> Result<(), PageError> {
+        let Some(place) = self.place(series)? else {
+            return Ok(());
+        };
+        if let Some(exemplar) = &series.exemplar {
+            self.exemplars(series, std::slice::from_ref(exemplar), place);
+        }
+        if !self.has_room() {
+            return Ok(());
+        }
+        let time = series.timestamp.filter(|_| self.rules.honor_timestamps);
+        if place.0 & Place::NEW != 0 {
+            let new = place.0 & !Place::NEW;
+            self.new_samples.push((new, series.value, time));
+        } else if !row.set(Ordinal(place.0), series.value, time) {
+            self.counts.duplicates += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes a sample that may be more than a number.
+    fn take_sample(&mut self, sample: Sample<'_>, row: &mut RowValues) -> Result<(), PageError> {
+        let series = &sample.series;
+        let Some(place) = self.place(series)? else {
+            return Ok(());
+        };
+        self.exemplars(series, sample.exemplars, place);
+        let histogram = sample.histogram.map(|h| self.rules.buckets.apply(h));
+        let Ok(histogram) = histogram.transpose() else {
+            self.counts.post_relabel += 1;
+            self.over_buckets = true;
+            return Ok(());
+        };
+        if !self.has_room() {
+            return Ok(());
+        }
+        let start = sample.start.filter(|_| self.rules.starts);
+        let beside = Beside { histogram, start };
+        let time = series.timestamp.filter(|_| self.rules.honor_timestamps);
+        if place.0 & Place::NEW != 0 {
+            let new = place.0 & !Place::NEW;
+            self.new_beside
+                .push((self.new_samples.len() as u32, beside));
+            self.new_samples.push((new, series.value, time));
+        } else if !beside.set(row, Ordinal(place.0), series.value, time) {
+            self.counts.duplicates += 1;
+        }
+        Ok(())
+    }
+
+    /// Counts a sample that relabelling left; false if it is one more than the limit allows: then the rest is read for the
+    /// sake of the counts.
+    fn has_room(&mut self) -> bool {
+        self.counts.post_relabel += 1;
+        self.n_samples += 1;
+        let limit = self.rules.sample_limit;
+        limit == 0 || self.n_samples <= limit
+    }
+
+    /// The place of a series, whose line is noted; none if relabelling drops it.
+    #[inline]
+    fn place(&mut self, series: &Series<'_>) -> Result<Option<Place>, PageError> {
         self.counts.scraped += 1;
         self.told.series(series.before);
         if !series.before.is_empty() {
@@ -336,44 +468,36 @@ impl Reading<'_> {
             place => place,
         };
         self.lines.push(Line::new(text, place));
-        if place == Place::DROPPED {
-            return Ok(());
-        }
-        if self.rules.exemplars
-            && let Some(exemplar) = &series.exemplar
-        {
+        Ok((place != Place::DROPPED).then_some(place))
+    }
+
+    /// Takes the exemplars of the line that was pushed last, whose series has `place`, but for those that the same line of
+    /// the page before had.
+    fn exemplars(&mut self, series: &Series<'_>, exemplars: &[Exemplar<'_>], place: Place) {
+        if self.rules.exemplars && !exemplars.is_empty() {
             // A series that is known moved the cursor behind its line of the page before.
             let is_known = place.0 & Place::NEW == 0 && self.cursor > 0;
             let before = is_known.then(|| self.cursor as u32 - 1);
-            self.exemplar(series, exemplar, before);
+            for exemplar in exemplars {
+                self.exemplar(series, exemplar, before);
+            }
         }
-        self.counts.post_relabel += 1;
-        self.n_samples += 1;
-        let limit = self.rules.sample_limit;
-        if limit > 0 && self.n_samples > limit {
-            // The rest is read for the sake of the counts.
-            return Ok(());
-        }
-        let time = series.timestamp.filter(|_| self.rules.honor_timestamps);
-        if place.0 & Place::NEW != 0 {
-            let new = place.0 & !Place::NEW;
-            self.new_samples.push((new, series.value, time));
-        } else if !row.set(Ordinal(place.0), series.value, time) {
-            self.counts.duplicates += 1;
-        }
-        Ok(())
     }
 
-    /// Takes the exemplar of the line that was pushed last, unless the line `before` of the page before had the same.
+    /// Takes an exemplar of the line that was pushed last, unless the line `before` of the page before had the same.
     fn exemplar(&mut self, series: &Series<'_>, exemplar: &Exemplar<'_>, before: Option<u32>) {
         let seed = exemplar.timestamp.map_or(0, Timestamp::as_millis) as u64;
         let hash = xxh3_64_with_seed(exemplar.text, seed ^ exemplar.value.to_bits());
         self.exemplars.push((self.lines.len() as u32 - 1, hash));
         let known = &self.before.exemplars;
-        let known = before
-            .and_then(|line| known.binary_search_by_key(&line, |(line, _)| *line).ok())
-            .is_some_and(|i| known[i].1 == hash);
-        if known {
+        let is_known = before.is_some_and(|before| {
+            let first = known.partition_point(|(line, _)| *line < before);
+            let mut same_line = known[first..]
+                .iter()
+                .take_while(|(line, _)| *line == before);
+            same_line.any(|(_, known)| *known == hash)
+        });
+        if is_known {
             return;
         }
         // What gives no label set is left out; its sample is kept, as in Prometheus.

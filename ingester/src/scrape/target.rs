@@ -1,6 +1,7 @@
 //! The scrape loop of one target: wait for the slot, fetch, make the row, store it.
 use std::{sync::Arc, time::Duration};
 
+use exposition::{Encoding, Format};
 use model::{GroupKey, Labels, Millis, Outcome, RowHead, Timestamp};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -153,7 +154,7 @@ async fn fetch(job: &Job, state: &TargetState, buffer: Vec<u8>) -> Result<Scrape
     let fetched = job.client.get(&job.request(&state.target), buffer).await?;
     // An empty page needs no format, as in Prometheus.
     let format = match fetched.body.is_empty() {
-        true => exposition::Format::Text,
+        true => Encoding::Lines(Format::Text),
         false => job.format(fetched.content_type.as_deref())?,
     };
     Ok(Scraped::Page {

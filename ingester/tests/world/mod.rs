@@ -181,6 +181,7 @@ impl World {
             max_body_size: 1 << 20,
             limits: self.limits,
             exemplar_storage: true,
+            start_storage: true,
             snapshots: "snapshots".into(),
             snapshot_part: "",
             grace: Duration::from_secs(10),

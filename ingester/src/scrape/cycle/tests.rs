@@ -1,6 +1,9 @@
+mod protobuf;
+
 use std::{fs, path::PathBuf};
 
 use expect_test::{Expect, expect};
+use exposition::Format;
 use model::{METRIC_NAME, NameValidation, RelabelAction, RelabelRule, regex::Regex};
 use proptest::prelude::*;
 use tsdb::DictionaryNo;
@@ -53,6 +56,12 @@ fn rules() -> CycleRules {
         extra_metrics: false,
         timeout_seconds: 10.0,
         exemplars: true,
+        histograms: HistogramRules {
+            native: true,
+            ..HistogramRules::default()
+        },
+        buckets: BucketRules::new(0, 0.0),
+        starts: true,
     }
 }
 
@@ -71,7 +80,7 @@ impl Bench {
 
     fn page(&mut self, page: &str) -> Observed {
         let bytes = page.as_bytes().to_vec();
-        let format = Format::Text;
+        let format = Encoding::Lines(Format::Text);
         self.observe(Scraped::Page { bytes, format })
     }
 

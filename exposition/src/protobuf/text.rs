@@ -1,0 +1,61 @@
+//! The text that stands for a series of a protobuf page.
+use crate::float;
+
+/// Writes the series of one metric after another, as a text page with all names in quotes would.
+#[derive(Debug, Default)]
+pub(super) struct SeriesText {
+    /// The metric's labels, each behind a comma.
+    labels: Vec<u8>,
+    series: Vec<u8>,
+}
+
+impl SeriesText {
+    /// Begins a metric without labels.
+    pub(super) fn begin(&mut self) {
+        self.labels.clear();
+    }
+
+    /// Adds a label.
+    pub(super) fn label(&mut self, name: &str, value: &str) {
+        self.labels.push(b',');
+        put_quoted(&mut self.labels, [name]);
+        self.labels.push(b'=');
+        put_quoted(&mut self.labels, [value]);
+    }
+
+    /// Writes the series `name` and `suffix`, with one more label that holds a number.
+    pub(super) fn series(&mut self, name: &str, suffix: &str, label: Option<(&str, f64)>) {
+        self.series.clear();
+        self.series.push(b'{');
+        put_quoted(&mut self.series, [name, suffix]);
+        self.series.extend_from_slice(&self.labels);
+        if let Some((name, number)) = label {
+            self.series.push(b',');
+            self.series.extend_from_slice(name.as_bytes());
+            self.series.extend_from_slice(b"=\"");
+            float::put_open_metrics(&mut self.series, number);
+            self.series.push(b'"');
+        }
+        self.series.push(b'}');
+    }
+
+    /// What was written last.
+    pub(super) fn written(&self) -> &[u8] {
+        &self.series
+    }
+}
+
+fn put_quoted<const N: usize>(dst: &mut Vec<u8>, parts: [&str; N]) {
+    dst.push(b'"');
+    for part in parts {
+        let mut rest = part.as_bytes();
+        while let Some(at) = memchr::memchr3(b'\\', b'"', b'\n', rest) {
+            dst.extend_from_slice(&rest[..at]);
+            dst.push(b'\\');
+            dst.push(if rest[at] == b'\n' { b'n' } else { rest[at] });
+            rest = &rest[at + 1..];
+        }
+        dst.extend_from_slice(rest);
+    }
+    dst.push(b'"');
+}
