@@ -1,4 +1,7 @@
 //! What a process tells of itself at `/metrics`.
+mod accept;
+mod text;
+
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -8,6 +11,7 @@ use prometheus_client::{
 };
 
 use crate::process;
+pub(crate) use accept::Exposition;
 
 /// The metrics of a process and of every role in it. Clones share them.
 #[derive(Clone, Debug)]
@@ -36,8 +40,15 @@ impl Exposed {
         registry
     }
 
-    /// All of them as a page of OpenMetrics.
-    pub(crate) fn page(&self) -> String {
+    /// All of them on a page.
+    pub(crate) fn page(&self, format: Exposition) -> String {
+        match format {
+            Exposition::Text => text::of_open_metrics(&self.open_metrics()),
+            Exposition::OpenMetrics1 | Exposition::OpenMetrics0 => self.open_metrics(),
+        }
+    }
+
+    fn open_metrics(&self) -> String {
         let roles: Vec<_> = self.roles.lock().iter().filter_map(Weak::upgrade).collect();
         let mut page = String::new();
         let mut all = [&self.process].into_iter().chain(&roles);
@@ -63,13 +74,21 @@ mod tests {
             exposed.add(registry)
         };
         let (first, second) = (role("a"), role("b"));
-        let page = exposed.page();
+        let page = exposed.page(Exposition::OpenMetrics1);
         for line in ["a_total 0", "b_total 0", "# TYPE pleiades_build info"] {
             assert_eq!(page.lines().filter(|l| *l == line).count(), 1, "{page}");
         }
         assert!(page.ends_with("\n# EOF\n"));
+        let text = exposed.page(Exposition::Text);
+        for line in [
+            "a_total 0",
+            "# TYPE b_total counter",
+            "# TYPE pleiades_build_info gauge",
+        ] {
+            assert_eq!(text.lines().filter(|l| *l == line).count(), 1, "{text}");
+        }
         drop(first);
-        assert!(!exposed.page().contains("a_total"));
+        assert!(!exposed.page(Exposition::Text).contains("a_total"));
         drop(second);
     }
 }

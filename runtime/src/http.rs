@@ -7,12 +7,12 @@ use std::sync::{
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::IntoResponse,
     routing::get,
 };
 
-use crate::Exposed;
+use crate::{Exposed, exposed::Exposition};
 
 /// Whether the process can do its work. Clones share the answer; not ready at first.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +44,15 @@ pub fn base_router(exposed: Exposed, readiness: Readiness) -> Router {
         .route("/metrics", get(metrics).with_state(exposed))
 }
 
-async fn metrics(State(exposed): State<Exposed>) -> impl IntoResponse {
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], exposed.page())
+async fn metrics(State(exposed): State<Exposed>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+    let format = Exposition::accepted(accept.unwrap_or_default());
+    let content_type = format.content_type();
+    (
+        [
+            (header::CONTENT_TYPE, content_type),
+            (header::VARY, "Accept"),
+        ],
+        exposed.page(format),
+    )
 }
