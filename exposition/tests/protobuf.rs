@@ -284,15 +284,15 @@ fn what_prometheus_refuses_is_refused_in_its_words() {
     );
     refused(
         |f| f.metric[0].histogram.as_mut().unwrap().count = 9,
-        expect![[
-            r#"histogram "h": 5 observations found in buckets, but the Count field is 9: histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)"#
-        ]],
+        expect![
+            "5 observations found in buckets, but the Count field is 9: histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)"
+        ],
     );
     refused(
         |f| f.metric[0].histogram.as_mut().unwrap().schema = 9,
-        expect![[
-            r#"histogram "h": histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema 9"#
-        ]],
+        expect![
+            "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema 9"
+        ],
     );
     let bytes = |bytes: &[u8]| read(bytes, NATIVE).unwrap_err().to_string();
     expect!["clientpb: invalid varint encountered"].assert_eq(&bytes(b"\xff\xff\xff\xff\xff\x01"));

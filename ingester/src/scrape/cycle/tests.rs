@@ -61,7 +61,7 @@ fn rules() -> CycleRules {
             ..HistogramRules::default()
         },
         buckets: BucketRules::new(0, 0.0),
-        starts: true,
+        starts: false,
     }
 }
 

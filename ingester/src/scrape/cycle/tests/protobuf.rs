@@ -89,7 +89,10 @@ impl Bench {
 
 #[test]
 fn messages_become_rows_with_histograms() {
-    let mut bench = Bench::new(rules());
+    let mut bench = Bench::new(CycleRules {
+        starts: true,
+        ..rules()
+    });
     let page = |value| {
         [
             family("c", 0, &[counter(value, "a"), counter(2.0, "b")]),
@@ -132,14 +135,14 @@ fn a_histogram_with_too_many_buckets_fails_the_scrape() {
     assert_eq!(observed.error, None);
     expect![[r#"
         {__name__="up"} 1
-        {__name__="h"} 7.5 {count:80, sum:7.5, (1,16]:32, (16,256]:32, (256,4096]:16} since 1.000
+        {__name__="h"} 7.5 {count:80, sum:7.5, (1,16]:32, (16,256]:32, (256,4096]:16}
         {__name__="c", l="a"} 1"#]]
     .assert_eq(&lines.join("\n"));
     let (observed, lines) = Bench::new(rules(1)).messages(&page);
     assert_eq!(observed.error, None);
     expect![[r#"
         {__name__="up"} 1
-        {__name__="h"} 7.5 {count:80, sum:7.5, (1,65536]:80} since 1.000
+        {__name__="h"} 7.5 {count:80, sum:7.5, (1,65536]:80}
         {__name__="c", l="a"} 1"#]]
     .assert_eq(&lines.join("\n"));
     // Its buckets lie on both sides of one, where the coarsest schema has a bound.
@@ -171,4 +174,34 @@ fn a_broken_message_fails_the_scrape() {
     expect!["clientpb: insufficient length of buffer, expected at least 10 bytes, got 2 bytes"]
         .assert_eq(&error.unwrap_or_default());
     assert_eq!(lines, [r#"{__name__="up"} 0"#]);
+}
+
+#[test]
+fn classic_histograms_of_lines_are_converted_if_asked_for() {
+    let page = |count| {
+        format!(
+            "# HELP h Help.\n# TYPE h histogram\nh_bucket{{le=\"1\"}} {count}\nh_count {count}\nh_sum 3\n# TYPE g gauge\ng 1\n"
+        )
+    };
+    let mut bench = Bench::new(CycleRules {
+        histograms: HistogramRules {
+            to_nhcb: true,
+            ..HistogramRules::default()
+        },
+        ..rules()
+    });
+    for count in [1, 2] {
+        let bytes = page(count).into_bytes();
+        let format = Encoding::Lines(Format::Text);
+        let observed = bench.observe(Scraped::Page { bytes, format });
+        let (n_added, told) = match count {
+            1 => (2, Some(2)),
+            _ => (0, None),
+        };
+        assert_eq!(observed.counts.added, n_added);
+        assert_eq!(observed.metadata.map(|told| told.len()), told);
+        let row = bench.cycle.row();
+        let histogram = row.iter().find_map(|(place, ..)| row.histogram(place));
+        assert_eq!(histogram.unwrap().count, f64::from(count));
+    }
 }

@@ -1,9 +1,9 @@
-//! The text that stands for a series of a protobuf page.
+//! The text that stands for a series that no line of its page gives.
 use crate::float;
 
 /// Writes the series of one metric after another, as a text page with all names in quotes would.
 #[derive(Debug, Default)]
-pub(super) struct SeriesText {
+pub(crate) struct SeriesText {
     /// The metric's labels, each behind a comma.
     labels: Vec<u8>,
     series: Vec<u8>,
@@ -11,12 +11,12 @@ pub(super) struct SeriesText {
 
 impl SeriesText {
     /// Begins a metric without labels.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.labels.clear();
     }
 
     /// Adds a label.
-    pub(super) fn label(&mut self, name: &str, value: &str) {
+    pub(crate) fn label(&mut self, name: &str, value: &str) {
         self.labels.push(b',');
         put_quoted(&mut self.labels, [name]);
         self.labels.push(b'=');
@@ -24,7 +24,7 @@ impl SeriesText {
     }
 
     /// Writes the series `name` and `suffix`, with one more label that holds a number.
-    pub(super) fn series(&mut self, name: &str, suffix: &str, label: Option<(&str, f64)>) {
+    pub(crate) fn series(&mut self, name: &str, suffix: &str, label: Option<(&str, f64)>) {
         self.series.clear();
         self.series.push(b'{');
         put_quoted(&mut self.series, [name, suffix]);
@@ -40,7 +40,7 @@ impl SeriesText {
     }
 
     /// What was written last.
-    pub(super) fn written(&self) -> &[u8] {
+    pub(crate) fn written(&self) -> &[u8] {
         &self.series
     }
 }
