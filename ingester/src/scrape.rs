@@ -10,6 +10,7 @@
 mod buffers;
 mod cycle;
 mod error;
+mod failure_log;
 mod job;
 mod metadata;
 mod naming;

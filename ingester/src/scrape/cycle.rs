@@ -1,7 +1,7 @@
 //! The scrape cycle of one target without IO: pages in, rows out.
 use exposition::{Encoding, HistogramRules};
-use model::{Labels, Metadata, Outcome};
-use tsdb::{Defined, Ordinal, RowValues};
+use model::{Labels, Metadata, Outcome, STALE_NAN};
+use tsdb::{Defined, DictionaryNo, Ordinal, RowValues};
 
 use super::{
     metadata,
@@ -36,6 +36,8 @@ pub(crate) fn is_report(labels: &Labels, target: &Labels) -> bool {
 pub(crate) struct CycleRules {
     pub(crate) naming: Naming,
     pub(crate) honor_timestamps: bool,
+    /// Whether series with times of their own are marked when they vanish; the others are anyway.
+    pub(crate) track_timestamps_staleness: bool,
     /// 0 sets no limit.
     pub(crate) sample_limit: u64,
     pub(crate) extra_metrics: bool,
@@ -89,6 +91,9 @@ pub(crate) struct Cycle {
     page_len: usize,
     format: Option<Encoding>,
     row: RowValues,
+    /// The series of the last row that had times of their own, if those are tracked.
+    timed: Vec<Ordinal>,
+    timed_of: DictionaryNo,
 }
 
 impl Cycle {
@@ -108,6 +113,8 @@ impl Cycle {
             page_len: 0,
             format: None,
             row: RowValues::default(),
+            timed: Vec::new(),
+            timed_of: DictionaryNo::default(),
             rules,
         }
     }
@@ -195,12 +202,29 @@ impl Cycle {
             // A series of the page with the same labels stands.
             self.row.set(*place, value, None);
         }
+        if self.rules.track_timestamps_staleness {
+            self.mark_timed();
+        }
         Observed {
             outcome,
             counts,
             error,
             metadata,
             exemplars,
+        }
+    }
+
+    /// Marks the series that had times of their own and are gone. That of the others is derived from their absence.
+    fn mark_timed(&mut self) {
+        let is_timed = |(place, _, time): (Ordinal, f64, Option<_>)| time.map(|_| place);
+        let now = self.row.iter().filter_map(is_timed).collect();
+        let before = std::mem::replace(&mut self.timed, now);
+        let dictionary = std::mem::replace(&mut self.timed_of, self.row.dictionary());
+        if dictionary == self.timed_of {
+            for place in before {
+                // One that is still there stands.
+                self.row.set(place, STALE_NAN, None);
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use runtime::Components;
 
 use super::{
     cycle::CycleRules,
+    failure_log::FailureLog,
     naming::{LabelLimits, Naming},
     page::BucketRules,
 };
@@ -31,6 +32,8 @@ pub(crate) struct Job {
     body_limit: u64,
     /// Whether since when samples count is stored.
     starts: bool,
+    /// Where failed fetches are logged.
+    pub(crate) failures: Option<FailureLog>,
 }
 
 impl Job {
@@ -63,6 +66,7 @@ impl Job {
             relabel: settings.metric_relabel.clone().into(),
             body_limit: body_limit.min(body_ceiling),
             starts,
+            failures: FailureLog::new(&settings.failure_log_file, &settings.name),
             settings,
         }
     }
@@ -88,7 +92,8 @@ impl Job {
                     value_length: limits.label_value_length,
                 },
             },
-            honor_timestamps: self.settings.honor_timestamps,
+            honor_timestamps: settings.honor_timestamps,
+            track_timestamps_staleness: settings.track_timestamps_staleness,
             sample_limit: limits.samples,
             extra_metrics: self.settings.extra_metrics,
             timeout_seconds: target.settings.timeout.as_seconds(),

@@ -87,6 +87,7 @@ async fn scrape_slot(
     let (scraped, failed) = match fetched {
         Ok(page) => (page, None),
         Err(error) => {
+            log_failure(shared, plan, began, &error).await;
             let too_large = error.is_too_large();
             (Scraped::Nothing { too_large }, Some(error))
         }
@@ -161,6 +162,15 @@ async fn fetch(job: &Job, state: &TargetState, buffer: Vec<u8>) -> Result<Scrape
         bytes: fetched.body,
         format,
     })
+}
+
+/// Writes to the job's log, if it has one, that no page came. Pages that are refused do not stand there, as in Prometheus.
+async fn log_failure(shared: &Shared, plan: &Plan, at: Timestamp, error: &ScrapeError) {
+    if let (Some(log), ScrapeError::Fetch(error)) = (&plan.job.failures, error) {
+        let (log, target, error) = (log.clone(), plan.state.target.url(), error.to_string());
+        let write = move || log.write(at, &target, &error);
+        shared.offload().run(write).await;
+    }
 }
 
 /// Where the new series of one scrape are let in or refused.

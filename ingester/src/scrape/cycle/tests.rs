@@ -6,7 +6,6 @@ use expect_test::{Expect, expect};
 use exposition::Format;
 use model::{METRIC_NAME, NameValidation, RelabelAction, RelabelRule, regex::Regex};
 use proptest::prelude::*;
-use tsdb::DictionaryNo;
 
 use super::*;
 use crate::scrape::naming::LabelLimits;
@@ -52,6 +51,7 @@ fn rules() -> CycleRules {
             limits: LabelLimits::default(),
         },
         honor_timestamps: true,
+        track_timestamps_staleness: false,
         sample_limit: 0,
         extra_metrics: false,
         timeout_seconds: 10.0,
@@ -257,6 +257,29 @@ fn timestamps_are_kept_only_if_they_are_honoured() {
     let mut bench = Bench::new(rules);
     bench.page("a 1 1000\n");
     assert!(bench.cycle.row().iter().all(|(_, _, time)| time.is_none()));
+}
+
+#[test]
+fn series_with_times_of_their_own_are_marked_if_they_are_tracked() {
+    let mut rules = rules();
+    rules.track_timestamps_staleness = true;
+    let mut bench = Bench::new(rules);
+    let stale = |bench: &Bench| -> Vec<String> {
+        let row = bench.row().into_iter();
+        let stale = row.filter(|(_, value)| model::is_stale_nan(*value));
+        stale
+            .map(|(labels, _)| labels.metric_name().to_owned())
+            .collect()
+    };
+    bench.page("a 1 1000\nb 1 1000\nc 1\n");
+    assert!(stale(&bench).is_empty());
+    bench.page("a 1 2000\n");
+    assert_eq!(stale(&bench), ["b"]);
+    bench.page("a 1 2000\n");
+    assert!(stale(&bench).is_empty());
+    // A failed scrape ends them, too.
+    bench.observe(Scraped::Nothing { too_large: false });
+    assert_eq!(stale(&bench), ["a"]);
 }
 
 #[test]
