@@ -57,7 +57,7 @@ pub use stats::Stats;
 pub use verify::Verified;
 
 /// The version of everything that this release writes.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// Rows further ahead of the clock than this are refused: one wrong clock must not move retention.
 pub(crate) const MAX_AHEAD: Millis = Millis::from_seconds(3600);

@@ -4,7 +4,7 @@ use model::{GroupKey, Labels, Millis, RowHead, Timestamp};
 use crate::{
     dictionary::Dictionary,
     error::TsdbError,
-    row::{DictionaryNo, Ordinal, RowValues},
+    row::{DictionaryNo, Ordinal, PackedRow},
 };
 
 /// A dictionary of fewer places is never begun anew.
@@ -21,7 +21,7 @@ pub(crate) struct HeldRow {
     pub(crate) head: RowHead,
     /// The span of 15 minutes whose family holds its record.
     pub(crate) generation: i64,
-    pub(crate) values: RowValues,
+    pub(crate) values: PackedRow,
 }
 
 /// All that memory holds of one group.

@@ -3,64 +3,39 @@ use model::{NodeId, Outcome, RowHead, Sparse, Stamp, Timestamp};
 
 use crate::{
     codec::{DecodeError, Reader, beside, open, put_uvarint, put_varint, seal},
-    row::{Beside, DictionaryNo, Ordinal, RowValues},
+    row::{Beside, DictionaryNo, OWN_TIME, PackedRow},
 };
 
-const VERSION: u8 = 1;
-/// Every place has a value: no bitmap follows.
-const FULL: u8 = 1;
+const VERSION: u8 = 2;
 /// Some samples have explicit times.
-const TIMES: u8 = 2;
+const TIMES: u8 = 1;
 /// Histograms or starts follow.
-const BESIDE: u8 = 4;
+const BESIDE: u8 = 2;
 
 /// More places than any page can have, so that a broken count cannot ask for all memory.
 pub(crate) const MAX_PLACES: usize = 1 << 22;
 
 /// The record of a row; its slot stands in the key.
-pub(crate) fn encode(head: &RowHead, values: &RowValues) -> Vec<u8> {
-    let n = values.n_places();
-    let full = values.dense().is_some();
-    let mut dst = Vec::with_capacity(40 + 8 * values.len());
+pub(crate) fn encode(head: &RowHead, values: &PackedRow) -> Vec<u8> {
+    let mut dst = Vec::with_capacity(40 + values.bytes().len());
     dst.push(VERSION);
     let flag = |flag: u8, is_set: bool| u8::from(is_set) * flag;
-    let times = flag(TIMES, values.has_times());
-    dst.push(flag(FULL, full) + times + flag(BESIDE, values.beside().is_some()));
+    dst.push(flag(TIMES, values.has_times()) + flag(BESIDE, values.beside().is_some()));
     put_stamp(&mut dst, &head.stamp);
     put_varint(&mut dst, (head.at - head.slot).as_millis());
     put_uvarint(&mut dst, u64::from(values.dictionary().0));
-    put_uvarint(&mut dst, n as u64);
-    if !full {
-        dst.extend(
-            (0..n.div_ceil(8)).map(|byte| {
-                (0..8).fold(0, |bits, i| bits | u8::from(values.has(byte * 8 + i)) << i)
-            }),
-        );
-    }
-    match values.dense() {
-        // The common case is a copy.
-        Some(all) => {
-            let first = dst.len();
-            dst.resize(first + 8 * n, 0);
-            for (dst, value) in dst[first..].chunks_exact_mut(8).zip(all) {
-                dst.copy_from_slice(&value.to_le_bytes());
-            }
-        }
-        None => {
-            let bytes = values.iter().map(|(_, value, _)| value.to_le_bytes());
-            bytes.for_each(|bytes| dst.extend_from_slice(&bytes));
-        }
-    }
+    put_uvarint(&mut dst, values.n_places() as u64);
+    dst.extend_from_slice(values.bytes());
     if values.has_times() {
-        for (_, _, time) in values.iter() {
+        for place in values.places() {
             // 0 is the row's own time, otherwise the distance with 1 added after zigzag.
-            let shifted = time.map_or(0, |t| shifted_time(t, head.at));
-            put_uvarint(&mut dst, shifted);
+            let time = values.explicit_time(place);
+            put_uvarint(&mut dst, time.map_or(0, |t| shifted_time(t, head.at)));
         }
     }
     if let Some(Beside { histograms, starts }) = values.beside() {
         // Places are those among the values that are present.
-        let present: Vec<u32> = values.iter().map(|(ordinal, ..)| ordinal.0).collect();
+        let present: Vec<u32> = values.places().map(|place| place as u32).collect();
         let (histograms, starts) = (among(&present, histograms), among(&present, starts));
         beside::encode(&mut dst, present.len(), &histograms, &starts);
     }
@@ -79,41 +54,38 @@ fn among<T: Clone>(present: &[u32], all: &Sparse<T>) -> Sparse<T> {
 }
 
 /// The row at `slot` that [`encode`] wrote.
-pub(crate) fn decode(slot: Timestamp, record: &[u8]) -> Result<(RowHead, RowValues), DecodeError> {
+pub(crate) fn decode(slot: Timestamp, record: &[u8]) -> Result<(RowHead, PackedRow), DecodeError> {
     let mut reader = Reader::new(open(record, VERSION)?);
     let flags = reader.u8()?;
     let stamp = read_stamp(&mut reader)?;
     let at = Timestamp::from_millis(slot.as_millis().wrapping_add(reader.varint()?));
     let dictionary = u32::try_from(reader.uvarint()?)
         .map_err(|_| reader.error("dictionary number out of bounds"))?;
-    // Each present place takes eight bytes, each absent one a bit at least.
-    let n = reader.count(MAX_PLACES.min(reader.rest().len() * 8))?;
-    let bitmap = match flags & FULL {
-        0 => Some(reader.take(n.div_ceil(8))?),
-        _ => None,
-    };
-    let mut values = RowValues::new(DictionaryNo(dictionary));
-    let present = |i: usize| bitmap.is_none_or(|b| b[i / 8] >> (i % 8) & 1 == 1);
-    let places: Vec<u32> = (0..n).filter(|i| present(*i)).map(|i| i as u32).collect();
-    let mut floats = Reader::new(reader.take(8 * places.len())?);
-    for place in &places {
-        let value = f64::from_bits(floats.u64_le()?);
-        let time = match flags & TIMES {
-            0 => None,
-            _ => read_time(&mut reader, at)?,
-        };
-        values.set(Ordinal(*place), value, time);
-    }
-    if flags & BESIDE != 0 {
-        let sums: Vec<f64> = values.iter().map(|(_, value, _)| value).collect();
-        let beside = beside::decode(&mut reader, places.len())?;
-        let (histograms, starts) = beside.of_part(0..places.len(), &sums);
-        for (i, histogram) in histograms {
-            values.put_histogram(Ordinal(places[i as usize]), histogram);
+    // Each place takes half a byte at least.
+    let n = reader.count(MAX_PLACES.min(reader.rest().len() * 2))?;
+    let mut values = PackedRow::read(DictionaryNo(dictionary), n, &mut reader)?;
+    if flags & (TIMES | BESIDE) != 0 {
+        let places: Vec<usize> = values.places().collect();
+        let mut times = Vec::new();
+        if flags & TIMES != 0 {
+            times.resize(n, OWN_TIME);
+            for place in &places {
+                times[*place] = read_time(&mut reader, at)?;
+            }
         }
-        for (i, start) in starts {
-            values.set_start(Ordinal(places[i as usize]), start);
+        let mut all = Beside::default();
+        if flags & BESIDE != 0 {
+            let sums: Vec<f64> = values.unpacked().iter().map(|(_, sum, _)| sum).collect();
+            let beside = beside::decode(&mut reader, places.len())?;
+            let (histograms, starts) = beside.of_part(0..places.len(), &sums);
+            for (i, histogram) in histograms {
+                all.histograms.push(places[i as usize] as u32, histogram);
+            }
+            for (i, start) in starts {
+                all.starts.push(places[i as usize] as u32, start);
+            }
         }
+        values = values.with(times, all);
     }
     reader.finish()?;
     Ok((RowHead { slot, at, stamp }, values))
@@ -125,13 +97,12 @@ fn shifted_time(time: Timestamp, at: Timestamp) -> u64 {
     crate::codec::zigzag(distance).saturating_add(1)
 }
 
-fn read_time(reader: &mut Reader<'_>, at: Timestamp) -> Result<Option<Timestamp>, DecodeError> {
+fn read_time(reader: &mut Reader<'_>, at: Timestamp) -> Result<i64, DecodeError> {
     Ok(match reader.uvarint()? {
-        0 => None,
-        shifted => Some(Timestamp::from_millis(
-            at.as_millis()
-                .wrapping_add(crate::codec::unzigzag(shifted - 1)),
-        )),
+        0 => OWN_TIME,
+        shifted => at
+            .as_millis()
+            .wrapping_add(crate::codec::unzigzag(shifted - 1)),
     })
 }
 
@@ -173,7 +144,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::codec::histograms::tests::histogram;
+    use crate::{
+        codec::histograms::tests::histogram,
+        row::{Ordinal, RowValues},
+    };
 
     fn head(slot: i64, at: i64) -> RowHead {
         RowHead {
@@ -198,18 +172,16 @@ mod tests {
 
     #[track_caller]
     fn check(values: &RowValues, expect: Expect) {
-        let bytes = encode(&head(1000, 1007), values);
+        let bytes = encode(&head(1000, 1007), &PackedRow::of(values));
         expect.assert_eq(&crate::codec::hex(&bytes));
     }
 
     #[test]
     fn golden_bytes() {
-        check(&row(&[]), expect!["01 01 02 03 01 07 0e 02 00 75 3d cc b4"]);
+        check(&row(&[]), expect!["02 00 02 03 01 07 0e 02 00 2e 01 eb 41"]);
         check(
             &row(&[(0, 1.5, None), (2, -0.0, Some(1000))]),
-            expect![
-                "01 02 02 03 01 07 0e 02 03 05 00 00 00 00 00 00 f8 3f 00 00 00 00 00 00 00 80 00 0e f9 10 2d ca"
-            ],
+            expect!["02 01 02 03 01 07 0e 02 03 f2 01 3f f8 80 00 0e 4a 84 f9 dc"],
         );
         let mut values = row(&[(0, 1.5, None), (2, 2.5, None)]);
         values.set_histogram(
@@ -225,7 +197,7 @@ mod tests {
         check(
             &values,
             expect![
-                "01 05 02 03 01 07 0e 02 03 00 00 00 00 00 00 f8 3f 00 00 00 00 00 00 10 40 00 00 00 00 00 00 04 40 03 01 02 01 00 00 00 00 00 00 00 00 00 00 00 00 01 00 01 04 01 00 01 04 01 88 0e 81 67 e1 d6"
+                "02 02 02 03 01 07 0e 02 03 22 02 3f f8 40 10 40 04 03 01 02 01 00 00 00 00 00 00 00 00 00 00 00 00 01 00 01 04 01 00 01 04 01 88 0e ba 56 18 a1"
             ],
         );
     }
@@ -252,7 +224,8 @@ mod tests {
                     values.set_start(ordinal, Timestamp::from_millis(start));
                 }
             }
-            prop_assert_eq!(decode(head.slot, &encode(&head, &values)), Ok((head, values)));
+            let (read, packed) = decode(head.slot, &encode(&head, &PackedRow::of(&values))).unwrap();
+            prop_assert_eq!((read, packed.unpacked()), (head, values));
         }
 
         #[test]

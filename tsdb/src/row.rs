@@ -1,9 +1,12 @@
 //! A row's values in the order of its group's dictionary.
+mod packed;
+
 use std::sync::Arc;
 
 use model::{Histogram, Sparse, Timestamp};
 
 use crate::codec::histograms;
+pub(crate) use packed::PackedRow;
 
 /// A series' place in a dictionary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,17 +152,6 @@ impl RowValues {
         beside.starts.get(series.0 as usize).copied()
     }
 
-    /// What stands beside the numbers, if anything does.
-    pub(crate) fn beside(&self) -> Option<&Beside> {
-        self.beside.as_deref()
-    }
-
-    /// The histograms, to be changed.
-    pub(crate) fn histograms_mut(&mut self) -> impl Iterator<Item = (u32, &mut Arc<Histogram>)> {
-        let beside = self.beside.as_deref_mut().into_iter();
-        beside.flat_map(|beside| beside.histograms.iter_mut())
-    }
-
     /// How many series have a value.
     pub fn len(&self) -> usize {
         self.n_present
@@ -180,20 +172,6 @@ impl RowValues {
             })
     }
 
-    /// The values of all places, if none is absent.
-    pub(crate) fn dense(&self) -> Option<&[f64]> {
-        (self.n_present == self.values.len()).then_some(&self.values)
-    }
-
-    /// How many places there are, present or not.
-    pub(crate) fn n_places(&self) -> usize {
-        self.values.len()
-    }
-
-    pub(crate) fn has_times(&self) -> bool {
-        !self.times.is_empty()
-    }
-
     pub(crate) fn has(&self, place: usize) -> bool {
         let word = self.present.get(place / 64).copied().unwrap_or(0);
         word >> (place % 64) & 1 == 1
@@ -210,13 +188,6 @@ impl RowValues {
             None | Some(&OWN_TIME) => None,
             Some(millis) => Some(Timestamp::from_millis(*millis)),
         }
-    }
-
-    /// Gives back what vectors keep in reserve, before values are held for long.
-    pub(crate) fn shrink(&mut self) {
-        self.values.shrink_to_fit();
-        self.present.shrink_to_fit();
-        self.times.shrink_to_fit();
     }
 }
 

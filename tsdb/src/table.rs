@@ -8,8 +8,11 @@ use model::{
     GroupKey, GroupSlice, Histogram, Labels, RowHead, SeriesSlice, Sparse, TimeRange, Timestamp,
 };
 
-use crate::row::{Beside, DictionaryNo, OWN_TIME, Ordinal, RowValues};
+use crate::row::{Beside, DictionaryNo, OWN_TIME, Ordinal, PackedRow, RowValues};
 use gather::{extend, gather, keep};
+
+/// From how many columns on a row is unpacked once rather than looked into for each.
+const MANY_COLUMNS: usize = 32;
 
 /// Some rows of a group and some of their columns.
 #[derive(Clone, Debug, Default)]
@@ -114,31 +117,36 @@ impl Table {
     /// Transposes `rows` of `dictionary`: the columns of `ordinals`, without those that no row has.
     pub(crate) fn of_rows(
         dictionary: DictionaryNo,
-        rows: &[(RowHead, &RowValues)],
+        rows: &[(RowHead, &PackedRow)],
         ordinals: impl Iterator<Item = u32>,
     ) -> Self {
-        let columns = ordinals
-            .map(|ordinal| {
-                let mut column = Column {
-                    ordinal: Ordinal(ordinal),
-                    rows: Vec::with_capacity(rows.len()),
-                    values: Vec::with_capacity(rows.len()),
-                    ..Column::default()
+        let new = |ordinal| Column {
+            ordinal: Ordinal(ordinal),
+            ..Column::with_capacity(rows.len())
+        };
+        let mut columns: Vec<Column> = ordinals.map(new).collect();
+        let mut dense = RowValues::default();
+        for (i, (_, row)) in rows.iter().enumerate() {
+            let is_unpacked = columns.len() >= MANY_COLUMNS;
+            if is_unpacked {
+                row.unpack(&mut dense);
+            }
+            for column in &mut columns {
+                let place = column.ordinal.0 as usize;
+                let value = match is_unpacked {
+                    true => dense.get(place),
+                    false => row.get(place),
                 };
-                for (i, (_, values)) in rows.iter().enumerate() {
-                    let place = ordinal as usize;
-                    if let Some(value) = values.get(place) {
-                        let time = values.explicit_time(place);
-                        column.push(i as u32, value, time.map_or(OWN_TIME, Timestamp::as_millis));
-                        if let Some(beside) = values.beside() {
-                            column.put_beside(beside, place);
-                        }
+                if let Some(value) = value {
+                    let time = row.explicit_time(place);
+                    column.push(i as u32, value, time.map_or(OWN_TIME, Timestamp::as_millis));
+                    if let Some(beside) = row.beside() {
+                        column.put_beside(beside, place);
                     }
                 }
-                column
-            })
-            .filter(|column| !column.rows.is_empty())
-            .collect();
+            }
+        }
+        columns.retain(|column| !column.rows.is_empty());
         Self {
             dictionary,
             position: i64::MAX,

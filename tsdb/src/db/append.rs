@@ -11,7 +11,7 @@ use crate::{
     index::Place,
     keys::{DATA, Era, Key},
     record,
-    row::{DictionaryNo, Ordinal, RowValues},
+    row::{DictionaryNo, Ordinal, PackedRow, RowValues},
     store::Batch,
 };
 
@@ -106,7 +106,7 @@ impl Tsdb {
             let held = self.inner.group_or_new(group);
             let mut held = held.lock();
             if !held.evicted {
-                let rows = vec![(0, head, values.clone())];
+                let rows = vec![(0, head, PackedRow::of(values))];
                 let mut result = self.inner.append(&mut [(&mut held, rows)])?;
                 return result.pop().expect("one row gives one result").1;
             }
@@ -115,7 +115,7 @@ impl Tsdb {
 }
 
 /// Rows for one group, each with the place where its result belongs.
-type Work<'a> = (&'a mut Group, Vec<(usize, RowHead, RowValues)>);
+type Work<'a> = (&'a mut Group, Vec<(usize, RowHead, PackedRow)>);
 type Outcome = (usize, Result<Appended, TsdbError>);
 
 impl Inner {
@@ -234,9 +234,9 @@ impl Inner {
         &self,
         group: &Group,
         head: &RowHead,
-        values: RowValues,
+        values: PackedRow,
         newest: Option<Timestamp>,
-    ) -> Result<(Verdict, RowValues), TsdbError> {
+    ) -> Result<(Verdict, PackedRow), TsdbError> {
         let current = group.current();
         let void = values.dictionary() != current.number || values.n_places() > current.len();
         if void && !values.is_empty() {
@@ -267,7 +267,7 @@ impl Inner {
         let verdict = group.judge(head)?;
         if values.is_empty() {
             // Such a row may come by any dictionary, or before there is one.
-            return Ok((verdict, RowValues::new(current.number)));
+            return Ok((verdict, PackedRow::empty(current.number)));
         }
         let mut values = self.within_window(head, values);
         if verdict == Verdict::Newest {
@@ -277,12 +277,14 @@ impl Inner {
     }
 
     /// `values` without samples whose explicit time lies too far from their slot; those are counted.
-    fn within_window(&self, head: &RowHead, values: RowValues) -> RowValues {
+    fn within_window(&self, head: &RowHead, values: PackedRow) -> PackedRow {
         let (from, to) = (head.slot - EXPLICIT_BEFORE, head.slot + EXPLICIT_AFTER);
         let outside = |time: Option<Timestamp>| time.is_some_and(|time| time < from || to < time);
-        if !values.has_times() || !values.iter().any(|(_, _, time)| outside(time)) {
+        let is_outside = |place| outside(values.explicit_time(place));
+        if !values.has_times() || !values.places().any(is_outside) {
             return values;
         }
+        let values = values.unpacked();
         let mut kept = RowValues::new(values.dictionary());
         for (ordinal, _, time) in values.iter() {
             if outside(time) {
@@ -291,12 +293,11 @@ impl Inner {
                 kept.set_as(&values, ordinal);
             }
         }
-        kept
+        PackedRow::of(&kept)
     }
 
     /// Takes a row that is written into the head; returns how many more rows its generation holds.
-    fn hold(&self, group: &mut Group, verdict: Verdict, mut row: HeldRow) -> usize {
-        row.values.shrink();
+    fn hold(&self, group: &mut Group, verdict: Verdict, row: HeldRow) -> usize {
         let generation = row.generation;
         self.saw(row.head.at);
         self.is_active_at(row.head.slot);
@@ -319,7 +320,7 @@ impl Inner {
 }
 
 /// Gives each histogram of a row that comes behind all others of `group` the hint that follows from the one before it.
-fn hint(values: &mut RowValues, group: &Group) {
+fn hint(values: &mut PackedRow, group: &Group) {
     let before = group.rows.last().map(|row| &row.values);
     let before = before.filter(|before| before.dictionary() == values.dictionary());
     for (place, histogram) in values.histograms_mut() {

@@ -5,7 +5,7 @@ use model::{RowHead, Timestamp};
 
 use super::{Inner, blocks::BlockId, marks};
 use crate::{
-    block::Builder, error::TsdbError, group::Group, keys::Era, row::RowValues, store::Batch,
+    block::Builder, error::TsdbError, group::Group, keys::Era, row::PackedRow, store::Batch,
     table::Table,
 };
 
@@ -31,7 +31,7 @@ impl Inner {
                 // Only empty rows are held by a dictionary that is not there.
                 continue;
             };
-            let rows: Vec<(RowHead, &RowValues)> =
+            let rows: Vec<(RowHead, &PackedRow)> =
                 part.iter().map(|row| (row.head, &row.values)).collect();
             let table = Table::of_rows(number, &rows, dictionary.order().iter().copied());
             let mut builder = Builder::new(table.rows);

@@ -19,7 +19,7 @@ use crate::{
     index::Place,
     keys::{DATA, Era, KeyParts},
     record,
-    row::{DictionaryNo, Ordinal, RowValues},
+    row::{DictionaryNo, Ordinal, PackedRow, RowValues},
     store::KeyRange,
 };
 
@@ -255,14 +255,13 @@ impl Found {
             let known = group.dictionary(number).map_or(0, Dictionary::len);
             if row.values.n_places() > known {
                 // Its names are lost with a broken chunk: what can be named is kept.
-                let mut named = RowValues::new(number);
+                let (all, mut named) = (row.values.unpacked(), RowValues::new(number));
                 for place in 0..known {
-                    named.set_as(&row.values, Ordinal(place as u32));
+                    named.set_as(&all, Ordinal(place as u32));
                 }
-                row.values = named;
+                row.values = PackedRow::of(&named);
             }
             inner.generations.lock().load(row.generation, 1);
-            row.values.shrink();
             group.take(Verdict::Newest, row);
         }
         if group.rows.len() >= group.rows_to_cut {

@@ -14,7 +14,7 @@ use crate::{
     error::{Kind, TsdbError},
     index::{DayIndex, Place, matching},
     keys::Era,
-    row::{DictionaryNo, RowValues},
+    row::{DictionaryNo, PackedRow},
     table::{Table, slice, union},
 };
 
@@ -232,7 +232,7 @@ impl Inner {
             if let Some(ordinals) = ordinals {
                 names.insert(dictionary, ordinals);
             }
-            let rows: Vec<(RowHead, &RowValues)> = group
+            let rows: Vec<(RowHead, &PackedRow)> = group
                 .rows
                 .iter()
                 .filter(|row| row.values.dictionary() == dictionary.number)

@@ -266,12 +266,12 @@ fn a_newer_format_is_refused() {
     let store = MemoryStore::new();
     drop(open(&store, 0));
     let mut batch = Batch::new();
-    batch.put(META, FORMAT_KEY, "2");
+    batch.put(META, FORMAT_KEY, "3");
     store.write(batch).unwrap();
     let error = Tsdb::open(Arc::new(store), Options::default(), at(0)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "its format is 2, this release knows 1: start the release that wrote it, or name another directory"
+        "its format is 3, this release knows 2: start the release that wrote it, or name another directory"
     );
 }
 
