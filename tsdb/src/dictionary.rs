@@ -71,6 +71,16 @@ impl Dictionary {
         self.names.from(0)
     }
 
+    /// The numbers of the pairs of the label sets from place `from` on; what [`Dictionary::pair`] takes.
+    pub(crate) fn pairs(&self, from: usize) -> impl Iterator<Item = &[u32]> {
+        self.names.pairs(from)
+    }
+
+    /// The name and the value that a number stands for.
+    pub(crate) fn pair(&self, number: u32) -> (&str, &str) {
+        self.names.pair(number)
+    }
+
     /// The places in the order of their series.
     pub(crate) fn order(&self) -> &[u32] {
         &self.order
@@ -98,14 +108,13 @@ impl Dictionary {
         Some(Ordinal(self.order[found]))
     }
 
-    /// Appends those of `new` that have no place yet, and gives them.
-    pub(crate) fn extend(&mut self, new: &[Labels]) -> Vec<Labels> {
+    /// Appends those of `new` that have no place yet.
+    pub(crate) fn extend(&mut self, new: &[Labels]) {
         let mut fresh: Vec<&Labels> = new.iter().filter(|l| self.find(l).is_none()).collect();
         let mut seen = std::collections::HashSet::new();
         fresh.retain(|labels| seen.insert(*labels));
         fresh.iter().for_each(|labels| self.names.push(labels));
         self.sort();
-        fresh.into_iter().cloned().collect()
     }
 
     /// Appends labels that have no place yet. The order is made up for by [`Dictionary::sort`].
@@ -239,14 +248,10 @@ mod tests {
     #[test]
     fn places_are_given_once_and_sorted_by_name() {
         let mut dictionary = Dictionary::new(DictionaryNo(0));
-        let fresh = dictionary.extend(&[series("b", "1"), series("a", "2"), series("b", "1")]);
-        assert_eq!(fresh, [series("b", "1"), series("a", "2")]);
-        assert_eq!(
-            dictionary
-                .extend(&[series("a", "1"), series("a", "2")])
-                .len(),
-            1
-        );
+        dictionary.extend(&[series("b", "1"), series("a", "2"), series("b", "1")]);
+        assert_eq!(dictionary.len(), 2);
+        dictionary.extend(&[series("a", "1"), series("a", "2")]);
+        assert_eq!(dictionary.len(), 3);
         assert_eq!(dictionary.find(&series("a", "1")), Some(Ordinal(2)));
         assert_eq!(dictionary.find(&series("c", "1")), None);
         assert_eq!(dictionary.order(), [2, 1, 0]);

@@ -95,13 +95,13 @@ impl Group {
     }
 
     /// Gives `labels` places in the current dictionary, or, if too many places of that are empty or some of them may have
-    /// none there, in a new one numbered `next`. Returns the places and those of the labels that are new.
+    /// none there, in a new one numbered `next`. Returns the places.
     pub(crate) fn define(
         &mut self,
         labels: &[Labels],
         may_have: &dyn Fn(&Labels, GroupKey, DictionaryNo) -> bool,
         next: impl FnOnce() -> DictionaryNo,
-    ) -> (Vec<Ordinal>, Vec<Labels>) {
+    ) -> Vec<Ordinal> {
         let (key, current) = (self.key, self.current());
         let mut fresh = labels
             .iter()
@@ -113,12 +113,11 @@ impl Group {
             self.dictionaries.push(Dictionary::new(next()));
         }
         let dictionary = self.current_mut();
-        let new = dictionary.extend(labels);
-        let ordinals = labels
+        dictionary.extend(labels);
+        labels
             .iter()
             .map(|l| dictionary.find(l).expect("all were just put in"))
-            .collect();
-        (ordinals, new)
+            .collect()
     }
 
     /// True if at the instant `now` no more rows are awaited.

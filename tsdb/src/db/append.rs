@@ -8,7 +8,6 @@ use crate::{
     dictionary::StoreMark,
     error::TsdbError,
     group::{Group, HeldRow, Verdict},
-    index::Place,
     keys::{DATA, Era, Key},
     record,
     row::{DictionaryNo, Ordinal, PackedRow, RowValues},
@@ -122,19 +121,10 @@ impl Inner {
     fn define(&self, group: &mut Group, labels: &[Labels]) -> Defined {
         self.tombstones.define(|may_have| {
             let next = || self.numbers.lock().take();
-            let (ordinals, new) = group.define(labels, may_have, next);
+            let ordinals = group.define(labels, may_have, next);
             let (key, dictionary) = (group.key, group.current_mut());
-            if !new.is_empty() {
-                let first = dictionary.len() - new.len();
-                let mut index = self.index.write();
-                for (i, labels) in new.iter().enumerate() {
-                    let place = Place {
-                        group: key,
-                        dictionary: dictionary.number,
-                        ordinal: Ordinal((first + i) as u32),
-                    };
-                    dictionary.ids.push(index.insert(labels, place));
-                }
+            if dictionary.ids.len() < dictionary.len() {
+                self.index.write().add(key, dictionary);
             }
             Defined {
                 dictionary: dictionary.number,

@@ -16,7 +16,6 @@ use crate::{
     dictionary::Dictionary,
     error::TsdbError,
     group::{Group, HeldRow, Verdict},
-    index::Place,
     keys::{DATA, Era, KeyParts},
     record,
     row::{DictionaryNo, Ordinal, PackedRow, RowValues},
@@ -236,17 +235,10 @@ impl Found {
         // Of a damaged dictionary no place may be given again: rows go on by the new one.
         let known = self.dictionaries.into_values();
         group.dictionaries.splice(..0, known);
+        group.dictionaries.iter_mut().for_each(Dictionary::sort);
         let mut index = inner.index.write();
         for dictionary in &mut group.dictionaries {
-            dictionary.sort();
-            let number = dictionary.number;
-            let place = |ordinal| Place {
-                group: key,
-                dictionary: number,
-                ordinal: Ordinal(ordinal),
-            };
-            let ids = dictionary.all_labels().zip(0..);
-            dictionary.ids = ids.map(|(l, i)| index.insert(&l, place(i))).collect();
+            index.add(key, dictionary);
         }
         drop(index);
         group.last = self.cuts.into_values().max();

@@ -214,9 +214,7 @@ impl Inner {
             let keep = !idle(dictionary.number, dictionary.last_period)
                 || (dictionary.number == current && !all);
             if !keep {
-                for (labels, id) in dictionary.all_labels().zip(&dictionary.ids) {
-                    index.remove(&labels, *id);
-                }
+                index.remove(dictionary);
             }
             keep
         });

@@ -33,10 +33,8 @@ use crate::{
     codec::histograms::fits,
     dictionary::StoreMark,
     error::TsdbError,
-    index::Place,
     keys::{DATA, Era, Key},
     pushed::{Page, Point, PushedGroup, PushedPlace, record},
-    row::Ordinal,
     store::Batch,
     table::Table,
 };
@@ -365,12 +363,7 @@ impl Inner {
             }
             let place = group.define(labels);
             let dictionary = &mut group.pages[place.page as usize].dictionary;
-            let at = Place {
-                group: key,
-                dictionary: dictionary.number,
-                ordinal: Ordinal(u32::from(place.ordinal)),
-            };
-            dictionary.ids.push(self.index.write().insert(labels, at));
+            self.index.write().add(key, dictionary);
             place
         })
     }

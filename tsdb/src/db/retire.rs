@@ -139,9 +139,7 @@ impl Inner {
                 let number = dictionary.number;
                 let goes = numbers.contains(&number) && still.contains(&number);
                 if goes {
-                    for (labels, id) in dictionary.all_labels().zip(&dictionary.ids) {
-                        index.remove(&labels, *id);
-                    }
+                    index.remove(dictionary);
                 }
                 !goes
             });

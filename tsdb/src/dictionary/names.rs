@@ -71,17 +71,27 @@ impl Names {
         self.sets.shrink_to_fit();
     }
 
+    /// The numbers of the pairs of all sets from `place` on.
+    pub(crate) fn pairs(&self, place: usize) -> impl Iterator<Item = &[u32]> {
+        (place..self.len()).map(|place| self.numbers_of(place))
+    }
+
     /// The pairs of the set at `place`, sorted by name.
     fn of(&self, place: usize) -> impl Iterator<Item = (&str, &str)> + Clone {
+        let numbers = self.numbers_of(place);
+        numbers.iter().map(|number| self.pair(*number))
+    }
+
+    fn numbers_of(&self, place: usize) -> &[u32] {
         let first = match place {
             0 => 0,
             _ => self.sets[place - 1] as usize,
         };
-        let numbers = &self.pairs[first..self.sets[place] as usize];
-        numbers.iter().map(|number| self.pair(*number))
+        &self.pairs[first..self.sets[place] as usize]
     }
 
-    fn pair(&self, number: u32) -> (&str, &str) {
+    /// The pair that `number` stands for.
+    pub(crate) fn pair(&self, number: u32) -> (&str, &str) {
         let number = number as usize;
         let start = match number {
             0 => 0,

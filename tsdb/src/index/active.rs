@@ -5,11 +5,12 @@ use std::{
 };
 
 use foldhash::fast::FixedState;
-use model::{GroupKey, Labels};
+use model::GroupKey;
 use roaring::RoaringBitmap;
 
 use super::Postings;
 use crate::{
+    dictionary::Dictionary,
     error::TsdbError,
     row::{DictionaryNo, Ordinal},
 };
@@ -43,52 +44,55 @@ pub(super) struct Values {
 }
 
 impl ActiveIndex {
-    /// Adds a series and gives it an id.
-    pub(crate) fn insert(&mut self, labels: &Labels, place: Place) -> u32 {
-        let Place {
-            group,
-            dictionary,
-            ordinal,
-        } = place;
-        let id = self.free.pop().unwrap_or_else(|| {
-            if self.places.len() == self.places.capacity() {
-                // Room for an eighth more: millions of places must not be held twice over.
-                self.places.reserve_exact(self.places.len() / 8 + 64);
-            }
-            self.places.push((dictionary, ordinal));
-            (self.places.len() - 1) as u32
-        });
-        self.places[id as usize] = (dictionary, ordinal);
-        let (_, n_series) = self.dictionaries.entry(dictionary).or_insert((group, 0));
-        *n_series += 1;
-        self.all.insert(id);
-        for (name, value) in labels.iter() {
+    /// Adds the series of `dictionary`, which is of `group`, that have no ids yet, and gives them some.
+    ///
+    /// A pair of name and value is looked up once, for all series that have it.
+    pub(crate) fn add(&mut self, group: GroupKey, dictionary: &mut Dictionary) {
+        let (number, from) = (dictionary.number, dictionary.ids.len());
+        let n_new = dictionary.len() - from;
+        if n_new == 0 {
+            return;
+        }
+        let mut ids = self.take_ids(n_new);
+        // Ascending, as sets take them best.
+        ids.sort_unstable();
+        for (ordinal, id) in (from as u32..).zip(&ids) {
+            self.places[*id as usize] = (number, Ordinal(ordinal));
+        }
+        let (_, n_series) = self.dictionaries.entry(number).or_insert((group, 0));
+        *n_series += n_new as u32;
+        self.all.extend(ids.iter().copied());
+        dictionary.ids.reserve_exact(n_new);
+        dictionary.ids.extend(ids);
+        for ids in by_pair(dictionary, from).chunk_by(|a, b| a.0 == b.0) {
+            let (name, value) = dictionary.pair(ids[0].0);
             if !self.names.contains_key(name) {
                 self.names.insert(name.into(), Values::default());
             }
             let values = self.names.get_mut(name).expect("it was just put in");
-            values.any.insert(id);
-            match values.postings.get_mut(value) {
-                Some(postings) => drop(postings.insert(id)),
-                None => drop(
-                    values
-                        .postings
-                        .insert(value.into(), RoaringBitmap::from_iter([id])),
-                ),
+            if !values.postings.contains_key(value) {
+                values.postings.insert(value.into(), RoaringBitmap::new());
+            }
+            let postings = values.postings.get_mut(value);
+            let postings = postings.expect("it was just put in");
+            for (_, id) in ids {
+                values.any.insert(*id);
+                postings.insert(*id);
             }
         }
-        id
     }
 
-    /// Takes the series `id` with its `labels` out.
-    pub(crate) fn remove(&mut self, labels: &Labels, id: u32) {
-        for (name, value) in labels.iter() {
+    /// Takes all series of `dictionary` out.
+    pub(crate) fn remove(&mut self, dictionary: &Dictionary) {
+        for ids in by_pair(dictionary, 0).chunk_by(|a, b| a.0 == b.0) {
+            let (name, value) = dictionary.pair(ids[0].0);
             let Some(values) = self.names.get_mut(name) else {
                 continue;
             };
-            values.any.remove(id);
+            let ids: RoaringBitmap = ids.iter().map(|(_, id)| *id).collect();
+            values.any -= &ids;
             if let Some(postings) = values.postings.get_mut(value) {
-                postings.remove(id);
+                *postings -= &ids;
                 if postings.is_empty() {
                     values.postings.remove(value);
                 }
@@ -97,15 +101,25 @@ impl ActiveIndex {
                 self.names.remove(name);
             }
         }
-        self.all.remove(id);
-        let (dictionary, _) = self.places[id as usize];
-        if let Some((_, n_series)) = self.dictionaries.get_mut(&dictionary) {
-            *n_series -= 1;
-            if *n_series == 0 {
-                self.dictionaries.remove(&dictionary);
-            }
+        self.dictionaries.remove(&dictionary.number);
+        for id in &dictionary.ids {
+            self.all.remove(*id);
         }
-        self.free.push(id);
+        self.free.extend(&dictionary.ids);
+    }
+
+    /// `n` ids that no series has.
+    fn take_ids(&mut self, n: usize) -> Vec<u32> {
+        let mut ids = self.free.split_off(self.free.len().saturating_sub(n));
+        let (first, n_more) = (self.places.len(), n - ids.len());
+        if self.places.capacity() - first < n_more {
+            // Room for an eighth more: millions of places must not be held twice over.
+            self.places.reserve_exact((first / 8 + 64).max(n_more));
+        }
+        let free = (DictionaryNo::default(), Ordinal::default());
+        self.places.resize(first + n_more, free);
+        ids.extend(first as u32..self.places.len() as u32);
+        ids
     }
 
     /// How many series there are.
@@ -188,22 +202,30 @@ impl Postings for ActiveIndex {
     }
 }
 
+/// The pairs of the series of `dictionary` from place `from` on, each with the id of its series; ascending.
+fn by_pair(dictionary: &Dictionary, from: usize) -> Vec<(u32, u32)> {
+    let sets = dictionary.pairs(from).zip(&dictionary.ids[from..]);
+    let pairs = sets.flat_map(|(pairs, id)| pairs.iter().map(|pair| (*pair, *id)));
+    let mut pairs: Vec<(u32, u32)> = pairs.collect();
+    pairs.sort_unstable();
+    pairs
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::index::matching;
-    use model::{MatchOp, Matcher};
+    use model::{Labels, MatchOp, Matcher};
+
+    fn dictionary(number: u32, series: &[Labels]) -> Dictionary {
+        let mut dictionary = Dictionary::new(DictionaryNo(number));
+        dictionary.extend(series);
+        dictionary
+    }
 
     fn index(series: &[Labels]) -> ActiveIndex {
         let mut index = ActiveIndex::default();
-        for (i, labels) in series.iter().enumerate() {
-            let place = Place {
-                group: GroupKey(1),
-                dictionary: DictionaryNo(0),
-                ordinal: Ordinal(i as u32),
-            };
-            index.insert(labels, place);
-        }
+        index.add(GroupKey(1), &mut dictionary(0, series));
         index
     }
 
@@ -252,12 +274,36 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_series_leaves_nothing_behind() {
-        let labels = Labels::from_pairs([("a", "1")]);
-        let mut index = index(std::slice::from_ref(&labels));
-        index.remove(&labels, 0);
+    fn what_is_removed_leaves_nothing_behind_and_its_ids_are_given_again() {
+        let of = |value: &str| Labels::from_pairs([("a", value), ("b", "1")]);
+        let mut first = dictionary(1, &[of("1"), of("2")]);
+        let mut second = dictionary(2, &[of("2")]);
+        let mut index = ActiveIndex::default();
+        index.add(GroupKey(1), &mut first);
+        index.add(GroupKey(2), &mut second);
+        first.extend(&[of("3")]);
+        index.add(GroupKey(1), &mut first);
+        assert_eq!(
+            (&first.ids[..], &second.ids[..]),
+            (&[0, 1, 3][..], &[2][..])
+        );
+        let place = |ordinal| Place {
+            group: GroupKey(1),
+            dictionary: DictionaryNo(1),
+            ordinal: Ordinal(ordinal),
+        };
+        assert_eq!(index.place(3), Some(place(2)));
+
+        index.remove(&first);
+        assert_eq!((index.len(), index.place(0)), (1, None));
+        assert_eq!(index.values("a", None).collect::<Vec<_>>(), ["2"]);
+        let mut third = dictionary(3, &[of("4"), of("5")]);
+        index.add(GroupKey(1), &mut third);
+        assert!(third.ids.iter().all(|id| first.ids.contains(id)));
+        assert!(third.ids.is_sorted());
+        index.remove(&second);
+        index.remove(&third);
         assert_eq!(index.len(), 0);
-        assert_eq!(index.names(None).count(), 0);
         assert!(index.names.is_empty());
         assert!(index.dictionaries.is_empty());
     }

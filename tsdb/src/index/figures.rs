@@ -116,10 +116,7 @@ mod tests {
     use model::Labels;
 
     use super::*;
-    use crate::{
-        index::Place,
-        row::{DictionaryNo, Ordinal},
-    };
+    use crate::{dictionary::Dictionary, row::DictionaryNo};
 
     /// Series `i` is of shard `i % 2`.
     fn index() -> ActiveIndex {
@@ -131,12 +128,10 @@ mod tests {
         ];
         let mut index = ActiveIndex::default();
         for (i, pairs) in series.iter().enumerate() {
-            let place = Place {
-                group: GroupKey((i as u64 % 2) << 48 | i as u64),
-                dictionary: DictionaryNo(i as u32),
-                ordinal: Ordinal(0),
-            };
-            index.insert(&Labels::from_pairs(pairs.iter().copied()), place);
+            let group = GroupKey((i as u64 % 2) << 48 | i as u64);
+            let mut dictionary = Dictionary::new(DictionaryNo(i as u32));
+            dictionary.extend(&[Labels::from_pairs(pairs.iter().copied())]);
+            index.add(group, &mut dictionary);
         }
         index
     }

@@ -105,9 +105,7 @@ impl Inner {
         let gone = group.tidy(Era::Segments.start(period));
         let mut index = self.index.write();
         for dictionary in gone {
-            for (labels, id) in dictionary.all_labels().zip(&dictionary.ids) {
-                index.remove(&labels, *id);
-            }
+            index.remove(&dictionary);
         }
         if group.pages.is_empty() {
             group.evicted = true;

@@ -10,10 +10,9 @@ use super::super::{
 use crate::{
     dictionary::Dictionary,
     error::TsdbError,
-    index::Place,
     keys::{Era, KeyParts},
     pushed::{Page, Point, PushedGroup, record},
-    row::{DictionaryNo, Ordinal},
+    row::DictionaryNo,
 };
 
 /// What must come back of a pushed group.
@@ -98,14 +97,7 @@ impl FoundPushed {
         let mut pages: BTreeMap<DictionaryNo, Page> = BTreeMap::new();
         for (number, mut dictionary) in self.dictionaries {
             dictionary.sort();
-            let mut index = inner.index.write();
-            let place = |ordinal| Place {
-                group: key,
-                dictionary: number,
-                ordinal: Ordinal(ordinal),
-            };
-            let labels = dictionary.all_labels().zip(0..);
-            dictionary.ids = labels.map(|(l, i)| index.insert(&l, place(i))).collect();
+            inner.index.write().add(key, &mut dictionary);
             let mut page = Page::new(dictionary, key, inner.options.rows_per_segment);
             page.periods = self.periods.get(&number).cloned().unwrap_or_default();
             pages.insert(number, page);
