@@ -11,7 +11,7 @@ mod tests;
 use std::collections::{BTreeMap, HashSet};
 
 use model::{
-    INSTANCE_LABEL, JOB_LABEL, Labels, LabelsBuilder, Millis, Target, TargetSettings,
+    INSTANCE_LABEL, JOB_LABEL, Labels, LabelsBuilder, Millis, OwnSettings, Target, TargetSettings,
     format_duration, parse_duration, relabel,
 };
 
@@ -24,6 +24,8 @@ const SCRAPE_INTERVAL: &str = "__scrape_interval__";
 const SCRAPE_TIMEOUT: &str = "__scrape_timeout__";
 const PARAM: &str = "__param_";
 const ALERTS_PATH: &str = "__alerts_path__";
+/// The path of a Unix socket.
+const UNIX_SOCKET: &str = "__unix_socket__";
 /// Labels that switch something on or off, and what a wrong value of them is called.
 const SWITCHES: [(&str, &str); 3] = [
     (
@@ -42,8 +44,10 @@ const SWITCHES: [(&str, &str); 3] = [
 pub struct Resolved {
     /// Those to scrape, each once, in the order in which they were found.
     pub active: Vec<Target>,
-    /// The discovered labels of those that a rule dropped.
+    /// The discovered labels of those that a rule dropped, as many as the job keeps.
     pub dropped: Vec<Labels>,
+    /// How many were dropped.
+    pub n_dropped: usize,
     /// Those that make no target.
     pub failed: Vec<TargetError>,
 }
@@ -83,6 +87,17 @@ pub fn targets(job: &ScrapeJob, groups: &[TargetGroup]) -> Resolved {
                     discovered,
                 }),
             }
+        }
+    }
+    resolved.n_dropped = resolved.dropped.len();
+    if let keep @ 1.. = job.limits.keep_dropped_targets {
+        resolved.dropped.truncate(keep as usize);
+    }
+    let (n, limit) = (resolved.active.len(), job.limits.targets);
+    if limit > 0 && n as u64 > limit {
+        let refusal = format!("target_limit exceeded (number of targets: {n}, limit: {limit})");
+        for target in &mut resolved.active {
+            target.settings.own.refusal.clone_from(&refusal);
         }
     }
     resolved
@@ -137,14 +152,7 @@ fn target(job: &ScrapeJob, discovered: &Labels) -> Result<Option<Target>, String
     }
     check_address(&address)?;
     let (interval, timeout) = interval_and_timeout(&labels)?;
-    for (name, called) in SWITCHES {
-        let value = labels.value(name);
-        if !value.is_empty() && !is_bool(value) {
-            return Err(format!(
-                "error parsing {called}: strconv.ParseBool: parsing {value:?}: invalid syntax"
-            ));
-        }
-    }
+    let own = own_settings(job, &labels)?;
     if labels.value(INSTANCE_LABEL).is_empty() {
         labels.set(INSTANCE_LABEL, &address);
     }
@@ -155,6 +163,7 @@ fn target(job: &ScrapeJob, discovered: &Labels) -> Result<Option<Target>, String
         params: params(job, &labels),
         interval,
         timeout,
+        own,
     };
     Ok(Some(Target {
         labels: labels.retain(|name| !name.starts_with("__")).build(),
@@ -162,6 +171,30 @@ fn target(job: &ScrapeJob, discovered: &Labels) -> Result<Option<Target>, String
         job: job.name.clone(),
         settings,
     }))
+}
+
+/// What the labels say otherwise than the job.
+fn own_settings(job: &ScrapeJob, labels: &LabelsBuilder) -> Result<OwnSettings, String> {
+    let [to_nhcb, always_classic, native] = SWITCHES;
+    let read = |(name, called): (&str, &str), of_job: bool| {
+        let value = labels.value(name);
+        let is_on = match value.is_empty() {
+            true => of_job,
+            false => parse_bool(value).ok_or_else(|| {
+                format!(
+                    "error parsing {called}: strconv.ParseBool: parsing {value:?}: invalid syntax"
+                )
+            })?,
+        };
+        Ok::<_, String>((is_on != of_job).then_some(is_on))
+    };
+    Ok(OwnSettings {
+        classic_to_nhcb: read(to_nhcb, job.classic_to_nhcb)?,
+        always_classic_histograms: read(always_classic, job.always_classic_histograms)?,
+        native_histograms: read(native, job.native_histograms)?,
+        unix_socket: labels.value(UNIX_SOCKET).to_owned(),
+        refusal: String::new(),
+    })
 }
 
 fn interval_and_timeout(labels: &LabelsBuilder) -> Result<(Millis, Millis), String> {
@@ -208,12 +241,13 @@ fn rooted(path: &str) -> String {
     }
 }
 
-/// The words that Go's `ParseBool` knows.
-fn is_bool(text: &str) -> bool {
-    let words = [
-        "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False",
-    ];
-    words.contains(&text)
+/// What Go's `ParseBool` makes of a word that it knows.
+fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
 }
 
 /// The addresses to which alerts are sent that `all` makes of `groups`; those that a rule drops are left out.

@@ -295,6 +295,10 @@ impl cluster_server::Cluster for Service {
                 job: job.clone(),
             });
             response.dropped.extend(dropped);
+            if resolved.n_dropped > 0 {
+                let n_dropped = resolved.n_dropped as u64;
+                response.n_dropped.insert(job.clone(), n_dropped);
+            }
         }
         Ok(Response::new(response))
     }

@@ -60,7 +60,10 @@ impl Connector {
         let first = proxy.as_deref().unwrap_or(&address);
         let mut connection = match self.network.connect(first.to_owned()).await {
             Ok(connection) => connection,
-            Err(error) => return Err(ConnectError(dial_error(first, &error))),
+            Err(error) => {
+                let called = self.network.called(first);
+                return Err(ConnectError(dial_error(&called, first, &error)));
+            }
         };
         if !secure {
             return Ok(Stream::Plain {
@@ -111,7 +114,7 @@ async fn open_tunnel(
 }
 
 /// What Go says when it cannot connect.
-fn dial_error(address: &str, error: &io::Error) -> String {
+fn dial_error(called: &str, address: &str, error: &io::Error) -> String {
     use io::ErrorKind as K;
     let reason = match error.kind() {
         K::ConnectionRefused => "connect: connection refused",
@@ -119,13 +122,15 @@ fn dial_error(address: &str, error: &io::Error) -> String {
         K::HostUnreachable => "connect: no route to host",
         K::NetworkUnreachable => "connect: network is unreachable",
         K::TimedOut => "i/o timeout",
+        K::NotFound => "connect: no such file or directory",
+        K::PermissionDenied => "connect: permission denied",
         _ if error.to_string().contains("failed to lookup") => {
             let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
             return format!("dial tcp: lookup {host}: no such host");
         }
-        _ => return format!("dial tcp {address}: {error}"),
+        _ => return format!("dial {called}: {error}"),
     };
-    format!("dial tcp {address}: {reason}")
+    format!("dial {called}: {reason}")
 }
 
 impl tower::Service<Uri> for Connector {
@@ -200,14 +205,15 @@ mod tests {
 
     #[test]
     fn errors_read_as_in_go() {
-        let text = |kind: io::ErrorKind| dial_error("10.0.0.1:9100", &kind.into());
+        let text =
+            |kind: io::ErrorKind| dial_error("tcp 10.0.0.1:9100", "10.0.0.1:9100", &kind.into());
         assert_eq!(
             text(io::ErrorKind::ConnectionRefused),
             "dial tcp 10.0.0.1:9100: connect: connection refused"
         );
         let lookup = io::Error::other("failed to lookup address information: Name not known");
         assert_eq!(
-            dial_error("no.such:80", &lookup),
+            dial_error("tcp no.such:80", "no.such:80", &lookup),
             "dial tcp: lookup no.such: no such host"
         );
     }

@@ -4,7 +4,7 @@ mod world;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::response::Response;
+use axum::{http::HeaderMap, response::Response};
 use model::{Matcher, Millis};
 use runtime::{Components, InProcess, Offload, SystemClock};
 use world::{CONFIG, World, seconds, target};
@@ -176,4 +176,67 @@ async fn scrapes_go_over_tcp_and_threads_too() {
         .unwrap();
     assert!(world.values("m").await.len() >= 3);
     world.stop_ingester().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn targets_are_reached_by_their_unix_sockets() {
+    let path = std::env::temp_dir().join(format!("pleiades-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let socket = tokio::net::UnixListener::bind(&path).unwrap();
+    let app = axum::Router::new().fallback(async |headers: HeaderMap| {
+        assert_eq!(headers["host"], "nobody.inside:1");
+        ([("content-type", "text/plain")], "m 7\n")
+    });
+    let server = tokio::spawn(async move { axum::serve(socket, app).await.unwrap() });
+    let network = Arc::new(InProcess::default());
+    let components = Components::new(Arc::new(SystemClock), network, Offload::Threads);
+    let (mut world, _) = World::over(components, "127.0.0.1:0").await;
+    let mut reached = target("a", "/metrics");
+    reached.settings.address = "nobody.inside:1".to_owned();
+    reached.settings.interval = Millis::new(50);
+    reached.settings.timeout = Millis::new(50);
+    reached.settings.own.unix_socket = path.to_str().unwrap().to_owned();
+    let mut missing = target("a", "/missing");
+    missing.settings = reached.settings.clone();
+    missing.settings.metrics_path = "/missing".to_owned();
+    missing.settings.own.unix_socket += ".not";
+    world.discoverer.set_config(CONFIG);
+    world.discoverer.assign(vec![reached, missing]);
+    world.start_discoverer().await;
+    world.start_ingester();
+    let seen = async {
+        loop {
+            let targets = world.targets().await;
+            let errors: Vec<_> = targets.iter().map(|t| t.last_error.as_str()).collect();
+            let refused = errors.iter().find(|error| !error.is_empty());
+            if let Some(refused) = refused
+                && world.values("m").await.len() > 2
+            {
+                return (*refused).to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(30), seen).await;
+    assert!(
+        refused
+            .as_ref()
+            .is_ok_and(|error| error.ends_with(".sock.not: connect: no such file or directory")),
+        "{refused:?}"
+    );
+    world.stop_ingester().await;
+    server.abort();
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_may_not_be_scraped_is_down_for_that_reason() {
+    let mut refused = target("a", "/metrics");
+    refused.settings.own.refusal =
+        "target_limit exceeded (number of targets: 2, limit: 1)".to_owned();
+    let world = World::running(CONFIG, vec![refused.clone()]).await;
+    world.exporter.page("/metrics", "m 1\n");
+    assert_eq!(world.error_after(15).await, refused.settings.own.refusal);
+    assert_eq!(world.exporter.n_requests(), 0);
+    assert_eq!(world.values("up").await, [0.0]);
 }

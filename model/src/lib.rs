@@ -42,5 +42,5 @@ pub use sample::{
 };
 pub use shard::{GroupKey, N_SHARDS, ReplicationFactor, Shard};
 pub use sparse::Sparse;
-pub use target::{Target, TargetSettings};
+pub use target::{OwnSettings, Target, TargetSettings};
 pub use time::{EmptyTimeRange, Millis, Steps, TimeRange, Timestamp};

@@ -31,6 +31,23 @@ pub struct TargetSettings {
     pub interval: Millis,
     /// Above zero, at most the interval.
     pub timeout: Millis,
+    /// What holds for this target alone.
+    pub own: OwnSettings,
+}
+
+/// What a target's labels, or the number of its like, say of it alone. Mostly nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct OwnSettings {
+    /// Whether native histograms are taken, if it is not as its job says.
+    pub native_histograms: Option<bool>,
+    /// Whether classic histograms are taken beside native ones, likewise.
+    pub always_classic_histograms: Option<bool>,
+    /// Whether classic histograms become native ones with custom buckets, likewise.
+    pub classic_to_nhcb: Option<bool>,
+    /// The path of the Unix socket that it is reached by, whatever its address; empty for none.
+    pub unix_socket: String,
+    /// Why it is not to be scraped, which every scrape of it then says; empty if there is no reason.
+    pub refusal: String,
 }
 
 impl Target {
@@ -123,6 +140,7 @@ mod tests {
                 )],
                 interval: Millis::from_seconds(15),
                 timeout: Millis::from_seconds(10),
+                own: OwnSettings::default(),
             },
         }
     }

@@ -1,7 +1,7 @@
 //! Labels, matchers, ranges and targets to and from their messages.
 use model::{
-    EmptyTimeRange, Exemplar, Labels, MatchOp, Matcher, MatcherError, MetricType, Millis, Target,
-    TargetSettings, TimeRange, Timestamp,
+    EmptyTimeRange, Exemplar, Labels, MatchOp, Matcher, MatcherError, MetricType, Millis,
+    OwnSettings, Target, TargetSettings, TimeRange, Timestamp,
 };
 
 use crate::v1;
@@ -159,6 +159,11 @@ impl From<&Target> for v1::Target {
             params: settings.params.iter().map(param).collect(),
             interval_millis: settings.interval.as_millis(),
             timeout_millis: settings.timeout.as_millis(),
+            native_histograms: settings.own.native_histograms,
+            always_classic_histograms: settings.own.always_classic_histograms,
+            classic_to_nhcb: settings.own.classic_to_nhcb,
+            unix_socket: settings.own.unix_socket.clone(),
+            refusal: settings.own.refusal.clone(),
         }
     }
 }
@@ -187,6 +192,13 @@ impl TryFrom<&v1::Target> for Target {
                     .collect(),
                 interval: span(target.interval_millis, "a target's interval")?,
                 timeout: span(target.timeout_millis, "a target's timeout")?,
+                own: OwnSettings {
+                    native_histograms: target.native_histograms,
+                    always_classic_histograms: target.always_classic_histograms,
+                    classic_to_nhcb: target.classic_to_nhcb,
+                    unix_socket: target.unix_socket.clone(),
+                    refusal: target.refusal.clone(),
+                },
             },
         })
     }
@@ -226,6 +238,13 @@ mod tests {
                 params: vec![("x".to_owned(), vec!["1".to_owned(), "2".to_owned()])],
                 interval: Millis::new(15_000),
                 timeout: Millis::new(10_000),
+                own: OwnSettings {
+                    native_histograms: Some(true),
+                    classic_to_nhcb: Some(false),
+                    unix_socket: "/run/a.sock".to_owned(),
+                    refusal: "too many".to_owned(),
+                    ..OwnSettings::default()
+                },
             },
         };
         let sent = v1::Target::from(&target);

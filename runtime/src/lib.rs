@@ -41,7 +41,7 @@ pub use http::{Readiness, base_router};
 pub use in_process::InProcess;
 pub use leader::{DiscovererClient, Discoverers};
 pub use membership::{Cluster, EpochMap, Identity, LEASE, Load, Membership, follow};
-pub use net::{Connection, Io, Listener, Network, Tcp};
+pub use net::{Connection, Io, Listener, Network, Tcp, UnixSocket};
 pub use offload::Offload;
 pub use server::{serve_grpc, serve_http};
 pub use tasks::{TaskError, Tasks};

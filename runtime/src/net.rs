@@ -2,6 +2,7 @@
 use std::{
     io,
     net::SocketAddr,
+    path::PathBuf,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -87,6 +88,11 @@ pub trait Network: Send + Sync {
 
     /// Connects to `address`.
     fn connect(&self, address: String) -> BoxFuture<'static, io::Result<Connection>>;
+
+    /// How Go calls what is connected to: `tcp a:80`.
+    fn called(&self, address: &str) -> String {
+        format!("tcp {address}")
+    }
 }
 
 /// The machine's TCP.
@@ -112,6 +118,36 @@ impl Network for Tcp {
             stream.set_nodelay(true)?;
             Ok(Connection::new(stream))
         })
+    }
+}
+
+/// One Unix socket, which all connections go to, whatever their address.
+#[derive(Clone, Debug)]
+pub struct UnixSocket(PathBuf);
+
+impl UnixSocket {
+    /// The one at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+}
+
+impl Network for UnixSocket {
+    fn listen(&self, _: String) -> BoxFuture<'static, io::Result<Box<dyn Listener>>> {
+        let refused = io::Error::new(io::ErrorKind::Unsupported, "nothing listens on it");
+        Box::pin(async { Err(refused) })
+    }
+
+    fn connect(&self, _: String) -> BoxFuture<'static, io::Result<Connection>> {
+        let path = self.0.clone();
+        Box::pin(async move {
+            let stream = tokio::net::UnixStream::connect(path).await?;
+            Ok(Connection::new(stream))
+        })
+    }
+
+    fn called(&self, _: &str) -> String {
+        format!("unix {}", self.0.display())
     }
 }
 

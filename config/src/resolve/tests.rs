@@ -79,6 +79,49 @@ fn no_port_is_added_and_equal_targets_are_one() {
 }
 
 #[test]
+fn a_target_may_differ_from_its_job() {
+    let job = job(", scrape_native_histograms: true");
+    let group = group(
+        &[&[
+            ("__address__", "h"),
+            ("__scrape_native_histograms__", "F"),
+            ("__convert_classic_histograms_to_nhcb__", "1"),
+            ("__unix_socket__", "/run/h.sock"),
+        ]],
+        &[],
+    );
+    let own = OwnSettings {
+        native_histograms: Some(false),
+        classic_to_nhcb: Some(true),
+        unix_socket: "/run/h.sock".to_owned(),
+        ..OwnSettings::default()
+    };
+    assert_eq!(targets(&job, &[group]).active[0].settings.own, own);
+}
+
+#[test]
+fn limits_of_targets_are_those_of_prometheus() {
+    let job = job(
+        ", target_limit: 1, keep_dropped_targets: 2, relabel_configs: [{action: drop, source_labels: [__address__], regex: 'd.'}]",
+    );
+    let of = |addresses: &[&str]| {
+        let pairs: Vec<_> = addresses.iter().map(|a| [("__address__", *a)]).collect();
+        let pairs: Vec<&[(&str, &str)]> = pairs.iter().map(|p| &p[..]).collect();
+        targets(&job, &[group(&pairs, &[])])
+    };
+    let few = of(&["a", "d1", "d2", "d3"]);
+    assert_eq!((few.dropped.len(), few.n_dropped), (2, 3));
+    assert_eq!(few.active[0].settings.own.refusal, "");
+    let many = of(&["a", "b"]);
+    for target in &many.active {
+        assert_eq!(
+            target.settings.own.refusal,
+            "target_limit exceeded (number of targets: 2, limit: 1)"
+        );
+    }
+}
+
+#[test]
 fn dropped_targets_are_known_by_what_was_discovered() {
     let job = job(", relabel_configs: [{action: drop, source_labels: [__address__], regex: a}]");
     let groups = [group(

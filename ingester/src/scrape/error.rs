@@ -7,6 +7,9 @@ use fetch::{BodyError, FetchError};
 /// Why a scrape failed, in Prometheus' words.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScrapeError {
+    /// It is not to be tried.
+    #[error("{0}")]
+    Refused(String),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
@@ -19,6 +22,7 @@ impl ScrapeError {
     /// One of a few words for the metrics.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
+            Self::Refused(_) => "target_limit",
             Self::Fetch(error) if error.is_timeout() => "timeout",
             Self::Fetch(FetchError::Body(BodyError::TooLarge)) => "body_size_limit",
             Self::Fetch(FetchError::Body(_)) => "encoding",

@@ -1,5 +1,8 @@
 //! What the targets of one scrape job share: a client, headers, limits, rules.
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
 
 use config::ScrapeJob;
 use exposition::{
@@ -8,7 +11,8 @@ use exposition::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use model::{RelabelRule, Target};
-use runtime::Components;
+use parking_lot::Mutex;
+use runtime::{Components, UnixSocket};
 
 use super::{
     cycle::CycleRules,
@@ -24,7 +28,10 @@ const TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout
 /// A scrape job ready to scrape with.
 pub(crate) struct Job {
     settings: ScrapeJob,
-    pub(crate) client: Client,
+    client: Arc<Client>,
+    /// The clients of targets that are reached by Unix sockets, by path: one may not use another's connections.
+    of_sockets: Mutex<HashMap<String, Weak<Client>>>,
+    components: Components,
     headers: HeaderMap,
     fallback: Option<ScrapeProtocol>,
     relabel: Arc<[RelabelRule]>,
@@ -60,7 +67,9 @@ impl Job {
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         let body_limit = settings.body_size_limit().unwrap_or(body_ceiling);
         Self {
-            client: Client::new(settings.http.clone(), components),
+            client: Arc::new(Client::new(settings.http.clone(), components)),
+            of_sockets: Mutex::default(),
+            components: components.clone(),
             headers,
             fallback: settings.fallback_protocol,
             relabel: settings.metric_relabel.clone().into(),
@@ -79,7 +88,7 @@ impl Job {
     /// How the pages of `target` become rows, and exemplars if those are looked at.
     pub(crate) fn rules(&self, target: &Target, exemplars: bool) -> CycleRules {
         let settings = &self.settings;
-        let limits = &settings.limits;
+        let (limits, own) = (&settings.limits, &target.settings.own);
         CycleRules {
             naming: Naming {
                 target: target.labels.clone(),
@@ -99,9 +108,10 @@ impl Job {
             timeout_seconds: target.settings.timeout.as_seconds(),
             exemplars,
             histograms: HistogramRules {
-                native: settings.native_histograms,
-                always_classic: settings.always_classic_histograms,
-                to_nhcb: settings.classic_to_nhcb,
+                native: own.native_histograms.unwrap_or(settings.native_histograms),
+                always_classic: (own.always_classic_histograms)
+                    .unwrap_or(settings.always_classic_histograms),
+                to_nhcb: own.classic_to_nhcb.unwrap_or(settings.classic_to_nhcb),
             },
             buckets: BucketRules::new(
                 settings.native_histogram_bucket_limit,
@@ -109,6 +119,26 @@ impl Job {
             ),
             starts: self.starts,
         }
+    }
+
+    /// What speaks to `target`. Of those of Unix sockets each lives as long as what holds it.
+    pub(crate) fn client(&self, target: &Target) -> Arc<Client> {
+        let path = &target.settings.own.unix_socket;
+        if path.is_empty() {
+            return Arc::clone(&self.client);
+        }
+        let mut of_sockets = self.of_sockets.lock();
+        if let Some(client) = of_sockets.get(path).and_then(Weak::upgrade) {
+            return client;
+        }
+        of_sockets.retain(|_, client| client.strong_count() > 0);
+        let components = Components {
+            network: Arc::new(UnixSocket::new(path)),
+            ..self.components.clone()
+        };
+        let client = Arc::new(Client::new(self.settings.http.clone(), &components));
+        of_sockets.insert(path.clone(), Arc::downgrade(&client));
+        client
     }
 
     /// What to ask of `target`.

@@ -184,6 +184,7 @@ impl Pool {
         };
         let plan = Plan {
             state: Arc::clone(&assigned.state),
+            client: job.client(&assigned.state.target),
             job,
         };
         match &assigned.task {

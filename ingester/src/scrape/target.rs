@@ -1,6 +1,7 @@
 //! The scrape loop of one target: wait for the slot, fetch, make the row, store it.
 use std::{sync::Arc, time::Duration};
 
+use ::fetch::Client;
 use exposition::{Encoding, Format};
 use model::{GroupKey, Labels, Millis, Outcome, RowHead, Timestamp};
 use tokio::{sync::watch, time::Instant};
@@ -26,6 +27,7 @@ const SMALL_PAGE: usize = 256 << 10;
 pub(crate) struct Plan {
     pub(crate) state: Arc<TargetState>,
     pub(crate) job: Arc<Job>,
+    pub(crate) client: Arc<Client>,
 }
 
 /// Scrapes one target until `stop`, by the newest plan.
@@ -74,7 +76,7 @@ async fn scrape_slot(
     plan: &Plan,
     cycle: &mut Option<Cycle>,
 ) {
-    let Plan { state, job } = plan;
+    let Plan { state, job, client } = plan;
     let rules = job.rules(&state.target, shared.exemplars.is_some());
     let mut known = match cycle.take() {
         Some(cycle) if *cycle.rules() == rules => cycle,
@@ -82,7 +84,7 @@ async fn scrape_slot(
     };
     let (began, started) = (shared.now(), Instant::now());
     let buffer = shared.buffers.take(known.page_len());
-    let fetched = fetch(job, state, buffer).await;
+    let fetched = fetch(client, job, state, buffer).await;
     let took = started.elapsed();
     let (scraped, failed) = match fetched {
         Ok(page) => (page, None),
@@ -151,8 +153,17 @@ async fn scrape_slot(
         .observe(started.elapsed().saturating_sub(took).as_secs_f64());
 }
 
-async fn fetch(job: &Job, state: &TargetState, buffer: Vec<u8>) -> Result<Scraped, ScrapeError> {
-    let fetched = job.client.get(&job.request(&state.target), buffer).await?;
+async fn fetch(
+    client: &Client,
+    job: &Job,
+    state: &TargetState,
+    buffer: Vec<u8>,
+) -> Result<Scraped, ScrapeError> {
+    let refusal = &state.target.settings.own.refusal;
+    if !refusal.is_empty() {
+        return Err(ScrapeError::Refused(refusal.clone()));
+    }
+    let fetched = client.get(&job.request(&state.target), buffer).await?;
     // An empty page needs no format, as in Prometheus.
     let format = match fetched.body.is_empty() {
         true => Encoding::Lines(Format::Text),

@@ -11,7 +11,9 @@ use std::{
 use axum::{Router, extract::State, http::HeaderMap, http::Uri, response::Response, routing::any};
 use futures::{TryStreamExt as _, stream::BoxStream};
 use ingester::{Limits, Settings};
-use model::{GroupSlice, Labels, Matcher, Millis, Target, TargetSettings, TimeRange, Timestamp};
+use model::{
+    GroupSlice, Labels, Matcher, Millis, OwnSettings, Target, TargetSettings, TimeRange, Timestamp,
+};
 use parking_lot::Mutex;
 use proto::v1::{self, cluster_server::Cluster, ingester_client::IngesterClient};
 use runtime::{
@@ -181,7 +183,7 @@ impl World {
             max_body_size: 1 << 20,
             limits: self.limits,
             exemplar_storage: true,
-            start_storage: true,
+            start_storage: false,
             snapshots: "snapshots".into(),
             snapshot_part: "",
             grace: Duration::from_secs(10),
@@ -291,6 +293,7 @@ pub(crate) fn target(job: &str, path: &str) -> Target {
             params: vec![],
             interval: Millis::from_seconds(10),
             timeout: Millis::from_seconds(5),
+            own: OwnSettings::default(),
         },
     }
 }

@@ -1,6 +1,6 @@
 //! `/targets`: what the leader discovered, joined with what the ingesters tell of their scrapes.
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -19,8 +19,10 @@ use crate::{
 #[derive(Debug, Default)]
 struct Discovered {
     active: Vec<Target>,
-    /// The labels of targets that relabelling dropped, with their jobs.
+    /// The labels of targets that relabelling dropped, with their jobs, as many as those keep.
     dropped: Vec<(String, Labels)>,
+    /// How many were dropped, by job.
+    n_dropped: BTreeMap<String, u64>,
 }
 
 /// How the last scrape of a target went.
@@ -56,6 +58,7 @@ pub(super) async fn targets(State(api): State<Arc<Api>>, params: Params) -> Answ
     let Discovered {
         mut active,
         mut dropped,
+        n_dropped,
     } = discovered.unwrap_or_else(|why| {
         // Ingesters scrape on without a leader, so they know most of what there is to tell.
         warnings.push(format!(
@@ -64,6 +67,7 @@ pub(super) async fn targets(State(api): State<Arc<Api>>, params: Params) -> Answ
         Discovered {
             active: scrapes.values().map(|(target, _)| target.clone()).collect(),
             dropped: Vec::new(),
+            n_dropped: BTreeMap::new(),
         }
     });
     active.sort_by_cached_key(|target| (target.job.clone(), target.url()));
@@ -73,10 +77,6 @@ pub(super) async fn targets(State(api): State<Arc<Api>>, params: Params) -> Answ
     let active = active
         .iter()
         .filter(|target| wants("active") && is_asked(&target.job));
-    let mut n_dropped: Vec<(&str, i64)> = Vec::new();
-    for jobs in dropped.chunk_by(|a, b| a.0 == b.0) {
-        n_dropped.push((&jobs[0].0, jobs.len() as i64));
-    }
     let shown = dropped
         .iter()
         .filter(|(job, _)| wants("dropped") && is_asked(job));
@@ -97,8 +97,8 @@ pub(super) async fn targets(State(api): State<Arc<Api>>, params: Params) -> Answ
             let counts = fields.key("droppedTargetCounts");
             match wants("dropped") {
                 true => counts.object(|fields| {
-                    for (job, n) in n_dropped {
-                        fields.integer(job, n);
+                    for (job, n) in &n_dropped {
+                        fields.integer(job, *n as i64);
                     }
                 }),
                 false => counts.raw("null"),
@@ -142,7 +142,9 @@ const fn health(scrape: &Scrape) -> &'static str {
 
 /// `/api/v1/scrape_pools`
 pub(super) async fn pools(State(api): State<Arc<Api>>) -> Answered {
-    let Discovered { active, dropped } = discovered(&api).await.map_err(ApiError::unavailable)?;
+    let Discovered {
+        active, dropped, ..
+    } = discovered(&api).await.map_err(ApiError::unavailable)?;
     let jobs = active.into_iter().map(|target| target.job);
     let jobs: BTreeSet<String> = jobs
         .chain(dropped.into_iter().map(|(job, _)| job))
@@ -171,6 +173,7 @@ async fn discovered(api: &Api) -> Result<Discovered, String> {
     Ok(Discovered {
         active: active.map_err(|error| error.to_string())?,
         dropped: answer.dropped.into_iter().map(dropped).collect(),
+        n_dropped: answer.n_dropped.into_iter().collect(),
     })
 }
 
