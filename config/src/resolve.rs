@@ -97,7 +97,8 @@ pub fn targets(job: &ScrapeJob, groups: &[TargetGroup]) -> Resolved {
     if limit > 0 && n as u64 > limit {
         let refusal = format!("target_limit exceeded (number of targets: {n}, limit: {limit})");
         for target in &mut resolved.active {
-            target.settings.own.refusal.clone_from(&refusal);
+            let own = target.settings.own.get_or_insert_default();
+            own.refusal = refusal.as_str().into();
         }
     }
     resolved
@@ -163,7 +164,7 @@ fn target(job: &ScrapeJob, discovered: &Labels) -> Result<Option<Target>, String
         params: params(job, &labels),
         interval,
         timeout,
-        own,
+        own: own.boxed(),
     };
     Ok(Some(Target {
         labels: labels.retain(|name| !name.starts_with("__")).build(),
@@ -192,8 +193,8 @@ fn own_settings(job: &ScrapeJob, labels: &LabelsBuilder) -> Result<OwnSettings, 
         classic_to_nhcb: read(to_nhcb, job.classic_to_nhcb)?,
         always_classic_histograms: read(always_classic, job.always_classic_histograms)?,
         native_histograms: read(native, job.native_histograms)?,
-        unix_socket: labels.value(UNIX_SOCKET).to_owned(),
-        refusal: String::new(),
+        unix_socket: labels.value(UNIX_SOCKET).into(),
+        refusal: Box::default(),
     })
 }
 

@@ -192,7 +192,7 @@ async fn stream(
 
 #[cfg(test)]
 mod tests {
-    use model::{Labels, Millis, OwnSettings, Target, TargetSettings};
+    use model::{Labels, Millis, Target, TargetSettings};
 
     use super::*;
 
@@ -208,7 +208,7 @@ mod tests {
                 params: vec![],
                 interval: Millis::new(1000),
                 timeout: Millis::new(500),
-                own: OwnSettings::default(),
+                own: None,
             },
         };
         v1::Assignment {

@@ -131,7 +131,7 @@ pub(crate) fn upsert(assignment: &v1::Assignment) -> Result<Change, AssignmentEr
 
 #[cfg(test)]
 mod tests {
-    use model::{Labels, Millis, OwnSettings, TargetSettings};
+    use model::{Labels, Millis, TargetSettings};
     use tsdb::MemoryStore;
 
     use super::*;
@@ -148,7 +148,7 @@ mod tests {
                 params: vec![],
                 interval: Millis::new(1000),
                 timeout: Millis::new(500),
-                own: OwnSettings::default(),
+                own: None,
             },
         };
         Change::Upsert {

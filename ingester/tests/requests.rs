@@ -5,7 +5,7 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use axum::{http::HeaderMap, response::Response};
-use model::{Matcher, Millis};
+use model::{Matcher, Millis, OwnSettings};
 use runtime::{Components, InProcess, Offload, SystemClock};
 use world::{CONFIG, World, seconds, target};
 
@@ -195,11 +195,19 @@ async fn targets_are_reached_by_their_unix_sockets() {
     reached.settings.address = "nobody.inside:1".to_owned();
     reached.settings.interval = Millis::new(50);
     reached.settings.timeout = Millis::new(50);
-    reached.settings.own.unix_socket = path.to_str().unwrap().to_owned();
+    let by = |path: String| {
+        let own = OwnSettings {
+            unix_socket: path.into(),
+            ..OwnSettings::default()
+        };
+        own.boxed()
+    };
+    let path_of = |end: &str| format!("{}{end}", path.display());
+    reached.settings.own = by(path_of(""));
     let mut missing = target("a", "/missing");
     missing.settings = reached.settings.clone();
     missing.settings.metrics_path = "/missing".to_owned();
-    missing.settings.own.unix_socket += ".not";
+    missing.settings.own = by(path_of(".not"));
     world.discoverer.set_config(CONFIG);
     world.discoverer.assign(vec![reached, missing]);
     world.start_discoverer().await;
@@ -232,11 +240,15 @@ async fn targets_are_reached_by_their_unix_sockets() {
 #[tokio::test(start_paused = true)]
 async fn a_target_that_may_not_be_scraped_is_down_for_that_reason() {
     let mut refused = target("a", "/metrics");
-    refused.settings.own.refusal =
-        "target_limit exceeded (number of targets: 2, limit: 1)".to_owned();
-    let world = World::running(CONFIG, vec![refused.clone()]).await;
+    let why = "target_limit exceeded (number of targets: 2, limit: 1)";
+    let own = OwnSettings {
+        refusal: why.into(),
+        ..OwnSettings::default()
+    };
+    refused.settings.own = own.boxed();
+    let world = World::running(CONFIG, vec![refused]).await;
     world.exporter.page("/metrics", "m 1\n");
-    assert_eq!(world.error_after(15).await, refused.settings.own.refusal);
+    assert_eq!(world.error_after(15).await, why);
     assert_eq!(world.exporter.n_requests(), 0);
     assert_eq!(world.values("up").await, [0.0]);
 }

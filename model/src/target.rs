@@ -31,8 +31,8 @@ pub struct TargetSettings {
     pub interval: Millis,
     /// Above zero, at most the interval.
     pub timeout: Millis,
-    /// What holds for this target alone.
-    pub own: OwnSettings,
+    /// What holds for this target alone, if anything does: [`OwnSettings::boxed`].
+    pub own: Option<Box<OwnSettings>>,
 }
 
 /// What a target's labels, or the number of its like, say of it alone. Mostly nothing.
@@ -45,9 +45,16 @@ pub struct OwnSettings {
     /// Whether classic histograms become native ones with custom buckets, likewise.
     pub classic_to_nhcb: Option<bool>,
     /// The path of the Unix socket that it is reached by, whatever its address; empty for none.
-    pub unix_socket: String,
+    pub unix_socket: Box<str>,
     /// Why it is not to be scraped, which every scrape of it then says; empty if there is no reason.
-    pub refusal: String,
+    pub refusal: Box<str>,
+}
+
+impl OwnSettings {
+    /// As a target holds them: nothing, if they say nothing.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
 }
 
 impl Target {
@@ -140,7 +147,7 @@ mod tests {
                 )],
                 interval: Millis::from_seconds(15),
                 timeout: Millis::from_seconds(10),
-                own: OwnSettings::default(),
+                own: None,
             },
         }
     }

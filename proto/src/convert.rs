@@ -145,6 +145,7 @@ impl TryFrom<v1::TimeRange> for TimeRange {
 impl From<&Target> for v1::Target {
     fn from(target: &Target) -> Self {
         let settings = &target.settings;
+        let own = settings.own.as_deref();
         let param = |(name, values): &(String, Vec<String>)| v1::Param {
             name: name.clone(),
             values: values.clone(),
@@ -159,11 +160,11 @@ impl From<&Target> for v1::Target {
             params: settings.params.iter().map(param).collect(),
             interval_millis: settings.interval.as_millis(),
             timeout_millis: settings.timeout.as_millis(),
-            native_histograms: settings.own.native_histograms,
-            always_classic_histograms: settings.own.always_classic_histograms,
-            classic_to_nhcb: settings.own.classic_to_nhcb,
-            unix_socket: settings.own.unix_socket.clone(),
-            refusal: settings.own.refusal.clone(),
+            native_histograms: own.and_then(|own| own.native_histograms),
+            always_classic_histograms: own.and_then(|own| own.always_classic_histograms),
+            classic_to_nhcb: own.and_then(|own| own.classic_to_nhcb),
+            unix_socket: own.map_or(String::new(), |own| own.unix_socket.to_string()),
+            refusal: own.map_or(String::new(), |own| own.refusal.to_string()),
         }
     }
 }
@@ -196,9 +197,10 @@ impl TryFrom<&v1::Target> for Target {
                     native_histograms: target.native_histograms,
                     always_classic_histograms: target.always_classic_histograms,
                     classic_to_nhcb: target.classic_to_nhcb,
-                    unix_socket: target.unix_socket.clone(),
-                    refusal: target.refusal.clone(),
-                },
+                    unix_socket: target.unix_socket.as_str().into(),
+                    refusal: target.refusal.as_str().into(),
+                }
+                .boxed(),
             },
         })
     }
@@ -241,10 +243,11 @@ mod tests {
                 own: OwnSettings {
                     native_histograms: Some(true),
                     classic_to_nhcb: Some(false),
-                    unix_socket: "/run/a.sock".to_owned(),
-                    refusal: "too many".to_owned(),
+                    unix_socket: "/run/a.sock".into(),
+                    refusal: "too many".into(),
                     ..OwnSettings::default()
-                },
+                }
+                .boxed(),
             },
         };
         let sent = v1::Target::from(&target);

@@ -93,10 +93,10 @@ fn a_target_may_differ_from_its_job() {
     let own = OwnSettings {
         native_histograms: Some(false),
         classic_to_nhcb: Some(true),
-        unix_socket: "/run/h.sock".to_owned(),
+        unix_socket: "/run/h.sock".into(),
         ..OwnSettings::default()
     };
-    assert_eq!(targets(&job, &[group]).active[0].settings.own, own);
+    assert_eq!(targets(&job, &[group]).active[0].settings.own, own.boxed());
 }
 
 #[test]
@@ -111,11 +111,11 @@ fn limits_of_targets_are_those_of_prometheus() {
     };
     let few = of(&["a", "d1", "d2", "d3"]);
     assert_eq!((few.dropped.len(), few.n_dropped), (2, 3));
-    assert_eq!(few.active[0].settings.own.refusal, "");
+    assert_eq!(few.active[0].settings.own, None);
     let many = of(&["a", "b"]);
     for target in &many.active {
         assert_eq!(
-            target.settings.own.refusal,
+            &*target.settings.own.as_ref().unwrap().refusal,
             "target_limit exceeded (number of targets: 2, limit: 1)"
         );
     }

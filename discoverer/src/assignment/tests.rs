@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use config::Resolved;
 use expect_test::{Expect, expect};
 use hashring::{Health, Member, Problem, place};
-use model::{Labels, Millis, OwnSettings, ReplicationFactor, TargetSettings};
+use model::{Labels, Millis, ReplicationFactor, TargetSettings};
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn targets(complete: bool, instances: &[(&str, &str)]) -> Targets {
             params: Vec::new(),
             interval: Millis::from_seconds(15),
             timeout: Millis::from_seconds(10),
-            own: OwnSettings::default(),
+            own: None,
         },
     });
     let resolved = Resolved {

@@ -88,7 +88,7 @@ impl Job {
     /// How the pages of `target` become rows, and exemplars if those are looked at.
     pub(crate) fn rules(&self, target: &Target, exemplars: bool) -> CycleRules {
         let settings = &self.settings;
-        let (limits, own) = (&settings.limits, &target.settings.own);
+        let (limits, own) = (&settings.limits, target.settings.own.as_deref());
         CycleRules {
             naming: Naming {
                 target: target.labels.clone(),
@@ -108,10 +108,15 @@ impl Job {
             timeout_seconds: target.settings.timeout.as_seconds(),
             exemplars,
             histograms: HistogramRules {
-                native: own.native_histograms.unwrap_or(settings.native_histograms),
-                always_classic: (own.always_classic_histograms)
+                native: own
+                    .and_then(|own| own.native_histograms)
+                    .unwrap_or(settings.native_histograms),
+                always_classic: own
+                    .and_then(|own| own.always_classic_histograms)
                     .unwrap_or(settings.always_classic_histograms),
-                to_nhcb: own.classic_to_nhcb.unwrap_or(settings.classic_to_nhcb),
+                to_nhcb: own
+                    .and_then(|own| own.classic_to_nhcb)
+                    .unwrap_or(settings.classic_to_nhcb),
             },
             buckets: BucketRules::new(
                 settings.native_histogram_bucket_limit,
@@ -123,21 +128,22 @@ impl Job {
 
     /// What speaks to `target`. Of those of Unix sockets each lives as long as what holds it.
     pub(crate) fn client(&self, target: &Target) -> Arc<Client> {
-        let path = &target.settings.own.unix_socket;
-        if path.is_empty() {
+        let own = target.settings.own.as_ref();
+        let path = own.map(|own| &own.unix_socket);
+        let Some(path) = path.filter(|path| !path.is_empty()) else {
             return Arc::clone(&self.client);
-        }
+        };
         let mut of_sockets = self.of_sockets.lock();
-        if let Some(client) = of_sockets.get(path).and_then(Weak::upgrade) {
+        if let Some(client) = of_sockets.get(&**path).and_then(Weak::upgrade) {
             return client;
         }
         of_sockets.retain(|_, client| client.strong_count() > 0);
         let components = Components {
-            network: Arc::new(UnixSocket::new(path)),
+            network: Arc::new(UnixSocket::new(&**path)),
             ..self.components.clone()
         };
         let client = Arc::new(Client::new(self.settings.http.clone(), &components));
-        of_sockets.insert(path.clone(), Arc::downgrade(&client));
+        of_sockets.insert(path.to_string(), Arc::downgrade(&client));
         client
     }
 

@@ -159,9 +159,10 @@ async fn fetch(
     state: &TargetState,
     buffer: Vec<u8>,
 ) -> Result<Scraped, ScrapeError> {
-    let refusal = &state.target.settings.own.refusal;
-    if !refusal.is_empty() {
-        return Err(ScrapeError::Refused(refusal.clone()));
+    if let Some(own) = &state.target.settings.own
+        && !own.refusal.is_empty()
+    {
+        return Err(ScrapeError::Refused(own.refusal.to_string()));
     }
     let fetched = client.get(&job.request(&state.target), buffer).await?;
     // An empty page needs no format, as in Prometheus.

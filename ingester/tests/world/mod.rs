@@ -11,9 +11,7 @@ use std::{
 use axum::{Router, extract::State, http::HeaderMap, http::Uri, response::Response, routing::any};
 use futures::{TryStreamExt as _, stream::BoxStream};
 use ingester::{Limits, Settings};
-use model::{
-    GroupSlice, Labels, Matcher, Millis, OwnSettings, Target, TargetSettings, TimeRange, Timestamp,
-};
+use model::{GroupSlice, Labels, Matcher, Millis, Target, TargetSettings, TimeRange, Timestamp};
 use parking_lot::Mutex;
 use proto::v1::{self, cluster_server::Cluster, ingester_client::IngesterClient};
 use runtime::{
@@ -293,7 +291,7 @@ pub(crate) fn target(job: &str, path: &str) -> Target {
             params: vec![],
             interval: Millis::from_seconds(10),
             timeout: Millis::from_seconds(5),
-            own: OwnSettings::default(),
+            own: None,
         },
     }
 }

@@ -1,6 +1,6 @@
 //! A discoverer that leads, knows its members from the start, and has two targets and a dropped one.
 use futures::stream::{self, BoxStream, StreamExt as _};
-use model::{Labels, Millis, OwnSettings, Target, TargetSettings};
+use model::{Labels, Millis, Target, TargetSettings};
 use proto::v1::{
     self,
     cluster_server::{Cluster, ClusterServer},
@@ -54,7 +54,7 @@ pub(super) fn target(address: &str) -> Target {
             params: Vec::new(),
             interval: Millis::from_seconds(15),
             timeout: Millis::from_seconds(10),
-            own: OwnSettings::default(),
+            own: None,
         },
     }
 }
