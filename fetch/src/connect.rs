@@ -204,6 +204,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_proxy_is_asked_for_a_tunnel_with_its_own_headers() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let asked = runtime.unwrap().block_on(async {
+            let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+            let answer = b"HTTP/1.1 200 Connection established\r\n\r\n";
+            theirs.write_all(answer).await.unwrap();
+            let settings = config::Proxy {
+                connect_header: [("X-Team".to_owned(), vec![config::Secret::new("one")])].into(),
+                ..Default::default()
+            };
+            let mut connection = runtime::Connection::new(ours);
+            open_tunnel(&mut connection, "a:443", &settings)
+                .await
+                .unwrap();
+            drop(connection);
+            let mut asked = String::new();
+            theirs.read_to_string(&mut asked).await.unwrap();
+            asked
+        });
+        assert_eq!(
+            asked,
+            "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nX-Team: one\r\n\r\n"
+        );
+    }
+
+    #[test]
     fn errors_read_as_in_go() {
         let text =
             |kind: io::ErrorKind| dial_error("tcp 10.0.0.1:9100", "10.0.0.1:9100", &kind.into());

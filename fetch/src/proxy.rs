@@ -4,6 +4,17 @@ use url::Url;
 
 /// The `host:port` of the proxy for `host`, if it is not reached directly.
 pub(crate) fn proxy_for(proxy: &Proxy, secure: bool, host: &str, port: u16) -> Option<String> {
+    proxy_in(&variable, proxy, secure, host, port)
+}
+
+/// The same in an environment whose variables are `variable`.
+fn proxy_in(
+    variable: &dyn Fn(&str) -> Option<String>,
+    proxy: &Proxy,
+    secure: bool,
+    host: &str,
+    port: u16,
+) -> Option<String> {
     let (url, exempt) = match proxy.from_environment {
         false => (proxy.url.clone()?, proxy.no_proxy.clone()),
         true => {
@@ -54,6 +65,25 @@ fn is_exempt(list: &str, host: &str, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_environment_may_say_through_whom() {
+        let variable = |name: &str| match name {
+            "HTTPS_PROXY" => Some("https://secure.proxy".to_owned()),
+            "NO_PROXY" => Some("b".to_owned()),
+            _ => None,
+        };
+        let proxy = Proxy {
+            from_environment: true,
+            ..Default::default()
+        };
+        let through = |secure, host| proxy_in(&variable, &proxy, secure, host, 443);
+        assert_eq!(through(true, "a").as_deref(), Some("secure.proxy:443"));
+        assert_eq!(through(true, "b"), None);
+        assert_eq!(through(false, "a"), None);
+        let unasked = proxy_in(&variable, &Proxy::default(), true, "a", 443);
+        assert_eq!(unasked, None);
+    }
 
     #[test]
     fn hosts_may_be_exempt() {
