@@ -5,6 +5,7 @@
 
 mod distinct;
 mod duration;
+mod exact;
 mod exemplar;
 pub mod histogram;
 mod kahan;
@@ -24,6 +25,7 @@ mod time;
 
 pub use distinct::Distinct;
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use exact::exact;
 pub use exemplar::Exemplar;
 pub use histogram::{Histogram, ResetHint};
 pub use kahan::Kahan;

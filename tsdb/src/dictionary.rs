@@ -4,7 +4,7 @@ mod names;
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
-use model::{GroupKey, Labels};
+use model::{GroupKey, Labels, exact};
 
 use crate::{
     codec::{DecodeError, Reader, open, put_bytes, put_uvarint, seal},
@@ -134,7 +134,7 @@ impl Dictionary {
                 .sort_by(|a, b| names.cmp_places(*a as usize, *b as usize));
             // Most dictionaries never change again.
             self.names.shrink();
-            self.order.shrink_to_fit();
+            exact(&mut self.order);
         }
     }
 

@@ -2,7 +2,7 @@
 use parking_lot::Mutex;
 
 /// How much is kept for later.
-const KEPT_BYTES: usize = 16 << 20;
+const KEPT_BYTES: usize = 4 << 20;
 
 /// Buffers that wait for a page.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use exposition::{
     Encoding, HistogramRules, Item, LabelsError, Print, SyntaxError, read_collated, read_protobuf,
 };
-use model::{Histogram, Labels, MetricType, Timestamp};
+use model::{Histogram, Labels, MetricType, Timestamp, exact};
 use tsdb::{Ordinal, RowValues};
 
 use self::reading::Reading;
@@ -260,10 +260,10 @@ impl Read {
             }
         }
         if self.known.lines.capacity() > self.known.lines.len() / 8 * 9 {
-            self.known.lines.shrink_to_fit();
+            exact(&mut self.known.lines);
         }
         if self.known.between.capacity() > self.known.between.len() / 8 * 9 {
-            self.known.between.shrink_to_fit();
+            exact(&mut self.known.between);
         }
         self.known
     }

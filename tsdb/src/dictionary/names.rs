@@ -6,7 +6,7 @@ use std::{
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use model::{Labels, METRIC_NAME};
+use model::{Labels, METRIC_NAME, exact};
 
 /// A growing list of label sets.
 #[derive(Clone, Debug, Default)]
@@ -65,10 +65,10 @@ impl Names {
 
     /// Gives back what is kept in reserve.
     pub(crate) fn shrink(&mut self) {
-        self.text.shrink_to_fit();
-        self.ends.shrink_to_fit();
-        self.pairs.shrink_to_fit();
-        self.sets.shrink_to_fit();
+        self.text = self.text.as_str().to_owned();
+        exact(&mut self.ends);
+        exact(&mut self.pairs);
+        exact(&mut self.sets);
     }
 
     /// The numbers of the pairs of all sets from `place` on.

@@ -54,12 +54,11 @@ impl PackedRow {
             lengths[place / 2] |= length << (place % 2 * 4);
             end += usize::from(length % ABSENT);
         }
-        bytes.truncate(n.div_ceil(2) + end);
         Self {
             dictionary: row.dictionary,
             n_places: n as u32,
             n_present: row.n_present as u32,
-            bytes: bytes.into(),
+            bytes: bytes[..n.div_ceil(2) + end].into(),
             times: row.times.as_slice().into(),
             beside: row.beside.clone(),
         }
