@@ -36,10 +36,8 @@ static STORED: LazyLock<Vec<Arc<Series>>> = LazyLock::new(|| {
                     },
                 })
                 .collect();
-            Arc::new(Series {
-                labels: Labels::from_pairs(labels),
-                samples,
-            })
+            let labels = Labels::from_pairs(labels);
+            Arc::new(Series::of_samples(labels, samples))
         })
     });
     series.collect()
