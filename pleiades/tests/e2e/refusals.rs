@@ -174,12 +174,13 @@ async fn a_directory_in_use_or_of_another_role_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_of_a_later_release_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let why = ": its format is 2, this release knows 1: start the release that wrote it, or name another directory";
+    let found = ": its format is 9, this release knows ";
+    let why = ": start the release that wrote it, or name another directory";
     // The directory's own format, and the database's inside it.
     let newer = |path: &Path, family: &str| {
         let store = kv::Db::open(path, kv::Tuning::default()).unwrap();
         let mut batch = kv::Batch::new();
-        batch.put(family, "format", "2");
+        batch.put(family, "format", "9");
         if family != "default" {
             tsdb::Store::create_family(&store, family).unwrap();
         }
@@ -200,6 +201,7 @@ async fn a_directory_of_a_later_release_is_refused() {
             let line = refusal(&args).await;
             let begin = format!("pleiades: use {flag} {}: ", data.display());
             assert!(line.starts_with(&begin) && line.ends_with(why), "{line}");
+            assert!(line.contains(found), "{line}");
         }
     }
 }
