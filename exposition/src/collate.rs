@@ -239,17 +239,7 @@ impl<'p, E: From<SyntaxError> + From<LabelsError>, V: FnMut(Item<'_>) -> Result<
             self.text.label(name, value);
         }
         self.text.series(&self.family, "", None);
-        let series = Series {
-            before: &[],
-            text: self.text.written(),
-            expected: false,
-            kind: MetricType::Unknown,
-            typed: false,
-            value_text: &[],
-            value: native.sum,
-            timestamp: collected.timestamp,
-            exemplar: None,
-        };
+        let series = self.text.written(native.sum, collected.timestamp);
         (self.visit)(Item::Sample(Sample {
             series,
             histogram: Some(Arc::new(native)),

@@ -18,7 +18,7 @@ use self::{
     wire::WireError,
 };
 use crate::{
-    Entry, Exemplar, HistogramRules, Item, LabelsError, Sample, Series, SyntaxError, float,
+    Entry, Exemplar, HistogramRules, Item, LabelsError, Sample, SyntaxError, float,
     series_text::SeriesText,
 };
 
@@ -291,17 +291,7 @@ impl<'p, E: From<SyntaxError>, V: FnMut(Item<'_>) -> Result<(), E>> Reading<'p, 
         timestamp: Option<Timestamp>,
         start: Option<Timestamp>,
     ) -> Result<(), E> {
-        let series = Series {
-            before: &[],
-            text: self.text.written(),
-            expected: false,
-            kind: MetricType::Unknown,
-            typed: false,
-            value_text: &[],
-            value,
-            timestamp,
-            exemplar: None,
-        };
+        let series = self.text.written(value, timestamp);
         let sample = Sample {
             series,
             histogram,

@@ -1,5 +1,7 @@
 //! The text that stands for a series that no line of its page gives.
-use crate::float;
+use model::{MetricType, Timestamp};
+
+use crate::{Series, float};
 
 /// Writes the series of one metric after another, as a text page with all names in quotes would.
 #[derive(Debug, Default)]
@@ -39,9 +41,19 @@ impl SeriesText {
         self.series.push(b'}');
     }
 
-    /// What was written last.
-    pub(crate) fn written(&self) -> &[u8] {
-        &self.series
+    /// The series that was written last, with a sample that no line gives.
+    pub(crate) fn written(&self, value: f64, timestamp: Option<Timestamp>) -> Series<'_> {
+        Series {
+            before: &[],
+            text: &self.series,
+            expected: false,
+            kind: MetricType::Unknown,
+            typed: false,
+            value_text: &[],
+            value,
+            timestamp,
+            exemplar: None,
+        }
     }
 }
 

@@ -109,6 +109,7 @@ impl From<QueryArgs> for QuerySettings {
             lookback_delta: args.query_lookback_delta,
             max_concurrency: args.query_max_concurrency,
             language: args.features.language(),
+            start_timestamps: args.features.has(Feature::UseStartTimestamps),
             delayed_name_removal: args.features.has(Feature::PromqlDelayedNameRemoval),
             per_step_stats: args.features.has(Feature::PromqlPerStepStats),
         }
@@ -145,20 +146,21 @@ mod tests {
         assert!(settings.query.language.experimental_functions);
         let settings = with(&["--enable-feature=promql-per-step-stats"]).unwrap();
         assert!(settings.query.per_step_stats);
+        let settings = with(&["--enable-feature=use-start-timestamps"]).unwrap();
+        assert!(settings.query.start_timestamps);
     }
 
     #[test]
     fn a_feature_that_would_have_no_effect_is_refused_by_name() {
-        // No sample that is scraped or sent brings when its counter began.
         let flags = [
             "querier",
             "--id=querier-0",
             "--discoverers=a:1",
-            "--enable-feature=promql-per-step-stats,use-start-timestamps",
+            "--enable-feature=promql-per-step-stats,type-and-unit-labels",
         ];
         let refused = Cli::try_parse_from(flags).unwrap_err().to_string();
         assert!(
-            refused.contains("invalid value 'use-start-timestamps'"),
+            refused.contains("invalid value 'type-and-unit-labels'"),
             "{refused}"
         );
     }

@@ -40,6 +40,8 @@ pub struct QuerySettings {
     pub language: promql::Options,
     /// `--enable-feature=promql-delayed-name-removal`
     pub delayed_name_removal: bool,
+    /// `--enable-feature=use-start-timestamps`
+    pub start_timestamps: bool,
     /// `--enable-feature=promql-per-step-stats`
     pub per_step_stats: bool,
 }
@@ -54,6 +56,7 @@ impl Default for QuerySettings {
             max_concurrency: 20,
             language: promql::Options::default(),
             delayed_name_removal: false,
+            start_timestamps: false,
             per_step_stats: false,
         }
     }

@@ -102,10 +102,10 @@ impl Tsdb {
         values: &RowValues,
     ) -> Result<Appended, TsdbError> {
         loop {
+            let rows = vec![(0, head, PackedRow::of(values))];
             let held = self.inner.group_or_new(group);
             let mut held = held.lock();
             if !held.evicted {
-                let rows = vec![(0, head, PackedRow::of(values))];
                 let mut result = self.inner.append(&mut [(&mut held, rows)])?;
                 return result.pop().expect("one row gives one result").1;
             }

@@ -30,8 +30,8 @@ pub(crate) struct ActiveIndex {
     all: RoaringBitmap,
     /// By id; of ids that are free nothing.
     places: Vec<(DictionaryNo, Ordinal)>,
-    /// Whose the dictionaries are, and how many series they have here: the numbers of dictionaries are never given twice.
-    dictionaries: HashMap<DictionaryNo, (GroupKey, u32), FixedState>,
+    /// Whose the dictionaries are: their numbers are never given twice.
+    dictionaries: HashMap<DictionaryNo, GroupKey, FixedState>,
     free: Vec<u32>,
 }
 
@@ -59,8 +59,7 @@ impl ActiveIndex {
         for (ordinal, id) in (from as u32..).zip(&ids) {
             self.places[*id as usize] = (number, Ordinal(ordinal));
         }
-        let (_, n_series) = self.dictionaries.entry(number).or_insert((group, 0));
-        *n_series += n_new as u32;
+        self.dictionaries.insert(number, group);
         self.all.extend(ids.iter().copied());
         dictionary.ids.reserve_exact(n_new);
         dictionary.ids.extend(ids);
@@ -130,7 +129,7 @@ impl ActiveIndex {
     /// Where the series `id` stands.
     pub(crate) fn place(&self, id: u32) -> Option<Place> {
         let (dictionary, ordinal) = *self.places.get(id as usize)?;
-        let (group, _) = *self.dictionaries.get(&dictionary)?;
+        let group = *self.dictionaries.get(&dictionary)?;
         self.all.contains(id).then_some(Place {
             group,
             dictionary,

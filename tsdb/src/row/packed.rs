@@ -159,7 +159,7 @@ impl PackedRow {
         (0..self.n_places()).filter(|place| self.has(*place))
     }
 
-    /// The value at `place`, if one is there: in time that grows with the place, by a nanosecond in 32.
+    /// The value at `place`, if one is there. The lengths of all places before it are added up, sixteen at a time.
     pub(crate) fn get(&self, place: usize) -> Option<f64> {
         if !self.has(place) {
             return None;
