@@ -125,13 +125,17 @@ impl Dictionary {
 
     /// Brings the order up to date with what was pushed or loaded.
     pub(crate) fn sort(&mut self) {
-        if self.order.len() < self.names.len() {
-            self.order
-                .extend(self.order.len() as u32..self.names.len() as u32);
-            // The old part is one sorted run, which the sort makes use of.
+        let (known, len) = (self.order.len(), self.names.len());
+        if known < len {
             let names = &self.names;
-            self.order
-                .sort_by(|a, b| names.cmp_places(*a as usize, *b as usize));
+            if known < len / 2 {
+                self.order = names.sorted();
+            } else {
+                // The old part is one sorted run, which the sort makes use of.
+                self.order.extend(known as u32..len as u32);
+                self.order
+                    .sort_by(|a, b| names.cmp_places(*a as usize, *b as usize));
+            }
             // Most dictionaries never change again.
             self.names.shrink();
             exact(&mut self.order);
@@ -171,8 +175,8 @@ impl Dictionary {
     /// Chunks of a day come in order; they may repeat and lengthen what is known.
     pub(crate) fn load(&mut self, day: i64, first: u32, value: &[u8]) -> Result<(), DecodeError> {
         let stored = self.stored.entry(day).or_default();
-        let labels = decode(value)?;
-        let (first, end) = (first as usize, first as usize + labels.len());
+        let chunk = Chunk::decode(value)?;
+        let (first, end) = (first as usize, first as usize + chunk.len());
         if first > *stored {
             let what = "dictionary chunk is out of order";
             return Err(DecodeError { offset: 0, what });
@@ -180,7 +184,7 @@ impl Dictionary {
         *stored = end.max(*stored);
         if end > self.names.len() {
             let known = self.names.len() - first;
-            labels[known..].iter().for_each(|set| self.names.push(set));
+            self.names.append(&chunk.texts, chunk.sets(known));
         }
         Ok(())
     }
@@ -210,29 +214,57 @@ pub(crate) fn encode(labels: &[Labels]) -> Vec<u8> {
     seal(dst)
 }
 
-/// The label sets that [`encode`] wrote.
-pub(crate) fn decode(chunk: &[u8]) -> Result<Vec<Labels>, DecodeError> {
-    let mut reader = Reader::new(open(chunk, VERSION)?);
-    let n_texts = reader.count(reader.rest().len())?;
-    let texts = (0..n_texts)
-        .map(|_| reader.text())
-        .collect::<Result<Vec<_>, _>>()?;
-    let n_sets = reader.count(reader.rest().len())?;
-    let mut sets = Vec::with_capacity(n_sets);
-    for _ in 0..n_sets {
-        let n_labels = reader.count(reader.rest().len())?;
-        let mut text = || {
-            let number = reader.uvarint()? as usize;
-            let text = texts.get(number).copied();
-            text.ok_or_else(|| reader.error("text number out of bounds"))
-        };
-        let pairs = (0..n_labels)
-            .map(|_| Ok((text()?, text()?)))
-            .collect::<Result<Vec<_>, _>>()?;
-        sets.push(Labels::from_pairs(pairs));
+/// What [`encode`] wrote.
+struct Chunk<'a> {
+    texts: Vec<&'a str>,
+    /// The names and values of all sets, as numbers of texts.
+    pairs: Vec<(u32, u32)>,
+    /// Where the pairs of each set end.
+    ends: Vec<usize>,
+}
+
+impl<'a> Chunk<'a> {
+    fn decode(chunk: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(open(chunk, VERSION)?);
+        let n_texts = reader.count(reader.rest().len())?;
+        let texts: Vec<&str> = (0..n_texts)
+            .map(|_| reader.text())
+            .collect::<Result<_, _>>()?;
+        let n_sets = reader.count(reader.rest().len())?;
+        let mut pairs = Vec::with_capacity(reader.rest().len() / 2);
+        let mut ends = Vec::with_capacity(n_sets);
+        for _ in 0..n_sets {
+            let n_labels = reader.count(reader.rest().len())?;
+            let mut last = None;
+            for _ in 0..n_labels {
+                let (name, value) = (reader.uvarint()?, reader.uvarint()?);
+                let text = |number: u64| texts.get(usize::try_from(number).ok()?);
+                let (Some(text), Some(_)) = (text(name), text(value)) else {
+                    return Err(reader.error("text number out of bounds"));
+                };
+                if Some(text) <= last {
+                    return Err(reader.error("label names do not ascend"));
+                }
+                last = Some(text);
+                pairs.push((name as u32, value as u32));
+            }
+            ends.push(pairs.len());
+        }
+        reader.finish()?;
+        Ok(Self { texts, pairs, ends })
     }
-    reader.finish()?;
-    Ok(sets)
+
+    /// How many sets there are.
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The sets from `place` on.
+    fn sets(&self, place: usize) -> impl Iterator<Item = &[(u32, u32)]> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        let sets = starts.zip(&self.ends).skip(place);
+        sets.map(|(start, end)| &self.pairs[start..*end])
+    }
 }
 
 #[cfg(test)]
@@ -272,14 +304,23 @@ mod tests {
             sets in prop::collection::vec(prop::collection::vec(("[a-c]{0,2}", "[a-cé]{0,3}"), 0..4), 0..8),
         ) {
             let sets: Vec<_> = sets.into_iter().map(Labels::from_pairs).collect();
-            prop_assert_eq!(decode(&encode(&sets)), Ok(sets));
+            let (chunk, day) = (encode(&sets), 0);
+            let mut loaded = Dictionary::new(DictionaryNo(0));
+            loaded.load(day, 0, &chunk).unwrap();
+            prop_assert_eq!(&loaded.all_labels().collect::<Vec<_>>(), &sets);
+            // A chunk that was written again, longer, by the next day.
+            let half = sets.len() / 2;
+            let mut loaded = Dictionary::new(DictionaryNo(0));
+            loaded.load(day, 0, &encode(&sets[..half])).unwrap();
+            loaded.load(day + 1, 0, &chunk).unwrap();
+            prop_assert_eq!(&loaded.all_labels().collect::<Vec<_>>(), &sets);
         }
 
         #[test]
         fn any_bytes_decode_or_fail_without_panic(bytes: Vec<u8>) {
             let mut body = vec![VERSION];
             body.extend(bytes);
-            let _ = decode(&seal(body));
+            let _ = Dictionary::new(DictionaryNo(0)).load(0, 0, &seal(body));
         }
     }
 }

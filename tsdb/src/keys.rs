@@ -19,7 +19,7 @@
 //! Numbers are big-endian, times with their sign flipped, so that keys sort as numbers do.
 use model::{GroupKey, Millis, TimeRange, Timestamp};
 
-use crate::row::DictionaryNo;
+use crate::{row::DictionaryNo, store::KeyRange};
 
 /// The family of the store's own facts.
 pub(crate) const META: &str = "meta";
@@ -107,6 +107,47 @@ impl Era {
             .collect();
         numbers.sort_unstable();
         numbers
+    }
+}
+
+/// The groups whose keys lie in a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    first: u64,
+    last: u64,
+}
+
+impl Span {
+    /// Every group.
+    pub(crate) const ALL: Self = Self {
+        first: 0,
+        last: u64::MAX,
+    };
+
+    /// Spans of about one length that have each group once; `n` of them, at least one.
+    pub(crate) fn split(n: usize) -> impl Iterator<Item = Self> {
+        let n = n.max(1) as u128;
+        let start = move |i: u128| (i << 64) / n;
+        (0..n).map(move |i| Self {
+            first: start(i) as u64,
+            last: (start(i + 1) - 1) as u64,
+        })
+    }
+
+    pub(crate) const fn has(self, group: GroupKey) -> bool {
+        self.first <= group.0 && group.0 <= self.last
+    }
+
+    /// The keys that begin with `prefix` and one of the groups; what is too short to name one goes with the first.
+    pub(crate) fn keys(self, prefix: &[u8]) -> KeyRange {
+        let mut range = KeyRange::prefix(prefix);
+        if self.first > 0 {
+            range.from.extend(self.first.to_be_bytes());
+        }
+        if let Some(next) = self.last.checked_add(1) {
+            range.to = Some([prefix, &next.to_be_bytes()].concat());
+        }
+        range
     }
 }
 
@@ -217,6 +258,28 @@ mod tests {
         assert_eq!(parts.group(), Some(GroupKey(1)));
         assert_eq!(parts.time(), Some(Timestamp::from_millis(-5)));
         assert_eq!(parts.u32(), None);
+    }
+
+    #[test]
+    fn spans_have_each_key_once() {
+        for n in [0, 1, 2, 3, 7] {
+            let spans: Vec<Span> = Span::split(n).collect();
+            assert_eq!(spans.len(), n.max(1));
+            for group in [0, 1, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX - 1, u64::MAX] {
+                let group = GroupKey(group);
+                let key = Key::tag(DATA).group(group).byte(7).bytes();
+                let within = |span: &&Span| {
+                    let KeyRange { from, to } = span.keys(&[DATA]);
+                    from <= key && to.is_none_or(|to| key < to)
+                };
+                let having: Vec<&Span> = spans.iter().filter(within).collect();
+                assert_eq!(having.len(), 1, "{group} in {n}");
+                assert!(having[0].has(group));
+            }
+            let short = KeyRange::prefix(&[DATA]).from;
+            assert_eq!(spans[0].keys(&[DATA]).from, short);
+        }
+        assert_eq!(Span::split(1).collect::<Vec<_>>(), [Span::ALL]);
     }
 
     #[test]

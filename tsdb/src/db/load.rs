@@ -1,7 +1,9 @@
 //! Coming back: what the head, the dictionaries and the index of what is active were before the end of the process.
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    num::NonZero,
     sync::Arc,
+    thread,
 };
 
 use model::{GroupKey, TimeRange, Timestamp};
@@ -16,11 +18,19 @@ use crate::{
     dictionary::Dictionary,
     error::TsdbError,
     group::{Group, HeldRow, Verdict},
-    keys::{DATA, Era, KeyParts},
+    keys::{DATA, Era, KeyParts, Span},
     record,
     row::{DictionaryNo, Ordinal, PackedRow, RowValues},
-    store::KeyRange,
 };
+
+/// What must come back of the groups of one span.
+#[derive(Default)]
+struct FoundGroups {
+    scraped: HashMap<GroupKey, Found>,
+    pushed: HashMap<GroupKey, FoundPushed>,
+    /// Of which days dictionaries are needed.
+    days: BTreeSet<i64>,
+}
 
 /// What must come back of a group.
 #[derive(Default)]
@@ -31,59 +41,76 @@ struct Found {
     dictionaries: BTreeMap<DictionaryNo, Dictionary>,
 }
 
+/// Brings everything back, on all cores: each takes the groups of one span of keys.
 pub(super) fn load(inner: &Inner) -> Result<(), TsdbError> {
     inner.load_time_range()?;
     inner.load_lost()?;
     let families = inner.store.families()?;
     load_damage(inner, &families)?;
-    let mut found: HashMap<GroupKey, Found> = HashMap::new();
-    let mut pushed: HashMap<GroupKey, FoundPushed> = HashMap::new();
-    let mut days: BTreeSet<i64> = BTreeSet::new();
     for period in Era::Segments.numbers(&families) {
-        let start = Era::Segments.start(period);
-        inner.is_active_at(start);
-        days.insert(Era::Series.of(start));
-        for mark in inner.marks(&Era::Segments.family(period))? {
+        inner.is_active_at(Era::Segments.start(period));
+    }
+    for generation in Era::Rows.numbers(&families) {
+        inner.generations.lock().load(generation, 0);
+    }
+    let n_cores = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let families = &families;
+        let start = |span| scope.spawn(move || load_span(inner, families, span));
+        let workers: Vec<_> = Span::split(n_cores).map(start).collect();
+        let done = workers.into_iter().map(|worker| {
+            let done = worker.join();
+            done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        // Of all of them: a panic must not be left behind an error.
+        done.fold(Ok(()), Result::and)
+    })
+}
+
+fn load_span(inner: &Inner, families: &[String], span: Span) -> Result<(), TsdbError> {
+    let mut all = FoundGroups::default();
+    for period in Era::Segments.numbers(families) {
+        all.days.insert(Era::Series.of(Era::Segments.start(period)));
+        for mark in inner.marks(&Era::Segments.family(period), span)? {
             let number = mark.dictionary;
             if mark.group.is_pushed() {
-                let group = pushed.entry(mark.group).or_default();
+                let group = all.pushed.entry(mark.group).or_default();
                 group.cut(inner, &mark);
                 group.has_segments(number, period);
                 continue;
             }
-            let group = found.entry(mark.group).or_default();
+            let group = all.scraped.entry(mark.group).or_default();
             group.cut(inner, &mark);
             let new = || Dictionary::new(number);
             let dictionary = group.dictionaries.entry(number).or_insert_with(new);
             dictionary.last_period = Some(period);
         }
     }
-    for generation in Era::Rows.numbers(&families) {
-        inner.generations.lock().load(generation, 0);
-        for mark in inner.marks(&Era::Rows.family(generation))? {
+    for generation in Era::Rows.numbers(families) {
+        for mark in inner.marks(&Era::Rows.family(generation), span)? {
             match mark.group.is_pushed() {
-                true => pushed.entry(mark.group).or_default().cut(inner, &mark),
-                false => found.entry(mark.group).or_default().cut(inner, &mark),
+                true => all.pushed.entry(mark.group).or_default().cut(inner, &mark),
+                false => all.scraped.entry(mark.group).or_default().cut(inner, &mark),
             }
         }
     }
-    for generation in Era::Rows.numbers(&families) {
-        load_rows(inner, generation, &mut found, &mut pushed, &mut days)?;
+    for generation in Era::Rows.numbers(families) {
+        all.load_rows(inner, generation, span)?;
     }
-    for day in days {
-        load_dictionaries(inner, day, &mut found, &mut pushed)?;
+    for day in std::mem::take(&mut all.days) {
+        all.load_dictionaries(inner, day, span)?;
     }
-    let mut groups = inner.groups.write();
-    for (key, found) in found {
+    for (key, found) in all.scraped {
         let group = found.into_group(inner, key);
-        groups.insert(key, Arc::new(Mutex::new(group)));
+        let group = Arc::new(Mutex::new(group));
+        inner.groups.write().insert(key, group);
     }
-    let mut groups = inner.pushed_groups.write();
-    for (key, found) in pushed {
+    for (key, found) in all.pushed {
         let group = found.into_group(inner, key);
         // Marks alone, whose segments are gone, bring nothing back.
         if !group.pages.is_empty() {
-            groups.insert(key, Arc::new(Mutex::new(group)));
+            let group = Arc::new(Mutex::new(group));
+            inner.pushed_groups.write().insert(key, group);
         }
     }
     Ok(())
@@ -100,110 +127,111 @@ fn load_damage(inner: &Inner, families: &[String]) -> Result<(), TsdbError> {
         .try_for_each(|e| inner.lose(None, range, e))
 }
 
-fn load_rows(
-    inner: &Inner,
-    generation: i64,
-    found: &mut HashMap<GroupKey, Found>,
-    pushed: &mut HashMap<GroupKey, FoundPushed>,
-    days: &mut BTreeSet<i64>,
-) -> Result<(), TsdbError> {
-    let family = Era::Rows.family(generation);
-    let mut broken = Vec::new();
-    for entry in inner.store.scan(&family, KeyRange::prefix(&[DATA]))? {
-        let Some((key, value)) = Inner::sound(entry, &mut |e| broken.push(e))? else {
-            continue;
-        };
-        let mut parts = KeyParts(&key);
-        let (tag, group) = (parts.tag(), parts.group());
-        if let Some(group) = group.filter(|group| group.is_pushed()) {
-            let group = pushed.entry(group).or_default();
-            group.record(inner, generation, (&key, &value), days)?;
-            continue;
-        }
-        let (Some(_), Some(group), Some(slot)) = (tag, group, parts.time()) else {
-            inner.damage(TsdbError::corrupt(&family, "a row's key", TRUNCATED));
-            continue;
-        };
-        let (head, values) = match record::decode(slot, &value) {
-            Ok(row) => row,
-            Err(source) => {
-                let what = format!("the row of group {group} at {slot}");
-                let error = TsdbError::corrupt(&family, what, source);
-                inner.lose(Some(group), TimeRange::at(slot), error)?;
+impl FoundGroups {
+    fn load_rows(&mut self, inner: &Inner, generation: i64, span: Span) -> Result<(), TsdbError> {
+        let Self {
+            scraped,
+            pushed,
+            days,
+        } = self;
+        let family = Era::Rows.family(generation);
+        let mut broken = Vec::new();
+        for entry in inner.store.scan(&family, span.keys(&[DATA]))? {
+            let Some((key, value)) = Inner::sound(entry, &mut |e| broken.push(e))? else {
+                continue;
+            };
+            let mut parts = KeyParts(&key);
+            let (tag, group) = (parts.tag(), parts.group());
+            if let Some(group) = group.filter(|group| group.is_pushed()) {
+                let group = pushed.entry(group).or_default();
+                group.record(inner, generation, (&key, &value), days)?;
                 continue;
             }
-        };
-        let (held, number) = (found.entry(group).or_default(), values.dictionary());
-        if held.cuts.get(&number).is_some_and(|cut| slot <= *cut) {
-            continue;
+            let (Some(_), Some(group), Some(slot)) = (tag, group, parts.time()) else {
+                inner.damage(TsdbError::corrupt(&family, "a row's key", TRUNCATED));
+                continue;
+            };
+            let (head, values) = match record::decode(slot, &value) {
+                Ok(row) => row,
+                Err(source) => {
+                    let what = format!("the row of group {group} at {slot}");
+                    let error = TsdbError::corrupt(&family, what, source);
+                    inner.lose(Some(group), TimeRange::at(slot), error)?;
+                    continue;
+                }
+            };
+            let (held, number) = (scraped.entry(group).or_default(), values.dictionary());
+            if held.cuts.get(&number).is_some_and(|cut| slot <= *cut) {
+                continue;
+            }
+            days.insert(Era::Series.of(slot));
+            let new = || Dictionary::new(number);
+            held.dictionaries.entry(number).or_insert_with(new);
+            let row = HeldRow {
+                head,
+                generation,
+                values,
+            };
+            let worse = |old: &HeldRow| !row.head.stamp.wins_over(&old.head.stamp);
+            if !held.rows.get(&slot).is_some_and(worse) {
+                inner.saw(head.at);
+                inner.is_active_at(slot);
+                held.rows.insert(slot, row);
+            }
         }
-        days.insert(Era::Series.of(slot));
-        let new = || Dictionary::new(number);
-        held.dictionaries.entry(number).or_insert_with(new);
-        let row = HeldRow {
-            head,
-            generation,
-            values,
-        };
-        let worse = |old: &HeldRow| !row.head.stamp.wins_over(&old.head.stamp);
-        if !held.rows.get(&slot).is_some_and(worse) {
-            inner.saw(head.at);
-            inner.is_active_at(slot);
-            held.rows.insert(slot, row);
-        }
+        let range = Era::Rows.range(generation);
+        broken
+            .into_iter()
+            .try_for_each(|e| inner.lose(None, range, e))
     }
-    let range = Era::Rows.range(generation);
-    broken
-        .into_iter()
-        .try_for_each(|e| inner.lose(None, range, e))
-}
 
-fn load_dictionaries(
-    inner: &Inner,
-    day: i64,
-    found: &mut HashMap<GroupKey, Found>,
-    pushed: &mut HashMap<GroupKey, FoundPushed>,
-) -> Result<(), TsdbError> {
-    let family = Era::Series.family(day);
-    let mut broken = Vec::new();
-    for entry in inner.store.scan(&family, KeyRange::ALL)? {
-        let Some((key, value)) = Inner::sound(entry, &mut |e| broken.push(e))? else {
-            continue;
-        };
-        let mut parts = KeyParts(&key);
-        let (Some(group), Some(number), Some(first)) =
-            (parts.group(), parts.dictionary(), parts.u32())
-        else {
-            let what = "a dictionary's key";
-            inner.damage(TsdbError::corrupt(&family, what, TRUNCATED));
-            continue;
-        };
-        let wanted = match group.is_pushed() {
-            true => pushed.get_mut(&group).map(|f| &mut f.dictionaries),
-            false => found.get_mut(&group).map(|f| &mut f.dictionaries),
-        };
-        let Some(dictionary) = wanted.and_then(|d| d.get_mut(&number)) else {
-            continue;
-        };
-        if let Err(source) = dictionary.load(day, first, &value) {
-            dictionary.damaged = true;
-            let what = format!("dictionary {} of group {group} from {first}", number.0);
-            let error = TsdbError::corrupt(&family, what, source);
-            inner.lose(Some(group), Era::Series.range(day), error)?;
+    fn load_dictionaries(&mut self, inner: &Inner, day: i64, span: Span) -> Result<(), TsdbError> {
+        let Self {
+            scraped, pushed, ..
+        } = self;
+        let family = Era::Series.family(day);
+        let mut broken = Vec::new();
+        for entry in inner.store.scan(&family, span.keys(&[]))? {
+            let Some((key, value)) = Inner::sound(entry, &mut |e| broken.push(e))? else {
+                continue;
+            };
+            let mut parts = KeyParts(&key);
+            let (Some(group), Some(number), Some(first)) =
+                (parts.group(), parts.dictionary(), parts.u32())
+            else {
+                let what = "a dictionary's key";
+                inner.damage(TsdbError::corrupt(&family, what, TRUNCATED));
+                continue;
+            };
+            let wanted = match group.is_pushed() {
+                true => pushed.get_mut(&group).map(|f| &mut f.dictionaries),
+                false => scraped.get_mut(&group).map(|f| &mut f.dictionaries),
+            };
+            let Some(dictionary) = wanted.and_then(|d| d.get_mut(&number)) else {
+                continue;
+            };
+            if let Err(source) = dictionary.load(day, first, &value) {
+                dictionary.damaged = true;
+                let what = format!("dictionary {} of group {group} from {first}", number.0);
+                let error = TsdbError::corrupt(&family, what, source);
+                inner.lose(Some(group), Era::Series.range(day), error)?;
+            }
         }
+        if !broken.is_empty() {
+            // Whose names are missing is not known, and no place may be given twice.
+            let dictionaries = scraped
+                .values_mut()
+                .flat_map(|f| f.dictionaries.values_mut());
+            let pushed = pushed.values_mut();
+            let pushed = pushed.flat_map(|f| f.dictionaries.values_mut());
+            let dictionaries = dictionaries.chain(pushed);
+            dictionaries.for_each(|dictionary| dictionary.damaged = true);
+        }
+        let range = Era::Series.range(day);
+        broken
+            .into_iter()
+            .try_for_each(|e| inner.lose(None, range, e))
     }
-    if !broken.is_empty() {
-        // Whose names are missing is not known, and no place may be given twice.
-        let dictionaries = found.values_mut().flat_map(|f| f.dictionaries.values_mut());
-        let pushed = pushed.values_mut();
-        let pushed = pushed.flat_map(|f| f.dictionaries.values_mut());
-        let dictionaries = dictionaries.chain(pushed);
-        dictionaries.for_each(|dictionary| dictionary.damaged = true);
-    }
-    let range = Era::Series.range(day);
-    broken
-        .into_iter()
-        .try_for_each(|e| inner.lose(None, range, e))
 }
 
 impl Found {

@@ -9,9 +9,8 @@ use super::Inner;
 use crate::{
     codec::{DecodeError, Reader, open, put_varint, seal},
     error::TsdbError,
-    keys::{Era, Key, KeyParts, MARK},
+    keys::{Era, Key, KeyParts, MARK, Span},
     row::DictionaryNo,
-    store::KeyRange,
 };
 
 const VERSION: u8 = 1;
@@ -45,11 +44,11 @@ pub(super) struct Mark {
 }
 
 impl Inner {
-    /// All marks of a family. Of one that is broken the position is the first: rows that are loaded twice do no harm.
+    /// The marks of a family that are of groups in `span`. Of one that is broken the position is the first: rows that are loaded twice do no harm.
     /// Where marks are missing in a family of segments, the segments themselves tell whose they are.
-    pub(super) fn marks(&self, family: &str) -> Result<Vec<Mark>, TsdbError> {
+    pub(super) fn marks(&self, family: &str, span: Span) -> Result<Vec<Mark>, TsdbError> {
         let (mut marks, mut is_whole) = (Vec::new(), true);
-        for entry in self.store.scan(family, KeyRange::prefix(&[MARK]))? {
+        for entry in self.store.scan(family, span.keys(&[MARK]))? {
             let mut broken = |error| {
                 is_whole = false;
                 self.damage(error);
@@ -81,7 +80,8 @@ impl Inner {
         }
         if !is_whole && Era::Segments.is_of(family) {
             let heads = self.all_heads(family, &mut |error| self.damage(error))?;
-            marks.extend(heads.into_iter().map(|(id, _)| Mark {
+            let heads = heads.into_iter().filter(|(id, _)| span.has(id.group));
+            marks.extend(heads.map(|(id, _)| Mark {
                 group: id.group,
                 dictionary: id.dictionary,
                 position: i64::MIN,

@@ -17,7 +17,7 @@ use crate::{
     block::{Builder, Encoded, Layout},
     error::{Kind, TsdbError},
     index::{DayIndex, Present},
-    keys::Era,
+    keys::{Era, Span},
     pushed::MAX_RUNS,
     row::{DictionaryNo, Ordinal},
     store::{Entry, MemoryStore, StoreError, StoreErrorKind},
@@ -40,7 +40,7 @@ impl Inner {
     pub(super) fn merge(&self, period: i64) -> Result<usize, TsdbError> {
         let family = Era::Segments.family(period);
         let day = Era::Blocks.of(Era::Segments.start(period));
-        let members = self.marks(&family)?;
+        let members = self.marks(&family, Span::ALL)?;
         let groups: BTreeSet<GroupKey> = members.iter().map(|mark| mark.group).collect();
         self.ensure_family(&Era::Index.family(day))?;
         let mut merged = Merged {

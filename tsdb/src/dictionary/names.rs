@@ -1,7 +1,9 @@
 //! Many label sets in little memory: each pair of name and value once, a set as the numbers of its pairs.
 use std::{
     cmp::Ordering,
+    collections::HashMap,
     hash::{BuildHasher as _, Hash as _, Hasher as _},
+    ops::Range,
 };
 
 use foldhash::fast::FixedState;
@@ -38,6 +40,26 @@ impl Names {
         self.sets.push(self.pairs.len() as u32);
     }
 
+    /// Appends sets that are given as numbers of `texts`: of a name and its value, names ascending within a set.
+    pub(crate) fn append<'a>(
+        &mut self,
+        texts: &[&str],
+        sets: impl Iterator<Item = &'a [(u32, u32)]>,
+    ) {
+        // A pair is looked up by its text once, and by its numbers from then on.
+        let mut known: HashMap<(u32, u32), u32, FixedState> = HashMap::default();
+        for set in sets {
+            for (name, value) in set {
+                let text = |number: u32| texts[number as usize];
+                let number = *known
+                    .entry((*name, *value))
+                    .or_insert_with(|| self.number(text(*name), text(*value)));
+                self.pairs.push(number);
+            }
+            self.sets.push(self.pairs.len() as u32);
+        }
+    }
+
     /// The set at `place`.
     pub(crate) fn get(&self, place: usize) -> Option<Labels> {
         (place < self.len()).then(|| Labels::from_sorted(self.of(place)))
@@ -56,6 +78,29 @@ impl Names {
     /// How the sets at `a` and at `b` stand to each other.
     pub(crate) fn cmp_places(&self, a: usize, b: usize) -> Ordering {
         series_order(self.of(a), self.of(b))
+    }
+
+    /// All places in the order of [`Names::cmp_places`]. Texts are compared once for each pair, not for each two sets.
+    pub(crate) fn sorted(&self) -> Vec<u32> {
+        let mut by_text: Vec<u32> = (0..self.ends.len() as u32).collect();
+        by_text.sort_unstable_by(|a, b| self.pair(*a).cmp(&self.pair(*b)));
+        let (mut ranks, mut is_metric) = (vec![0; by_text.len()], vec![false; by_text.len()]);
+        for (rank, number) in by_text.iter().enumerate() {
+            // Above what sets without a metric name have.
+            ranks[*number as usize] = rank as u32 + 1;
+            is_metric[*number as usize] = self.pair(*number).0 == METRIC_NAME;
+        }
+        let ranked: Vec<u32> = self.pairs.iter().map(|n| ranks[*n as usize]).collect();
+        let metric = |place: u32| {
+            let numbers = self.numbers_of(place as usize);
+            let metric = numbers.iter().find(|n| is_metric[**n as usize]);
+            metric.map_or(0, |number| ranks[*number as usize])
+        };
+        let places = 0..self.len() as u32;
+        let mut places: Vec<(u32, u32)> = places.map(|place| (metric(place), place)).collect();
+        let set = |place: u32| &ranked[self.bounds(place as usize)];
+        places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| set(a.1).cmp(set(b.1))));
+        places.into_iter().map(|(_, place)| place).collect()
     }
 
     /// What [`hash_of`] gives for the set at `place`.
@@ -83,11 +128,16 @@ impl Names {
     }
 
     fn numbers_of(&self, place: usize) -> &[u32] {
+        &self.pairs[self.bounds(place)]
+    }
+
+    /// Where the pairs of the set at `place` stand.
+    fn bounds(&self, place: usize) -> Range<usize> {
         let first = match place {
             0 => 0,
             _ => self.sets[place - 1] as usize,
         };
-        &self.pairs[first..self.sets[place] as usize]
+        first..self.sets[place] as usize
     }
 
     /// The pair that `number` stands for.
@@ -167,6 +217,15 @@ mod tests {
             names.shrink();
             prop_assert_eq!(&names.from(0).collect::<Vec<_>>(), &sets);
             prop_assert_eq!(names.get(sets.len()), None);
+            let places: Vec<u32> = (0..sets.len() as u32).collect();
+            let mut expected = places.clone();
+            expected.sort_by(|a, b| names.cmp_places(*a as usize, *b as usize));
+            let sorted = names.sorted();
+            let same = |(a, b): (&u32, &u32)| names.cmp_places(*a as usize, *b as usize).is_eq();
+            prop_assert!(sorted.iter().zip(&expected).all(same));
+            let mut each = sorted;
+            each.sort_unstable();
+            prop_assert_eq!(each, places);
             let hashing = FixedState::default();
             for (i, set) in sets.iter().enumerate() {
                 prop_assert_eq!(names.hash(i, &hashing), hash_of(&hashing, set.iter()));

@@ -60,11 +60,14 @@ impl ActiveIndex {
             self.places[*id as usize] = (number, Ordinal(ordinal));
         }
         self.dictionaries.insert(number, group);
-        self.all.extend(ids.iter().copied());
+        put(&mut self.all, &ids);
         dictionary.ids.reserve_exact(n_new);
         dictionary.ids.extend(ids);
+        let mut of_pair = Vec::new();
         for ids in by_pair(dictionary, from).chunk_by(|a, b| a.0 == b.0) {
             let (name, value) = dictionary.pair(ids[0].0);
+            of_pair.clear();
+            of_pair.extend(ids.iter().map(|(_, id)| *id));
             if !self.names.contains_key(name) {
                 self.names.insert(name.into(), Values::default());
             }
@@ -74,10 +77,8 @@ impl ActiveIndex {
             }
             let postings = values.postings.get_mut(value);
             let postings = postings.expect("it was just put in");
-            for (_, id) in ids {
-                values.any.insert(*id);
-                postings.insert(*id);
-            }
+            put(&mut values.any, &of_pair);
+            put(postings, &of_pair);
         }
     }
 
@@ -198,6 +199,19 @@ impl Postings for ActiveIndex {
             .filter(|(value, _)| test(value))
             .map(|(_, postings)| postings);
         Ok(roaring::MultiOps::union(postings))
+    }
+}
+
+/// Puts `ids`, which ascend and are at least one, into `set`.
+fn put(set: &mut RoaringBitmap, ids: &[u32]) {
+    let (first, last) = (ids[0], ids[ids.len() - 1]);
+    if ids.len() > 1 && (last - first) as usize == ids.len() - 1 {
+        set.insert_range(first..=last);
+    } else if set.max().is_none_or(|max| max < first) {
+        let put = set.append(ids.iter().copied());
+        put.expect("they ascend, from above what is there");
+    } else {
+        set.extend(ids);
     }
 }
 
