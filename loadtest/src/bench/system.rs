@@ -103,6 +103,8 @@ impl Installed {
                 format!("-promscrape.config={config}"),
                 format!("-storageDataPath={data}"),
                 format!("-httpListenAddr={listen}"),
+                // Its default refuses questions about all series of the larger runs.
+                "-search.maxUniqueTimeseries=10000000".to_owned(),
             ]),
         };
         command
