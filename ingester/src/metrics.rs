@@ -41,6 +41,9 @@ pub(crate) struct Metrics {
     pub(crate) storage_failures: Counter,
     pub(crate) series: Gauge,
     pub(crate) active_series: Gauge,
+    pub(crate) file_bytes: Gauge,
+    pub(crate) write_buffer_bytes: Gauge,
+    pub(crate) block_cache_bytes: Gauge,
     pub(crate) refused_series: Family<Reason, Counter>,
     pub(crate) groups: Gauge,
     pub(crate) damaged: Gauge,
@@ -82,6 +85,9 @@ impl Metrics {
             storage_failures: Counter::default(),
             series: Gauge::default(),
             active_series: Gauge::default(),
+            file_bytes: Gauge::default(),
+            write_buffer_bytes: Gauge::default(),
+            block_cache_bytes: Gauge::default(),
             refused_series: Family::default(),
             groups: Gauge::default(),
             damaged: Gauge::default(),
@@ -198,6 +204,21 @@ impl Metrics {
             m.active_series,
         );
         registry.register("groups", "Groups of series in memory", m.groups);
+        registry.register(
+            "file_bytes",
+            "Size of the store's files, without its log",
+            m.file_bytes,
+        );
+        registry.register(
+            "write_buffer_bytes",
+            "Memory of what the store has not put into files yet",
+            m.write_buffer_bytes,
+        );
+        registry.register(
+            "block_cache_bytes",
+            "Memory of blocks of the store's files",
+            m.block_cache_bytes,
+        );
         registry.register(
             "refused_series",
             "New series that were refused since a limit was reached, by reason; each try counts",

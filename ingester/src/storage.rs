@@ -98,6 +98,14 @@ impl Figures {
             metrics.series.set(stats.n_series as i64);
             metrics.active_series.set(stats.n_active_series as i64);
             metrics.groups.set(stats.n_groups as i64);
+            let store = &stats.store;
+            metrics.file_bytes.set(store.file_bytes as i64);
+            metrics
+                .write_buffer_bytes
+                .set(store.write_buffer_bytes as i64);
+            metrics
+                .block_cache_bytes
+                .set(store.block_cache_bytes as i64);
             shared.gate.counted(stats.n_active_series);
             let keys: HashSet<_> = shared.targets.all().iter().map(|state| state.key).collect();
             shared.gate.sum_up(|key| keys.contains(&key));

@@ -13,7 +13,7 @@ use rocksdb::{
     IngestExternalFileOptions, IteratorMode, MultiThreaded, Options, ReadOptions, SstFileWriter,
     WriteBatch, WriteOptions, checkpoint::Checkpoint,
 };
-use tsdb::{Batch, Change, Entry, KeyRange, Scan, Store, StoreError, StoreErrorKind};
+use tsdb::{Batch, Change, Entry, KeyRange, Scan, Store, StoreError, StoreErrorKind, StoreUsage};
 
 use crate::{
     Tuning,
@@ -47,19 +47,6 @@ pub struct Db {
     next_file: AtomicU64,
     /// What was found broken on opening, until somebody takes note.
     damage: Mutex<Vec<StoreError>>,
-}
-
-/// What a [`Db`] uses at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DbStats {
-    /// Files on disk.
-    pub file_bytes: u64,
-    /// What is not in files yet.
-    pub write_buffer_bytes: u64,
-    /// Blocks of files in memory.
-    pub block_cache_bytes: u64,
-    /// Families.
-    pub n_families: u64,
 }
 
 impl fmt::Debug for Db {
@@ -118,21 +105,6 @@ impl Db {
             })?;
         }
         Ok(db)
-    }
-
-    /// What it uses now.
-    pub fn stats(&self) -> Result<DbStats, StoreError> {
-        let mut stats = DbStats {
-            block_cache_bytes: self.shared.cache_bytes() as u64,
-            ..DbStats::default()
-        };
-        for name in self.families()? {
-            stats.file_bytes += self.property(&name, rocksdb::properties::LIVE_SST_FILES_SIZE)?;
-            stats.write_buffer_bytes +=
-                self.property(&name, rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES)?;
-            stats.n_families += 1;
-        }
-        Ok(stats)
     }
 
     fn check_format(&self) -> Result<(), StoreError> {
@@ -230,6 +202,38 @@ impl Db {
     }
 }
 
+impl Db {
+    fn get_by(
+        &self,
+        family: &str,
+        key: &[u8],
+        options: &ReadOptions,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(handle) = self.rocks.cf_handle(family) else {
+            return Ok(None);
+        };
+        let value = self.rocks.get_cf_opt(&handle, key, options);
+        value.map_err(|e| failed(format!("read from the family {family}"), e))
+    }
+
+    fn scan_by(
+        &self,
+        family: &str,
+        range: KeyRange,
+        options: fn(&KeyRange) -> ReadOptions,
+    ) -> Result<Scan<'_>, StoreError> {
+        let Some(handle) = self.rocks.cf_handle(family).filter(|_| !range.is_empty()) else {
+            return Ok(Box::new(std::iter::empty()));
+        };
+        let bounds = range.clone();
+        let make = move || {
+            let options = options(&bounds);
+            self.rocks.raw_iterator_cf_opt(&handle, options)
+        };
+        Ok(Box::new(Entries::new(make, range, family)))
+    }
+}
+
 fn read_options(range: &KeyRange) -> ReadOptions {
     let mut options = ReadOptions::default();
     options.set_iterate_lower_bound(range.from.clone());
@@ -288,23 +292,38 @@ impl Store for Db {
     }
 
     fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(handle) = self.rocks.cf_handle(family) else {
-            return Ok(None);
-        };
-        let value = self.rocks.get_cf(&handle, key);
-        value.map_err(|e| failed(format!("read from the family {family}"), e))
+        self.get_by(family, key, &ReadOptions::default())
+    }
+
+    fn get_once(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        self.get_by(family, key, &options)
     }
 
     fn scan(&self, family: &str, range: KeyRange) -> Result<Scan<'_>, StoreError> {
-        let Some(handle) = self.rocks.cf_handle(family).filter(|_| !range.is_empty()) else {
-            return Ok(Box::new(std::iter::empty()));
+        self.scan_by(family, range, read_options)
+    }
+
+    fn scan_once(&self, family: &str, range: KeyRange) -> Result<Scan<'_>, StoreError> {
+        self.scan_by(family, range, |range| {
+            let mut options = read_options(range);
+            options.fill_cache(false);
+            options
+        })
+    }
+
+    fn usage(&self) -> Result<StoreUsage, StoreError> {
+        let mut usage = StoreUsage {
+            block_cache_bytes: self.shared.cache_bytes() as u64,
+            ..StoreUsage::default()
         };
-        let bounds = range.clone();
-        let make = move || {
-            self.rocks
-                .raw_iterator_cf_opt(&handle, read_options(&bounds))
-        };
-        Ok(Box::new(Entries::new(make, range, family)))
+        for name in self.families()? {
+            usage.file_bytes += self.property(&name, rocksdb::properties::LIVE_SST_FILES_SIZE)?;
+            usage.write_buffer_bytes +=
+                self.property(&name, rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES)?;
+        }
+        Ok(usage)
     }
 
     fn last(&self, family: &str, range: KeyRange) -> Result<Option<Entry>, StoreError> {

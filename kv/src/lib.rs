@@ -8,7 +8,7 @@ mod folder;
 mod scan;
 mod tuning;
 
-pub use db::{Db, DbStats};
+pub use db::Db;
 pub use folder::foreign_files;
 pub use tsdb::{
     Batch, Change, Entry, KeyRange, MemoryStore, Scan, Store, StoreError, StoreErrorKind,

@@ -36,4 +36,5 @@ pub use index::{IndexFigures, LabelFigures};
 pub use row::{DictionaryNo, Ordinal, RowValues};
 pub use store::{
     Batch, Change, Entry, KeyRange, MemoryStore, Scan, Store, StoreError, StoreErrorKind,
+    StoreUsage,
 };

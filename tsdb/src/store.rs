@@ -49,6 +49,16 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreErrorKind::Corrupt`] stands for what is broken in its place; what is whole behind it follows.
     fn scan(&self, family: &str, range: KeyRange) -> Result<Scan<'_>, StoreError>;
 
+    /// [`Store::get`] of what is not read again soon: it takes no room from what is.
+    fn get_once(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(family, key)
+    }
+
+    /// [`Store::scan`] of what is not read again soon: it takes no room from what is.
+    fn scan_once(&self, family: &str, range: KeyRange) -> Result<Scan<'_>, StoreError> {
+        self.scan(family, range)
+    }
+
     /// The last entry of `family` in `range`.
     fn last(&self, family: &str, range: KeyRange) -> Result<Option<Entry>, StoreError>;
 
@@ -73,10 +83,26 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreErrorKind::Invalid`] if there is nothing on a disk to be copied.
     fn checkpoint(&self, path: &Path) -> Result<(), StoreError>;
 
+    /// What it uses now; nothing of a store that does not know.
+    fn usage(&self) -> Result<StoreUsage, StoreError> {
+        Ok(StoreUsage::default())
+    }
+
     /// What was found broken on opening and left out, told once.
     fn take_damage(&self) -> Vec<StoreError> {
         Vec::new()
     }
+}
+
+/// What a store uses at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreUsage {
+    /// Files on disk.
+    pub file_bytes: u64,
+    /// Memory of what is not in files yet.
+    pub write_buffer_bytes: u64,
+    /// Memory of blocks of files.
+    pub block_cache_bytes: u64,
 }
 
 /// The keys from `from` up to, but without, `to`.

@@ -90,7 +90,7 @@ fn sorted_entries_are_taken_in_whole() {
     let db = open(folder.path());
     assert_eq!(keys(&db, "blocks-1", KeyRange::ALL), ["a", "b", "c"]);
     assert!(db.size_bytes("blocks-1").unwrap() > 0);
-    assert!(db.stats().unwrap().file_bytes > 0);
+    assert!(db.usage().unwrap().file_bytes > 0);
     assert!(!folder.path().join(INGEST_FOLDER).exists());
 }
 

@@ -9,7 +9,7 @@ use crate::{
     error::TsdbError,
     keys::{DATA, Era, Key, KeyParts},
     row::DictionaryNo,
-    store::{Entry, KeyRange, StoreErrorKind},
+    store::{Entry, KeyRange, Scan, StoreError, StoreErrorKind},
     table::{Column, Table},
 };
 
@@ -92,11 +92,31 @@ impl BlockId {
     }
 }
 
+/// Who reads: upkeep reads all once, and takes no room in memory from what queries read again and again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reader {
+    Query,
+    Upkeep,
+}
+
 impl Inner {
+    pub(super) fn scan(
+        &self,
+        reader: Reader,
+        family: &str,
+        range: KeyRange,
+    ) -> Result<Scan<'_>, StoreError> {
+        match reader {
+            Reader::Query => self.store.scan(family, range),
+            Reader::Upkeep => self.store.scan_once(family, range),
+        }
+    }
+
     /// The heads of the blocks of `group` in `family` that may have something in `range`, by their ends.
     /// What is broken is remembered and handed to `broken`.
     pub(super) fn heads(
         &self,
+        reader: Reader,
         family: &str,
         group: GroupKey,
         range: TimeRange,
@@ -106,7 +126,7 @@ impl Inner {
         let from = key(HEAD).time(range.start()).bytes();
         let range_of_keys = KeyRange::between(from, key(CHUNK).bytes());
         let mut heads = Vec::new();
-        for entry in self.store.scan(family, range_of_keys)? {
+        for entry in self.scan(reader, family, range_of_keys)? {
             let Some((key, value)) = Self::sound(entry, broken)? else {
                 continue;
             };
@@ -139,7 +159,7 @@ impl Inner {
         broken: &mut dyn FnMut(TsdbError),
     ) -> Result<Vec<(BlockId, Layout)>, TsdbError> {
         let mut heads = Vec::new();
-        for entry in self.store.scan(family, KeyRange::prefix(&[DATA]))? {
+        for entry in self.scan(Reader::Upkeep, family, KeyRange::prefix(&[DATA]))? {
             let Some((key, value)) = Self::sound(entry, broken)? else {
                 continue;
             };
@@ -158,6 +178,7 @@ impl Inner {
     /// The rows of a block, with the columns of `wanted`. What is broken is left out and handed to `broken`.
     pub(super) fn table(
         &self,
+        reader: Reader,
         family: &str,
         id: BlockId,
         layout: &Layout,
@@ -172,7 +193,7 @@ impl Inner {
         } else {
             for number in layout.chunks_of(wanted) {
                 let wanted = (number, wanted);
-                self.chunk(family, id, layout, wanted, &mut columns, broken)?;
+                self.chunk(reader, (family, id, layout), wanted, &mut columns, broken)?;
             }
         }
         Ok(Table {
@@ -202,7 +223,13 @@ impl Inner {
         match chunk {
             Some(chunk) => {
                 let wanted = (chunk, ordinals);
-                self.chunk(family, id, layout, wanted, &mut columns, &mut told)?;
+                self.chunk(
+                    Reader::Upkeep,
+                    (family, id, layout),
+                    wanted,
+                    &mut columns,
+                    &mut told,
+                )?;
             }
             None => {
                 if let Err(source) = layout.inline_columns(ordinals, &mut columns) {
@@ -221,15 +248,18 @@ impl Inner {
     /// Adds those columns of `wanted` that a chunk has.
     fn chunk(
         &self,
-        family: &str,
-        id: BlockId,
-        layout: &Layout,
+        reader: Reader,
+        (family, id, layout): (&str, BlockId, &Layout),
         (number, wanted): (u16, &RoaringBitmap),
         columns: &mut Vec<Column>,
         broken: &mut dyn FnMut(TsdbError),
     ) -> Result<(), TsdbError> {
         let key = id.key(CHUNK).u16(number).bytes();
-        let chunk = match self.store.get(family, &key) {
+        let read = match reader {
+            Reader::Query => self.store.get(family, &key),
+            Reader::Upkeep => self.store.get_once(family, &key),
+        };
+        let chunk = match read {
             Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                 broken(error.into());
                 return Ok(());
@@ -259,12 +289,12 @@ impl Inner {
         broken: &mut dyn FnMut(TsdbError),
     ) -> Result<(), TsdbError> {
         let none = RoaringBitmap::new();
-        for (id, mut layout) in self.heads(family, group, range, broken)? {
+        for (id, mut layout) in self.heads(Reader::Query, family, group, range, broken)? {
             let is_wanted = !group.is_pushed() || wanted.contains_key(&id.dictionary);
             if is_wanted && layout.bounds.overlaps(range) {
                 let wanted = wanted.get(&id.dictionary).unwrap_or(&none);
                 layout.narrow(range);
-                tables.push(self.table(family, id, &layout, wanted, broken)?);
+                tables.push(self.table(Reader::Query, family, id, &layout, wanted, broken)?);
             }
         }
         Ok(())

@@ -51,7 +51,7 @@ impl Tsdb {
                     let family = era.family(span);
                     day.n_bytes += inner.store.size_bytes(&family)?;
                     if matches!(era, Era::Segments | Era::Blocks) {
-                        for entry in inner.store.scan(&family, KeyRange::prefix(&[DATA]))? {
+                        for entry in inner.store.scan_once(&family, KeyRange::prefix(&[DATA]))? {
                             entry?;
                             day.n_blocks += 1;
                         }

@@ -11,7 +11,7 @@ use model::{GroupKey, Labels, Matcher, TimeRange};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
-use super::{Inner, Tsdb, names::Names, select::Wanted};
+use super::{Inner, Tsdb, blocks::Reader, names::Names, select::Wanted};
 use crate::{
     block::Layout,
     error::TsdbError,
@@ -246,7 +246,9 @@ impl Inner {
     ) -> Result<bool, TsdbError> {
         let mut batch = Batch::new();
         let mut broken = |error| self.damage(error);
-        for (id, layout) in self.heads(family, group, TimeRange::ALL, &mut broken)? {
+        for (id, layout) in
+            self.heads(Reader::Upkeep, family, group, TimeRange::ALL, &mut broken)?
+        {
             let Some(wanted) = wanted.get(&id.dictionary) else {
                 continue;
             };

@@ -136,7 +136,7 @@ impl FoundGroups {
         } = self;
         let family = Era::Rows.family(generation);
         let mut broken = Vec::new();
-        for entry in inner.store.scan(&family, span.keys(&[DATA]))? {
+        for entry in inner.store.scan_once(&family, span.keys(&[DATA]))? {
             let Some((key, value)) = Inner::sound(entry, &mut |e| broken.push(e))? else {
                 continue;
             };
@@ -191,7 +191,7 @@ impl FoundGroups {
         } = self;
         let family = Era::Series.family(day);
         let mut broken = Vec::new();
-        for entry in inner.store.scan(&family, span.keys(&[]))? {
+        for entry in inner.store.scan_once(&family, span.keys(&[]))? {
             let Some((key, value)) = Inner::sound(entry, &mut |e| broken.push(e))? else {
                 continue;
             };

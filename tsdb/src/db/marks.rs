@@ -48,7 +48,7 @@ impl Inner {
     /// Where marks are missing in a family of segments, the segments themselves tell whose they are.
     pub(super) fn marks(&self, family: &str, span: Span) -> Result<Vec<Mark>, TsdbError> {
         let (mut marks, mut is_whole) = (Vec::new(), true);
-        for entry in self.store.scan(family, span.keys(&[MARK]))? {
+        for entry in self.store.scan_once(family, span.keys(&[MARK]))? {
             let mut broken = |error| {
                 is_whole = false;
                 self.damage(error);

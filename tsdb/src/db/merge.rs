@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 
 use super::{
     Inner,
-    blocks::BlockId,
+    blocks::{BlockId, Reader},
     delete::{Buried, bury},
     names::Names,
 };
@@ -234,7 +234,7 @@ impl Inner {
         losses: &mut Vec<Loss>,
     ) -> Result<Vec<(BlockId, Encoded)>, TsdbError> {
         let mut broken = |error| losses.push((Some(group), error));
-        let heads = self.heads(family, group, TimeRange::ALL, &mut broken)?;
+        let heads = self.heads(Reader::Upkeep, family, group, TimeRange::ALL, &mut broken)?;
         let mut by_dictionary: BTreeMap<DictionaryNo, Vec<(BlockId, Layout)>> = BTreeMap::new();
         for (id, layout) in heads {
             by_dictionary
@@ -333,7 +333,7 @@ impl Inner {
     ) -> Result<(RoaringBitmap, (Timestamp, Encoded)), TsdbError> {
         let tables = |wanted: &RoaringBitmap, broken: &mut dyn FnMut(TsdbError)| {
             let tables = segments.iter().map(|(id, layout)| {
-                let mut table = self.table(family, *id, layout, wanted, broken)?;
+                let mut table = self.table(Reader::Upkeep, family, *id, layout, wanted, broken)?;
                 deleted.bury(id.group, &mut table);
                 Ok(table)
             });

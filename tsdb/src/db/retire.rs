@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{GroupKey, TimeRange, Timestamp};
 use roaring::RoaringBitmap;
 
-use super::{Inner, merge::Loss};
+use super::{Inner, blocks::Reader, merge::Loss};
 use crate::{
     error::{Kind, TsdbError},
     index::{DayIndex, Present},
@@ -84,7 +84,7 @@ impl Inner {
                 self.found_damaged(&error);
                 n_broken += 1;
             };
-            let heads = self.heads(family, *group, TimeRange::ALL, &mut broken)?;
+            let heads = self.heads(Reader::Upkeep, family, *group, TimeRange::ALL, &mut broken)?;
             if n_broken > 0 {
                 damaged.push(*group);
                 continue;

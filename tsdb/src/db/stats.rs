@@ -7,7 +7,7 @@ use std::{
 use model::{Millis, Shard, TimeRange, Timestamp};
 
 use super::{Inner, Refused, Tsdb};
-use crate::index::IndexFigures;
+use crate::{index::IndexFigures, store::StoreUsage};
 
 /// A pushed series is active for so long after a sample.
 const ACTIVE: Millis = Millis::from_seconds(15 * 60);
@@ -57,6 +57,8 @@ pub struct Stats {
     pub blocks_total: u64,
     /// Entries found broken.
     pub damaged_total: u64,
+    /// What the store uses.
+    pub store: StoreUsage,
 }
 
 impl Tsdb {
@@ -80,6 +82,8 @@ impl Tsdb {
             segments_total: counters.segments.load(Relaxed),
             blocks_total: counters.blocks.load(Relaxed),
             damaged_total: inner.damage.n_found(),
+            // A store that fails to tell fails elsewhere too, where it matters.
+            store: inner.store.usage().unwrap_or_default(),
             ..Stats::default()
         };
         for group in groups {

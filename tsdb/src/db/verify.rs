@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{GroupKey, Labels, TimeRange};
 use roaring::RoaringBitmap;
 
-use super::{Inner, Tsdb, names::Names};
+use super::{Inner, Tsdb, blocks::Reader, names::Names};
 use crate::{
     codec::DecodeError,
     error::TsdbError,
@@ -71,7 +71,7 @@ impl Tsdb {
 
 impl Inner {
     fn verify_rows(&self, family: &str, found: &mut Verified) -> Result<(), TsdbError> {
-        for entry in self.store.scan(family, KeyRange::prefix(&[DATA]))? {
+        for entry in self.store.scan_once(family, KeyRange::prefix(&[DATA]))? {
             let mut broken = |error: TsdbError| found.problems.push(error.chain());
             let Some((key, value)) = Self::sound(entry, &mut broken)? else {
                 continue;
@@ -98,7 +98,7 @@ impl Inner {
         let mut n_columns = 0;
         for (id, layout) in &heads {
             let wanted: RoaringBitmap = layout.ordinals.iter().copied().collect();
-            let table = self.table(&family, *id, layout, &wanted, &mut broken)?;
+            let table = self.table(Reader::Upkeep, &family, *id, layout, &wanted, &mut broken)?;
             n_columns += table.columns.len() as u64;
             *present.entry((id.group, id.dictionary)).or_default() |= wanted;
         }
