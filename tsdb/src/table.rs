@@ -99,8 +99,9 @@ impl Column {
     }
 
     /// No samples yet, with room for `n`.
-    fn with_capacity(n: usize) -> Self {
+    pub(crate) fn with_capacity(ordinal: Ordinal, n: usize) -> Self {
         Self {
+            ordinal,
             rows: Vec::with_capacity(n),
             values: Vec::with_capacity(n),
             ..Self::default()
@@ -120,10 +121,7 @@ impl Table {
         rows: &[(RowHead, &PackedRow)],
         ordinals: impl Iterator<Item = u32>,
     ) -> Self {
-        let new = |ordinal| Column {
-            ordinal: Ordinal(ordinal),
-            ..Column::with_capacity(rows.len())
-        };
+        let new = |ordinal| Column::with_capacity(Ordinal(ordinal), rows.len());
         let mut columns: Vec<Column> = ordinals.map(new).collect();
         let mut dense = RowValues::default();
         for (i, (_, row)) in rows.iter().enumerate() {

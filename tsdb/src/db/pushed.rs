@@ -23,8 +23,8 @@ use std::{
 };
 
 use model::{
-    GroupKey, Histogram, HistogramSample, Labels, ResetHint, Sample, Stamp, StartTime, Timestamp,
-    histogram::hint_after,
+    GroupKey, Histogram, HistogramSample, Labels, ResetHint, Sample, Stamp, StartTime, TimeRange,
+    Timestamp, histogram::hint_after,
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -462,6 +462,7 @@ impl Inner {
         &self,
         group: GroupKey,
         wanted: &Wanted,
+        range: TimeRange,
         tables: &mut Vec<Table>,
         names: &mut Names,
     ) {
@@ -473,8 +474,9 @@ impl Inner {
             let number = page.dictionary.number;
             if let Some(ordinals) = wanted.get(&number) {
                 names.insert(&page.dictionary, ordinals);
-                let is_wanted = |ordinal| ordinals.contains(u32::from(ordinal));
-                tables.extend(page.held.tables(number, |_| 0, is_wanted));
+                // A page has fewer places than that.
+                let ordinals = ordinals.iter().filter_map(|o| u16::try_from(o).ok());
+                tables.extend(page.held.tables(number, range, ordinals, |_| 0));
             }
         }
     }

@@ -189,7 +189,7 @@ impl Inner {
             errors.push(error.of(group));
         };
         match group.is_pushed() {
-            true => self.read_pushed_head(group, wanted, &mut tables, &mut names),
+            true => self.read_pushed_head(group, wanted, range, &mut tables, &mut names),
             false => self.read_head(group, wanted, &mut tables, &mut names),
         }
         for (number, ordinals) in wanted {

@@ -4,7 +4,7 @@
 //! row, so that an append is a copy whatever the times are; a reader sorts what it needs.
 use std::{collections::BTreeSet, sync::Arc};
 
-use model::{Histogram, RowHead, Sparse, Stamp, Timestamp};
+use model::{Histogram, RowHead, Sparse, Stamp, TimeRange, Timestamp};
 
 use super::PAGE;
 use crate::{
@@ -158,24 +158,26 @@ impl Held {
         *self = Self::default();
     }
 
-    /// The samples as tables by the dictionary `number`, with the columns of those series that `wants` takes, by ordinal.
+    /// The samples of the series `wanted`, ascending, within `range`, as tables by the dictionary `number`.
     /// A table has a bounded number of rows, all of one `part`.
     pub(crate) fn tables(
         &self,
         number: DictionaryNo,
+        range: TimeRange,
+        wanted: impl Iterator<Item = u16>,
         part: impl Fn(Timestamp) -> i64,
-        wants: impl Fn(u16) -> bool,
     ) -> Vec<Table> {
-        let mut order: Vec<u32> = (0..self.runs.len() as u32).collect();
-        order.sort_by_key(|run| self.runs[*run as usize].at);
         let at = |run: &u32| self.runs[*run as usize].at;
-        let parts = order.chunk_by(|a, b| part(at(a)) == part(at(b)));
+        let runs = 0..self.runs.len() as u32;
+        let mut order: Vec<u32> = runs.filter(|run| range.contains(at(run))).collect();
+        order.sort_by_key(at);
+        let wanted: Vec<u16> = wanted.collect();
         let mut tables = Vec::new();
-        for part in parts {
+        for part in order.chunk_by(|a, b| part(at(a)) == part(at(b))) {
             let mut rows: Vec<&[u32]> = part.chunk_by(|a, b| at(a) == at(b)).collect();
             while !rows.is_empty() {
                 let rest = rows.split_off(rows.len().min(MAX_RUNS));
-                tables.push(self.table(number, &rows, &wants));
+                tables.push(self.table(number, &rows, &wanted));
                 rows = rest;
             }
         }
@@ -183,21 +185,15 @@ impl Held {
     }
 
     /// The table of some rows, each given by its runs, first come first.
-    fn table(&self, number: DictionaryNo, rows: &[&[u32]], wants: impl Fn(u16) -> bool) -> Table {
-        let mut columns: Vec<Column> = Vec::new();
+    fn table(&self, number: DictionaryNo, rows: &[&[u32]], wanted: &[u16]) -> Table {
+        let n_expected = (self.values.len() / self.n_series.max(1) + 1).min(rows.len());
+        let column = |ordinal: &u16| Column::with_capacity(Ordinal((*ordinal).into()), n_expected);
+        let mut columns: Vec<Column> = wanted.iter().map(column).collect();
+        let mut picks = Picks::new(wanted);
         for (row, runs) in (0..).zip(rows) {
             for samples in runs.iter().map(|run| self.samples(*run as usize)) {
-                for i in samples {
-                    let ordinal = self.ordinals[i];
-                    let place = usize::from(ordinal);
-                    if !wants(ordinal) {
-                        continue;
-                    }
-                    if place >= columns.len() {
-                        let new = |i| Column::new(Ordinal(i as u32));
-                        columns.extend((columns.len()..=place).map(new));
-                    }
-                    let column = &mut columns[place];
+                for (place, column) in picks.of(&self.ordinals[samples.clone()]) {
+                    let (i, column) = (samples.start + place, &mut columns[*column]);
                     if column.rows.last() == Some(&row) {
                         continue;
                     }
@@ -230,6 +226,48 @@ impl Held {
     fn stamp(&self, run: u32) -> Stamp {
         let next = self.stamps.partition_point(|(first, _)| *first <= run);
         self.stamps[next - 1].1
+    }
+}
+
+/// Which samples of a run are wanted. Run after run mostly has the same series, so that this is found out once.
+struct Picks<'h> {
+    /// By ordinal the place among those that are wanted, or [`UNWANTED`].
+    places: Vec<u16>,
+    /// The run that was looked at last.
+    last: &'h [u16],
+    /// The places in it of what is wanted, and what that is.
+    found: Vec<(usize, usize)>,
+}
+
+const UNWANTED: u16 = u16::MAX;
+
+impl<'h> Picks<'h> {
+    fn new(wanted: &[u16]) -> Self {
+        let len = wanted.last().map_or(0, |last| usize::from(*last) + 1);
+        let mut places = vec![UNWANTED; len];
+        for (place, ordinal) in (0..).zip(wanted) {
+            places[usize::from(*ordinal)] = place;
+        }
+        Self {
+            places,
+            last: &[],
+            found: Vec::new(),
+        }
+    }
+
+    /// The places of what is wanted in `run`, each with its place among all that is.
+    fn of(&mut self, run: &'h [u16]) -> &[(usize, usize)] {
+        if self.last != run {
+            self.last = run;
+            let wanted = |(i, ordinal): (usize, &u16)| {
+                let place = self.places.get(usize::from(*ordinal));
+                let place = place.filter(|place| **place != UNWANTED);
+                place.map(|place| (i, usize::from(*place)))
+            };
+            self.found.clear();
+            self.found.extend(run.iter().enumerate().filter_map(wanted));
+        }
+        &self.found
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn gather<'a>(
                 *(by_number.entry((table.dictionary, column.ordinal))).or_insert_with(|| {
                     let labels = labels(table.dictionary, column.ordinal)?;
                     let mut add = || {
-                        wholes.push((labels, Column::with_capacity(n_rows)));
+                        wholes.push((labels, Column::with_capacity(column.ordinal, n_rows)));
                         wholes.len() - 1
                     };
                     Some(match several {

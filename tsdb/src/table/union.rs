@@ -37,7 +37,8 @@ fn rows(tables: &mut [Table]) -> Rows {
 
 fn take_out_deleted(column: &mut Column) {
     let is_deleted = |value: &f64| model::is_deleted_nan(*value);
-    if column.values.iter().any(is_deleted) {
+    // Without a way out in the middle this is many values at once.
+    if (column.values.iter()).fold(false, |any, value| any | is_deleted(value)) {
         let mut kept = Column::new(column.ordinal);
         for (i, row) in column.rows.iter().enumerate() {
             if !is_deleted(&column.values[i]) {
@@ -97,19 +98,17 @@ pub(crate) fn slice<'a>(
     labels: impl FnMut(DictionaryNo, Ordinal) -> Option<&'a Labels>,
 ) -> Option<GroupSlice> {
     let Rows { rows, mut places } = rows(&mut tables);
-    let mut used = vec![false; rows.len()];
-    for (table, places) in tables.iter().zip(&places) {
-        for row in table.columns.iter().flat_map(|column| &column.rows) {
-            if let Some(place) = places[*row as usize] {
-                used[place as usize] = true;
-            }
-        }
-    }
+    // Then what is put together table by table is in order.
+    let in_order = (places.iter().flatten().flatten()).is_sorted_by(|a, b| a < b);
+    let used = used(rows.len(), &tables, &places);
     let is_kept = |(row, used): (&RowHead, &bool)| *used && range.contains(row.at);
     let kept: Vec<bool> = rows.iter().zip(&used).map(is_kept).collect();
     keep(&kept, &mut places);
     let series = |(labels, column): (&Labels, Column)| {
-        let column = first_of_each_row(column);
+        let column = match in_order {
+            true => column,
+            false => first_of_each_row(column),
+        };
         (!column.rows.is_empty()).then(|| SeriesSlice {
             labels: labels.clone(),
             rows: column.rows,
@@ -129,6 +128,31 @@ pub(crate) fn slice<'a>(
             .collect(),
         series,
     })
+}
+
+/// Which of `n_rows` rows have a sample. A few series mostly tell of all, and then the others are not looked at.
+fn used(n_rows: usize, tables: &[Table], places: &[Vec<Option<u32>>]) -> Vec<bool> {
+    let mut used = vec![false; n_rows];
+    for (table, places) in tables.iter().zip(places) {
+        let mut n_left = table.rows.len();
+        let mut seen = vec![false; n_left];
+        for column in &table.columns {
+            for row in &column.rows {
+                let seen = &mut seen[*row as usize];
+                n_left -= usize::from(!*seen);
+                *seen = true;
+            }
+            if n_left == 0 {
+                break;
+            }
+        }
+        for (place, seen) in places.iter().zip(seen) {
+            if let Some(place) = place {
+                used[*place as usize] |= seen;
+            }
+        }
+    }
+    used
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Cutting a page: all that it holds becomes segments, one for each two hours.
 use std::sync::atomic::Ordering::Relaxed;
 
-use model::{GroupKey, Timestamp};
+use model::{GroupKey, TimeRange, Timestamp};
 
 use super::super::{Inner, blocks::BlockId, marks};
 use crate::{
@@ -40,9 +40,9 @@ impl Inner {
             places[*ordinal as usize] = place;
         }
         let (mut batch, mut stored, mut newest) = (Batch::new(), Vec::new(), Timestamp::MIN);
-        let tables = page
-            .held
-            .tables(number, |at| Era::Segments.of(at), |_| true);
+        let all = 0..page.dictionary.len() as u16;
+        let segment = |at| Era::Segments.of(at);
+        let tables = page.held.tables(number, TimeRange::ALL, all, segment);
         let n_segments = tables.len();
         for mut table in tables {
             let (first, last) = (table.rows[0].slot, table.rows[table.rows.len() - 1].slot);
