@@ -1,11 +1,12 @@
-//! What this ingester holds, for queriers and rulers of the same process.
+//! What this ingester holds of series: for queriers and rulers of the same process as it stands, for others by the service.
 use std::{num::NonZeroUsize, sync::Arc};
 
-use model::{Matcher, TimeRange};
+use model::{Labels, Matcher, TimeRange};
 use parking_lot::Mutex;
-use proto::v1;
+use proto::{WireError, v1};
 use runtime::{Holder, TakeGroup};
 use tonic::Status;
+use tsdb::SeriesOf;
 
 use crate::{error::status, metrics::Method, service::Unread, shared::Shared};
 
@@ -20,10 +21,8 @@ impl Holder for Nearby {
         n_threads: NonZeroUsize,
         take: &TakeGroup<'_>,
     ) -> Result<Vec<v1::Damage>, Status> {
-        let Self(shared) = self;
-        let method = "Select";
-        shared.metrics.calls.get_or_create(&Method { method }).inc();
-        let select = shared.db.select(matchers, range).map_err(|e| status(&e))?;
+        self.called("Select");
+        let select = self.0.db.select(matchers, range).map_err(|e| status(&e))?;
         let unread = Mutex::new(Unread::default());
         select.each(n_threads, &|found| match found {
             Ok(slice) => take(slice),
@@ -33,5 +32,70 @@ impl Holder for Nearby {
             }
         });
         unread.into_inner().told()
+    }
+
+    fn label_names(&self, request: v1::LabelsRequest) -> Result<Vec<String>, Status> {
+        self.called("LabelNames");
+        let within = Within::try_from(request)?;
+        let names = self.0.db.label_names(within.series_of());
+        names.map_err(|e| status(&e))
+    }
+
+    fn label_values(&self, request: v1::LabelValuesRequest) -> Result<Vec<String>, Status> {
+        self.called("LabelValues");
+        let v1::LabelValuesRequest { name, within } = request;
+        let within = within.ok_or(WireError::Missing("a request's bounds"))?;
+        let within = Within::try_from(within)?;
+        let values = self.0.db.label_values(&name, within.series_of());
+        values.map_err(|e| status(&e))
+    }
+
+    fn series(&self, request: v1::LabelsRequest) -> Result<Vec<Labels>, Status> {
+        self.called("Series");
+        let within = Within::try_from(request)?;
+        let series = self.0.db.series(within.series_of());
+        series.map_err(|e| status(&e))
+    }
+}
+
+impl Nearby {
+    fn called(&self, method: &'static str) {
+        self.0.metrics.calls.get_or_create(&Method { method }).inc();
+    }
+}
+
+/// A question about labels, with its matchers compiled.
+struct Within {
+    matchers: Vec<Vec<Matcher>>,
+    range: TimeRange,
+    limit: Option<usize>,
+}
+
+impl Within {
+    fn series_of(&self) -> SeriesOf<'_> {
+        SeriesOf {
+            matchers: &self.matchers,
+            range: self.range,
+            limit: self.limit,
+        }
+    }
+}
+
+impl TryFrom<v1::LabelsRequest> for Within {
+    type Error = WireError;
+
+    fn try_from(request: v1::LabelsRequest) -> Result<Self, WireError> {
+        let range = request.range.ok_or(WireError::Missing("a time range"))?;
+        Ok(Self {
+            matchers: request
+                .selectors
+                .iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
+            range: range.try_into()?,
+            limit: usize::try_from(request.limit)
+                .ok()
+                .filter(|limit| *limit > 0),
+        })
     }
 }

@@ -12,13 +12,15 @@ use std::{collections::HashSet, sync::Arc};
 
 use model::{Labels, Matcher, Outcome, Timestamp};
 use proto::v1::{self, ingester_server::Ingester, target_status};
+use runtime::Holder as _;
 use tonic::{Request, Response, Status};
-use tsdb::{Pushed, Refused, SeriesOf, TsdbError};
+use tsdb::{Pushed, Refused, TsdbError};
 
 use self::{batches::Messages, pushed::PushedSeries};
 use crate::{
     error::status,
     metrics::{Method, Reason},
+    nearby::Nearby,
     scrape::{Health, TargetState},
     shared::Shared,
     told,
@@ -53,14 +55,9 @@ impl Ingester for Service {
         &self,
         request: Request<v1::LabelsRequest>,
     ) -> Result<Response<Self::LabelNamesStream>, Status> {
-        self.called("LabelNames");
-        let within = Within::try_from(request.into_inner())?;
-        let db = self.0.db.clone();
-        let names = self
-            .0
-            .offload()
-            .run(move || db.label_names(within.series_of()));
-        let values = names.await.map_err(|e| status(&e))?;
+        let (holder, request) = (self.holder(), request.into_inner());
+        let names = self.0.offload().run(move || holder.label_names(request));
+        let values = names.await?;
         Ok(Response::new(batches::strings(values)))
     }
 
@@ -68,16 +65,9 @@ impl Ingester for Service {
         &self,
         request: Request<v1::LabelValuesRequest>,
     ) -> Result<Response<Self::LabelValuesStream>, Status> {
-        self.called("LabelValues");
-        let v1::LabelValuesRequest { name, within } = request.into_inner();
-        let within = within.ok_or(proto::WireError::Missing("a request's bounds"))?;
-        let within = Within::try_from(within)?;
-        let db = self.0.db.clone();
-        let values = self
-            .0
-            .offload()
-            .run(move || db.label_values(&name, within.series_of()));
-        let values = values.await.map_err(|e| status(&e))?;
+        let (holder, request) = (self.holder(), request.into_inner());
+        let values = self.0.offload().run(move || holder.label_values(request));
+        let values = values.await?;
         Ok(Response::new(batches::strings(values)))
     }
 
@@ -85,14 +75,12 @@ impl Ingester for Service {
         &self,
         request: Request<v1::LabelsRequest>,
     ) -> Result<Response<Self::SeriesStream>, Status> {
-        self.called("Series");
-        let within = Within::try_from(request.into_inner())?;
-        let db = self.0.db.clone();
+        let (holder, request) = (self.holder(), request.into_inner());
         let found = self.0.offload().run(move || {
-            let series = db.series(within.series_of())?;
-            Ok(series.iter().map(v1::Labels::from).collect::<Vec<_>>())
+            let series = holder.series(request)?;
+            Ok::<_, Status>(series.iter().map(v1::Labels::from).collect())
         });
-        let series = found.await.map_err(|e: TsdbError| status(&e))?;
+        let series = found.await?;
         Ok(Response::new(batches::series(series)))
     }
 
@@ -234,6 +222,10 @@ impl Ingester for Service {
 }
 
 impl Service {
+    fn holder(&self) -> Nearby {
+        Nearby(Arc::clone(&self.0))
+    }
+
     fn called(&self, method: &'static str) {
         self.0.metrics.calls.get_or_create(&Method { method }).inc();
     }
@@ -269,44 +261,6 @@ impl Service {
 struct KeptOut {
     n_samples: u64,
     reason: Option<String>,
-}
-
-/// A question about labels, with its matchers compiled.
-struct Within {
-    matchers: Vec<Vec<Matcher>>,
-    range: model::TimeRange,
-    limit: Option<usize>,
-}
-
-impl Within {
-    fn series_of(&self) -> SeriesOf<'_> {
-        SeriesOf {
-            matchers: &self.matchers,
-            range: self.range,
-            limit: self.limit,
-        }
-    }
-}
-
-impl TryFrom<v1::LabelsRequest> for Within {
-    type Error = proto::WireError;
-
-    fn try_from(request: v1::LabelsRequest) -> Result<Self, proto::WireError> {
-        let range = request
-            .range
-            .ok_or(proto::WireError::Missing("a time range"))?;
-        Ok(Self {
-            matchers: request
-                .selectors
-                .iter()
-                .map(TryInto::try_into)
-                .collect::<Result<_, _>>()?,
-            range: range.try_into()?,
-            limit: usize::try_from(request.limit)
-                .ok()
-                .filter(|limit| *limit > 0),
-        })
-    }
 }
 
 fn target_status(state: &TargetState) -> v1::TargetStatus {

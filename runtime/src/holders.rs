@@ -4,7 +4,7 @@
 //! of a query. A role that asks looks here first, and calls over the network whoever is not here.
 use std::{collections::HashMap, num::NonZeroUsize, sync::Arc};
 
-use model::{GroupSlice, Matcher, TimeRange};
+use model::{GroupSlice, Labels, Matcher, TimeRange};
 use parking_lot::Mutex;
 use proto::v1;
 use tonic::Status;
@@ -12,7 +12,7 @@ use tonic::Status;
 /// Takes one group; says whether to go on.
 pub type TakeGroup<'t> = dyn Fn(GroupSlice) -> bool + Sync + 't;
 
-/// Something that answers selects at once.
+/// Something that answers questions about series at once, each as the ingesters' call of that name does; blocks until then.
 pub trait Holder: Send + Sync {
     /// Hands every group with series on which all of `matchers` pass to `take`, as far as it lies in `range`, in no
     /// order and from up to `n_threads` threads at once, until that says no. Blocks until then. Gives what cannot be read.
@@ -26,6 +26,24 @@ pub trait Holder: Send + Sync {
         n_threads: NonZeroUsize,
         take: &TakeGroup<'_>,
     ) -> Result<Vec<v1::Damage>, Status>;
+
+    /// The names of labels, sorted.
+    ///
+    /// # Errors
+    /// As the ingesters' `LabelNames`.
+    fn label_names(&self, request: v1::LabelsRequest) -> Result<Vec<String>, Status>;
+
+    /// The values of a label, sorted.
+    ///
+    /// # Errors
+    /// As the ingesters' `LabelValues`.
+    fn label_values(&self, request: v1::LabelValuesRequest) -> Result<Vec<String>, Status>;
+
+    /// The label sets of series, sorted.
+    ///
+    /// # Errors
+    /// As the ingesters' `Series`.
+    fn series(&self, request: v1::LabelsRequest) -> Result<Vec<Labels>, Status>;
 }
 
 /// The holders of this process by their gRPC addresses. Clones share them.
@@ -75,6 +93,18 @@ mod tests {
             _: NonZeroUsize,
             _: &TakeGroup<'_>,
         ) -> Result<Vec<v1::Damage>, Status> {
+            Ok(Vec::new())
+        }
+
+        fn label_names(&self, _: v1::LabelsRequest) -> Result<Vec<String>, Status> {
+            Ok(Vec::new())
+        }
+
+        fn label_values(&self, _: v1::LabelValuesRequest) -> Result<Vec<String>, Status> {
+            Ok(Vec::new())
+        }
+
+        fn series(&self, _: v1::LabelsRequest) -> Result<Vec<Labels>, Status> {
             Ok(Vec::new())
         }
     }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::extract::{Path, State};
 use model::{Labels, TimeRange};
 use proto::v1;
+use runtime::Holder;
 use tonic::{Response, Status, Streaming};
 
 use super::{Answered, Api, ApiError, Params, Reply, query::TRUNCATED};
@@ -15,11 +16,15 @@ use crate::{
 /// `/api/v1/labels`
 pub(super) async fn names(State(api): State<Arc<Api>>, params: Params) -> Answered {
     let (request, range, limit) = request(&params)?;
-    let ask = |mut ingester: Ingester| {
+    let wire = |mut ingester: Ingester| {
         let request = request.clone();
         async move { ingester.label_names(request).await }
     };
-    strings(&api, range, limit, ask).await
+    let near = |holder: Arc<dyn Holder>| {
+        let request = request.clone();
+        move || holder.label_names(request)
+    };
+    strings(&api, range, limit, (wire, near)).await
 }
 
 /// `/api/v1/label/<name>/values`
@@ -37,21 +42,26 @@ pub(super) async fn values(
         name,
         within: Some(within),
     };
-    let ask = |mut ingester: Ingester| {
+    let wire = |mut ingester: Ingester| {
         let request = request.clone();
         async move { ingester.label_values(request).await }
     };
-    strings(&api, range, limit, ask).await
+    let near = |holder: Arc<dyn Holder>| {
+        let request = request.clone();
+        move || holder.label_values(request)
+    };
+    strings(&api, range, limit, (wire, near)).await
 }
 
-async fn strings<F>(
+async fn strings<F, N>(
     api: &Api,
     range: TimeRange,
     limit: Option<usize>,
-    ask: impl Fn(Ingester) -> F,
+    ask: (impl Fn(Ingester) -> F, impl Fn(Arc<dyn Holder>) -> N),
 ) -> Answered
 where
     F: Future<Output = Streamed<v1::StringsResponse>> + Send + 'static,
+    N: FnOnce() -> Result<Vec<String>, Status> + Send + 'static,
 {
     let (all, warnings) = union(api, range, limit, ask, |batch| batch.values).await?;
     Ok(Reply::of(|json| json.strings(all)).with_warnings(warnings))
@@ -69,13 +79,17 @@ pub(super) async fn series(State(api): State<Arc<Api>>, params: Params) -> Answe
             false => ApiError::bad_parameter("match[]", error.message),
         }
     })?;
-    let ask = |mut ingester: Ingester| {
+    let wire = |mut ingester: Ingester| {
         let request = request.clone();
         async move { ingester.series(request).await }
     };
+    let near = |holder: Arc<dyn Holder>| {
+        let request = request.clone();
+        move || holder.series(request)
+    };
     let labels =
         |batch: v1::SeriesResponse| batch.series.iter().map(Labels::from).collect::<Vec<_>>();
-    let (all, warnings) = union(&api, range, limit, ask, labels).await?;
+    let (all, warnings) = union(&api, range, limit, (wire, near), labels).await?;
     Ok(
         Reply::of(|json| json.array(all.iter(), |json, labels| json.labels(labels)))
             .with_warnings(warnings),
@@ -85,27 +99,40 @@ pub(super) async fn series(State(api): State<Arc<Api>>, params: Params) -> Answe
 /// A stream of batches, or why there is none.
 type Streamed<M> = Result<Response<Streaming<M>>, Status>;
 
-/// What the ingesters' batches hold, up to `limit`, and what to warn of.
-async fn union<M, T, F>(
+/// What the ingesters hold, up to `limit`, and what to warn of. One of this process is asked without a wire.
+async fn union<M, T, F, N>(
     api: &Api,
     range: TimeRange,
     limit: Option<usize>,
-    ask: impl Fn(Ingester) -> F,
+    (wire, near): (impl Fn(Ingester) -> F, impl Fn(Arc<dyn Holder>) -> N),
     items: fn(M) -> Vec<T>,
 ) -> Result<(BTreeSet<T>, Vec<String>), ApiError>
 where
     M: Send + 'static,
     T: Ord + Send + 'static,
     F: Future<Output = Streamed<M>> + Send + 'static,
+    N: FnOnce() -> Result<Vec<T>, Status> + Send + 'static,
 {
     let union = Arc::new(Union::new(limit));
+    let offload = api.engine.components.offload;
     let from = |ingester: Ingester| {
-        let (asked, union) = (ask(ingester), Arc::clone(&union));
+        let union = Arc::clone(&union);
+        let asked = match ingester.nearby.clone() {
+            Some(holder) => Asked::Near(near(holder)),
+            None => Asked::Wire(wire(ingester)),
+        };
         async move {
-            let mut batches = asked.await?.into_inner();
-            while let Some(batch) = batches.message().await? {
-                if !union.add(items(batch)) {
-                    break;
+            match asked {
+                Asked::Near(read) => {
+                    union.add(offload.run(read).await?);
+                }
+                Asked::Wire(asked) => {
+                    let mut batches = asked.await?.into_inner();
+                    while let Some(batch) = batches.message().await? {
+                        if !union.add(items(batch)) {
+                            break;
+                        }
+                    }
                 }
             }
             Ok::<_, AskError>(())
@@ -115,6 +142,12 @@ where
     let (all, is_cut) = union.take();
     let truncated = is_cut.then(|| TRUNCATED.to_owned());
     Ok((all, asked.warning().into_iter().chain(truncated).collect()))
+}
+
+/// The way to what an ingester holds.
+enum Asked<N, W> {
+    Near(N),
+    Wire(W),
 }
 
 /// What the ingesters are asked, for when, and the caller's limit; one more is asked for, so that a cut shows.
