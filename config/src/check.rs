@@ -178,8 +178,8 @@ impl Check<'_> {
         }
         self.tls(&job.http.tls)?;
         for discovery in &job.discovery {
-            if let Discovery::Kubernetes(kubernetes) = discovery {
-                self.tls(&kubernetes.http.tls)?;
+            if let Some(http) = discovery.http() {
+                self.tls(&http.tls)?;
             }
         }
         let whose = format!("file_sd in scrape job {:?}", job.name);
@@ -212,7 +212,7 @@ impl Check<'_> {
                         self.target_files(pattern, whose, &check)?;
                     }
                 }
-                Discovery::File(_) | Discovery::Kubernetes(_) | Discovery::Unsupported { .. } => {}
+                _ => {}
             }
         }
         Ok(())

@@ -1,12 +1,23 @@
 //! Where targets come from.
+mod consul;
+mod dns;
+mod docker;
 mod foreign;
+mod http;
+
+pub use self::{
+    consul::ConsulDiscovery,
+    dns::{DnsDiscovery, DnsRecord},
+    docker::{DockerDiscovery, DockerFilter},
+    http::HttpDiscovery,
+};
 
 use std::path::Path;
 
 use model::{Labels, Millis};
 
 use crate::{
-    Error, KubernetesDiscovery,
+    Error, HttpClient, KubernetesDiscovery,
     decode::{Decode, Fields, Texts},
     glob::glob,
     path::join,
@@ -33,6 +44,14 @@ pub enum Discovery {
     File(FileDiscovery),
     /// Found in a Kubernetes cluster.
     Kubernetes(Box<KubernetesDiscovery>),
+    /// Told by a server over HTTP.
+    Http(Box<HttpDiscovery>),
+    /// Told by the domain name system.
+    Dns(DnsDiscovery),
+    /// Told by Consul.
+    Consul(Box<ConsulDiscovery>),
+    /// The containers of a Docker daemon.
+    Docker(Box<DockerDiscovery>),
     /// A mechanism that Prometheus knows and we do not.
     Unsupported {
         /// The field's name: `consul_sd_configs`.
@@ -59,12 +78,14 @@ impl FileDiscovery {
     }
 }
 
+/// The mechanisms that run here, beside static targets.
+const OWN: [&str; 6] = ["file", "kubernetes", "http", "dns", "consul", "docker"];
+
 /// True if `field` holds sections of a mechanism that Prometheus knows.
 fn is_mechanism(field: &str) -> bool {
     let mechanism = field.strip_suffix("_sd_configs");
     field == "static_configs"
-        || mechanism
-            .is_some_and(|name| matches!(name, "file" | "kubernetes") || foreign::is_known(name))
+        || mechanism.is_some_and(|name| OWN.contains(&name) || foreign::is_known(name))
 }
 
 impl Discovery {
@@ -99,6 +120,22 @@ impl Discovery {
                     let all = each::<KubernetesDiscovery>(fields, sections)?;
                     found.extend(all.into_iter().map(|one| Self::Kubernetes(Box::new(one))));
                 }
+                "http_sd_configs" => {
+                    let all = each::<HttpDiscovery>(fields, sections)?;
+                    found.extend(all.into_iter().map(|one| Self::Http(Box::new(one))));
+                }
+                "dns_sd_configs" => {
+                    let all = each::<DnsDiscovery>(fields, sections)?;
+                    found.extend(all.into_iter().map(Self::Dns));
+                }
+                "consul_sd_configs" => {
+                    let all = each::<ConsulDiscovery>(fields, sections)?;
+                    found.extend(all.into_iter().map(|one| Self::Consul(Box::new(one))));
+                }
+                "docker_sd_configs" => {
+                    let all = each::<DockerDiscovery>(fields, sections)?;
+                    found.extend(all.into_iter().map(|one| Self::Docker(Box::new(one))));
+                }
                 _ => {
                     let name = field.trim_end_matches("_sd_configs");
                     for section in sections {
@@ -121,7 +158,21 @@ impl Discovery {
                 files.iter_mut().for_each(|file| join(directory, file));
             }
             Self::Kubernetes(kubernetes) => kubernetes.set_directory(directory),
-            Self::Static(_) | Self::Unsupported { .. } => {}
+            Self::Http(http) => http.http.set_directory(directory),
+            Self::Consul(consul) => consul.http.set_directory(directory),
+            Self::Docker(docker) => docker.http.set_directory(directory),
+            Self::Static(_) | Self::Dns(_) | Self::Unsupported { .. } => {}
+        }
+    }
+
+    /// How it speaks HTTP, if it does.
+    pub fn http(&self) -> Option<&HttpClient> {
+        match self {
+            Self::Kubernetes(kubernetes) => Some(&kubernetes.http),
+            Self::Http(http) => Some(&http.http),
+            Self::Consul(consul) => Some(&consul.http),
+            Self::Docker(docker) => Some(&docker.http),
+            Self::Static(_) | Self::File(_) | Self::Dns(_) | Self::Unsupported { .. } => None,
         }
     }
 }

@@ -40,7 +40,10 @@ mod yaml;
 pub use alerting::{Alerting, Alertmanagers};
 pub use bundle::{Bundle, LoadError, Outside};
 pub use check::{Depth, Line, Report, check_config, check_rules, check_web_config};
-pub use discovery::{Discovery, FileDiscovery, TargetGroup, parse_target_groups};
+pub use discovery::{
+    ConsulDiscovery, Discovery, DnsDiscovery, DnsRecord, DockerDiscovery, DockerFilter,
+    FileDiscovery, HttpDiscovery, TargetGroup, parse_target_groups,
+};
 pub use error::{Error, Misfit};
 pub use global::{Escaping, Global, Limits};
 pub use http::{

@@ -32,6 +32,19 @@ fn jobs_have_the_defaults_of_global() {
                     Discovery::Static(groups) => format!("static {}", groups.len()),
                     Discovery::File(files) => format!("file {}", files.files.join(",")),
                     Discovery::Kubernetes(kubernetes) => format!("kubernetes {}", kubernetes.role),
+                    Discovery::Http(http) => format!("http {}", http.url),
+                    Discovery::Dns(dns) => {
+                        format!("dns {:?} {} {}", dns.record, dns.port, dns.names.join(","))
+                    }
+                    Discovery::Consul(consul) => format!(
+                        "consul {}://{} {} {} {:?}",
+                        consul.scheme,
+                        consul.server,
+                        consul.services.join(","),
+                        consul.tags.join(","),
+                        consul.token,
+                    ),
+                    Discovery::Docker(docker) => format!("docker {} {}", docker.host, docker.port),
                     Discovery::Unsupported { field, line } => format!("{field}:{line}"),
                 })
                 .collect();
@@ -51,8 +64,8 @@ fn jobs_have_the_defaults_of_global() {
         .collect();
     expect![[r#"
         prometheus 15s/10s http/metrics limits Some(15728640)/1500/30 [file /etc/prometheus/foo/*.slow.json,/etc/prometheus/foo/*.slow.yml,/etc/prometheus/single/file.yml file /etc/prometheus/bar/*.yaml static 1]
-        service-x 50s/5s https/my_path limits Some(10485760)/1000/35 [dns_sd_configs:147 dns_sd_configs:147]
-        service-y 15s/10s http/metrics limits Some(15728640)/1500/30 [consul_sd_configs:180]
+        service-x 50s/5s https/my_path limits Some(10485760)/1000/35 [dns Srv 0 first.dns.address.domain.com,second.dns.address.domain.com dns Srv 0 first.dns.address.domain.com]
+        service-y 15s/10s http/metrics limits Some(15728640)/1500/30 [consul https://localhost:1234 nginx,cache,mysql canary,v1 <secret>]
         service-z 15s/10s http/metrics limits Some(15728640)/1500/30 []
         service-kubernetes 15s/10s http/metrics limits Some(15728640)/1500/30 [kubernetes endpoints]
         service-kubernetes-namespaces 15s/10s http/metrics limits Some(15728640)/1500/30 [kubernetes endpoints]
@@ -66,10 +79,10 @@ fn jobs_have_the_defaults_of_global() {
         0123service-xxx 15s/10s http/metrics limits Some(15728640)/1500/30 [static 1]
         badfederation 15s/10s http/federate limits Some(15728640)/1500/30 [static 1]
         測試 15s/10s http/metrics limits Some(15728640)/1500/30 [static 1]
-        httpsd 15s/10s http/metrics limits Some(15728640)/1500/30 [http_sd_configs:320]
+        httpsd 15s/10s http/metrics limits Some(15728640)/1500/30 [http http://example.com/prometheus]
         service-triton 15s/10s http/metrics limits Some(15728640)/1500/30 [triton_sd_configs:324]
         digitalocean-droplets 15s/10s http/metrics limits Some(15728640)/1500/30 [digitalocean_sd_configs:336]
-        docker 15s/10s http/metrics limits Some(15728640)/1500/30 [docker_sd_configs:341]
+        docker 15s/10s http/metrics limits Some(15728640)/1500/30 [docker unix:///var/run/docker.sock 80]
         dockerswarm 15s/10s http/metrics limits Some(15728640)/1500/30 [dockerswarm_sd_configs:345]
         service-oci 15s/10s http/metrics limits Some(15728640)/1500/30 [oci_sd_configs:350]
         service-openstack 15s/10s http/metrics limits Some(15728640)/1500/30 [openstack_sd_configs:363]

@@ -6,14 +6,21 @@
 //!
 //! Each mechanism of the configuration is one provider, whichever jobs use it. A provider tells its whole set of groups
 //! each time; in error it keeps its last set; until it has told its first, nothing is removed.
+mod consul;
+mod dns;
+mod docker;
 mod file;
+mod http;
 mod provider;
+mod refresh;
 mod resolve;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::{sync::Arc, time::Duration};
 
 use config::Config;
-use runtime::{Chain, Offload};
+use runtime::{Chain, Components};
 use tokio::sync::{Notify, watch};
 use tracing::error;
 
@@ -24,14 +31,18 @@ use crate::{configuration::parse, state::State, targets::Targets};
 /// The least pause between two sets of targets: changes come in bursts.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How we call ourselves where we ask.
+const USER_AGENT: &str = concat!("Pleiades/", env!("CARGO_PKG_VERSION"));
+
 /// Discovers until it is dropped, and sends what it finds.
 pub(crate) async fn run(
     mut state: watch::Receiver<Arc<State>>,
-    offload: Offload,
+    components: &Components,
     to: &watch::Sender<Arc<Targets>>,
 ) {
     let changed = Arc::new(Notify::new());
-    let mut providers = Providers::new(offload, Arc::clone(&changed));
+    let offload = components.offload;
+    let mut providers = Providers::new(components.clone(), Arc::clone(&changed));
     let mut resolver = Resolver::default();
     let (mut version, mut config) = (0, Arc::new(Config::default()));
     loop {

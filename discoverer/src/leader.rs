@@ -69,8 +69,7 @@ impl Leader {
             };
             self.term.begin();
             self.targets.send_replace(Arc::default());
-            let offload = self.components.offload;
-            let discovery = discovery::run(self.group.state(), offload, &self.targets);
+            let discovery = discovery::run(self.group.state(), &self.components, &self.targets);
             tokio::select! {
                 biased;
                 ended = leadership.wait_for(|now| *now != term) => if ended.is_err() {

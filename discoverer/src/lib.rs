@@ -19,6 +19,7 @@ mod kube;
 mod leader;
 pub mod lease;
 mod metrics;
+mod names;
 pub mod raft;
 mod service;
 pub mod state;

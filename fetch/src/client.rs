@@ -50,8 +50,15 @@ pub struct Request {
 pub struct Fetched {
     /// The decoded body.
     pub body: Vec<u8>,
-    /// As the server named it, if it did.
-    pub content_type: Option<String>,
+    /// The answer's headers.
+    pub headers: HeaderMap,
+}
+
+impl Fetched {
+    /// What a header says, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// Why there is no page. The texts are those that Prometheus shows on its targets page.
@@ -161,17 +168,19 @@ impl Client {
         if answer.status() != StatusCode::OK {
             return Err(FetchError::Status(status_text(&answer)));
         }
-        let text = |name| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
-        let content_type = text(header::CONTENT_TYPE);
-        let encoding = answer.headers().get(header::CONTENT_ENCODING);
+        let (head, answer) = answer.into_parts();
+        let encoding = head.headers.get(header::CONTENT_ENCODING);
         let body = Body::new(
             encoding.map(HeaderValue::as_bytes),
             buffer,
             request.body_limit,
         );
-        let body = timeout_at(deadline, read(answer.into_body(), body)).await;
+        let body = timeout_at(deadline, read(answer, body)).await;
         let body = body.unwrap_or(Err(FetchError::Deadline))?;
-        Ok(Fetched { body, content_type })
+        Ok(Fetched {
+            body,
+            headers: head.headers,
+        })
     }
 
     /// Posts `body`, a JSON document; an answer below 300 is good, whatever it holds.

@@ -30,7 +30,7 @@ const RULES: &str = "groups: [{name: a, rules: [{record: b, expr: up}, {record: 
 
 #[test]
 fn a_good_configuration_is_told_with_its_rules() {
-    let main = "rule_files: ['*.rules']\nscrape_configs:\n- job_name: a\n  file_sd_configs: [{files: [t.yml, none.yml]}]\n  consul_sd_configs: [{}]\n";
+    let main = "rule_files: ['*.rules']\nscrape_configs:\n- job_name: a\n  file_sd_configs: [{files: [t.yml, none.yml]}]\n  nomad_sd_configs: [{}]\n";
     let files = [
         ("p.yml", main),
         ("r.rules", RULES),
@@ -42,7 +42,7 @@ fn a_good_configuration_is_told_with_its_rules() {
         expect![[r#"
         out: Checking /p.yml
         out:   WARNING: file "/none.yml" for file_sd in scrape job "a" does not exist
-        out:   WARNING: line 5: consul_sd_configs of scrape job "a" is not supported
+        out:   WARNING: line 5: nomad_sd_configs of scrape job "a" is not supported
         out:   SUCCESS: 1 rule files found
         out:  SUCCESS: /p.yml is valid prometheus config file syntax
         out: 
@@ -56,7 +56,7 @@ fn a_good_configuration_is_told_with_its_rules() {
         syntax,
         expect![[r#"
         out: Checking /p.yml
-        out:   WARNING: line 5: consul_sd_configs of scrape job "a" is not supported
+        out:   WARNING: line 5: nomad_sd_configs of scrape job "a" is not supported
         out:  SUCCESS: /p.yml is valid prometheus config file syntax
         out: 
         exit 0"#]],

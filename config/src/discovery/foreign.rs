@@ -52,20 +52,9 @@ const MECHANISMS: &[Mechanism] = &[
         "environment port subscription_id tenant_id client_id client_secret refresh_interval authentication_method resource_group",
     ),
     over_http(
-        "consul",
-        "consul.plain",
-        "server path_prefix token datacenter namespace partition tag_separator scheme username password allow_stale refresh_interval services tags node_meta filter health_filter",
-    ),
-    over_http(
         "digitalocean",
         "digitalocean.plain",
         "refresh_interval port role",
-    ),
-    otherwise("dns", "dns.plain", "names refresh_interval type port"),
-    over_http(
-        "docker",
-        "moby.plain",
-        "host port filters host_networking_host refresh_interval match_first_network",
     ),
     over_http(
         "dockerswarm",
@@ -98,7 +87,6 @@ const MECHANISMS: &[Mechanism] = &[
         "hetzner.plain",
         "refresh_interval port role label_selector",
     ),
-    over_http("http", "http.plain", "refresh_interval url"),
     over_http(
         "ionos",
         "ionos.plain",

@@ -2,13 +2,13 @@
 use std::sync::Arc;
 
 use config::{Config, Discovery, TargetGroup};
-use runtime::Offload;
+use runtime::Components;
 use tokio::{
     sync::{Notify, watch},
     task::{AbortHandle, JoinSet},
 };
 
-use super::file;
+use super::{consul, dns, docker, file, http};
 use crate::kube;
 
 /// The whole set of groups of one mechanism; none before the first.
@@ -47,7 +47,7 @@ impl Publish {
 pub(crate) struct Providers {
     running: Vec<Provider>,
     tasks: JoinSet<()>,
-    offload: Offload,
+    components: Components,
     changed: Arc<Notify>,
 }
 
@@ -68,11 +68,11 @@ impl Drop for Provider {
 
 impl Providers {
     /// No providers yet; they will notify `changed`.
-    pub(crate) fn new(offload: Offload, changed: Arc<Notify>) -> Self {
+    pub(crate) fn new(components: Components, changed: Arc<Notify>) -> Self {
         Self {
             running: Vec::new(),
             tasks: JoinSet::new(),
-            offload,
+            components,
             changed,
         }
     }
@@ -92,18 +92,22 @@ impl Providers {
 
     fn start(&mut self, discovery: &Discovery) -> Provider {
         let (publish, groups) = Publish::new(Arc::clone(&self.changed));
-        let task = match discovery {
+        let (components, offload) = (self.components.clone(), self.components.offload);
+        let tasks = &mut self.tasks;
+        let task = match discovery.clone() {
             Discovery::Static(groups) => {
-                publish.groups(groups.clone());
+                publish.groups(groups);
                 None
             }
-            Discovery::File(files) => {
-                let run = file::run(files.clone(), self.offload, publish);
-                Some(self.tasks.spawn(run))
-            }
+            Discovery::File(files) => Some(tasks.spawn(file::run(files, offload, publish))),
             Discovery::Kubernetes(cluster) => {
-                let run = kube::run((**cluster).clone(), self.offload, publish);
-                Some(self.tasks.spawn(run))
+                Some(tasks.spawn(kube::run(*cluster, offload, publish)))
+            }
+            Discovery::Http(server) => Some(tasks.spawn(http::run(*server, components, publish))),
+            Discovery::Dns(names) => Some(tasks.spawn(dns::run(names, offload, publish))),
+            Discovery::Consul(agent) => Some(tasks.spawn(consul::run(*agent, components, publish))),
+            Discovery::Docker(daemon) => {
+                Some(tasks.spawn(docker::run(*daemon, components, publish)))
             }
             Discovery::Unsupported { .. } => {
                 publish.groups(Vec::new());

@@ -10,9 +10,10 @@ use model::Labels;
 use super::{
     Objects,
     objects::{Key, key},
-    pairs::{Pairs, host_port},
+    pairs::Pairs,
     pod,
 };
+use crate::names::host_port;
 
 /// A target that an endpoint names itself.
 pub(crate) struct Direct<'e> {

@@ -8,9 +8,10 @@ use super::{
     Objects,
     endpoint::{Direct, targets},
     objects::key,
-    pairs::{Pairs, host_port},
+    pairs::Pairs,
     service,
 };
+use crate::names::host_port;
 
 /// The group of one Endpoints object.
 pub(crate) fn group(

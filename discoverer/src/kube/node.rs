@@ -4,7 +4,8 @@
 use config::TargetGroup;
 use k8s_openapi::api::core::v1::Node;
 
-use super::pairs::{Pairs, host_port, sanitized};
+use super::pairs::Pairs;
+use crate::names::{host_port, sanitized};
 
 /// Kinds of addresses, the best first.
 const ADDRESSES: [&str; 5] = [

@@ -3,6 +3,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use model::Labels;
 
 use super::objects::Objects;
+use crate::names::sanitized;
 
 const PREFIX: &str = "__meta_kubernetes_";
 
@@ -73,20 +74,6 @@ impl Pairs {
     /// The finished labels.
     pub(crate) fn labels(self) -> Labels {
         Labels::from_pairs(self.0)
-    }
-}
-
-/// A name with an underscore for each character that a classic label name cannot have.
-pub(crate) fn sanitized(name: &str) -> String {
-    let valid = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    name.chars().map(valid).collect()
-}
-
-/// `host:port`, with brackets around an IPv6 address.
-pub(crate) fn host_port(host: &str, port: impl std::fmt::Display) -> String {
-    match host.contains(':') {
-        true => format!("[{host}]:{port}"),
-        false => format!("{host}:{port}"),
     }
 }
 

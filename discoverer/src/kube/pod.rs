@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 use super::{
     Objects,
     objects::key,
-    pairs::{Pairs, controller, host_port},
+    pairs::{Pairs, controller},
 };
+use crate::names::host_port;
 
 /// The group of one pod; without an address it has no targets.
 pub(crate) fn group(pod: &Pod, attach: AttachMetadata, objects: &Objects) -> TargetGroup {

@@ -4,11 +4,8 @@
 use config::{AttachMetadata, TargetGroup};
 use k8s_openapi::api::core::v1::Service;
 
-use super::{
-    Objects,
-    objects::key,
-    pairs::{Pairs, host_port},
-};
+use super::{Objects, objects::key, pairs::Pairs};
+use crate::names::host_port;
 
 /// The group of one service.
 pub(crate) fn group(service: &Service, attach: AttachMetadata, objects: &Objects) -> TargetGroup {

@@ -8,9 +8,10 @@ use super::{
     Objects,
     endpoint::{Direct, targets},
     objects::key,
-    pairs::{Pairs, host_port, sanitized},
+    pairs::Pairs,
     service,
 };
+use crate::names::{host_port, sanitized};
 
 /// The label that names a slice's service.
 const SERVICE: &str = "kubernetes.io/service-name";

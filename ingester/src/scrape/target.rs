@@ -168,7 +168,7 @@ async fn fetch(
     // An empty page needs no format, as in Prometheus.
     let format = match fetched.body.is_empty() {
         true => Encoding::Lines(Format::Text),
-        false => job.format(fetched.content_type.as_deref())?,
+        false => job.format(fetched.header("content-type"))?,
     };
     Ok(Scraped::Page {
         bytes: fetched.body,

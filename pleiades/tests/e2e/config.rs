@@ -120,10 +120,10 @@ async fn discovery_that_is_not_supported_is_refused_unless_it_may_be_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("prometheus.yml");
     let pages = Pages::start().await;
-    let config = pages.config(1, "1s") + "  consul_sd_configs: [{server: 'a:1'}]\n";
+    let config = pages.config(1, "1s") + "  nomad_sd_configs: [{server: 'a:1'}]\n";
     fs::write(&path, &config).unwrap();
     let line = config.lines().count();
-    let told = format!("line {line}: consul_sd_configs of scrape job \"pages\" is not supported");
+    let told = format!("line {line}: nomad_sd_configs of scrape job \"pages\" is not supported");
     let address = free_address();
     let mut args = all(dir.path(), &path, &address);
     let ended = pleiades(&borrowed(&args)).await;

@@ -13,45 +13,9 @@ pub(super) fn check(name: &str, section: &Section<'_>, auths: &[&str]) -> Result
         ),
         "ec2" => section.filters(),
         "azure" => azure(section),
-        "consul" => {
-            let server =
-                section.node("server").is_none() || !section.text("server").trim().is_empty();
-            section.require(server, "consul SD configuration requires a server address")?;
-            let named = section.is_set("username") || section.is_set("password");
-            section.require(
-                !(named && auths.contains(&"basic_auth")),
-                "at most one of consul SD configuration username and password and basic auth can be configured",
-            )?;
-            let other = auths.contains(&"authorization") || auths.contains(&"oauth2");
-            section.require(
-                !(section.is_set("token") && other),
-                "at most one of consul SD token, authorization, or oauth2 can be configured",
-            )
-        }
         "digitalocean" => section.one_of("role", "droplets", &["droplets", "databases"], |role| {
             format!("unknown DigitalOcean SD role {role:?}")
         }),
-        "dns" => {
-            let names = section.items("names");
-            section.require(
-                !names.is_empty(),
-                "DNS-SD config must contain at least one SRV record name",
-            )?;
-            let kind = if section.is_set("type") {
-                section.text("type")
-            } else {
-                "SRV"
-            };
-            match kind.to_uppercase().as_str() {
-                "SRV" => Ok(()),
-                "A" | "AAAA" | "MX" | "NS" => section.require(
-                    section.is_set("port") && section.text("port") != "0",
-                    "a port is required in DNS-SD configs for all record types except SRV",
-                ),
-                _ => Err(format!("invalid DNS-SD records type {kind}")),
-            }
-        }
-        "docker" => section.needs("host", "host missing"),
         "dockerswarm" => {
             section.needs("host", "host missing")?;
             section.needs("role", "role missing (one of: tasks, services, nodes)")?;
@@ -75,7 +39,6 @@ pub(super) fn check(name: &str, section: &Section<'_>, auths: &[&str]) -> Result
                 format!("unknown role {role:?}")
             })
         }
-        "http" => section.http_url(),
         "ionos" => section.needs("datacenter_id", "datacenter id can't be empty"),
         "kuma" => {
             section.needs("server", "kuma SD server must not be empty: ")?;

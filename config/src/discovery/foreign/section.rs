@@ -1,8 +1,6 @@
 //! The fields of one section, as the rules of its mechanism ask for them.
-use crate::{
-    http::check_url,
-    yaml::{Node, Value},
-};
+use super::super::http::check_http_url;
+use crate::yaml::{Node, Value};
 
 /// The fields that are there.
 #[derive(Default)]
@@ -65,17 +63,7 @@ impl Section<'_> {
 
     /// Fails unless `url` is there and names a host, to be reached over HTTP.
     pub(super) fn http_url(&self) -> Result<(), String> {
-        self.needs("url", "URL is missing")?;
-        let url = self.text("url");
-        check_url(url)?;
-        let host = ["http://", "https://"]
-            .iter()
-            .find_map(|scheme| url.strip_prefix(scheme));
-        let host = host.ok_or("URL scheme must be 'http' or 'https'")?;
-        self.require(
-            !host.is_empty() && !host.starts_with('/'),
-            "host is missing in URL",
-        )
+        check_http_url(self.text("url"))
     }
 
     /// Fails unless one of the two ways to give a secret key is used.
