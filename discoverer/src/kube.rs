@@ -5,17 +5,19 @@
 //! ```
 //!
 //! [`Objects`] and what is made of them are pure; the watches fill them. Nothing is told before each watch has had its
-//! first full list, and a watch in error keeps what it has.
+//! first full list or was refused it, and a watch in error keeps what it has. A namespace that is refused is left out.
 //!
 //! Source: `discovery/kubernetes` in Prometheus.
 mod client;
 mod endpoint;
 mod endpoints;
 mod ingress;
+mod lean;
 mod node;
 mod objects;
 mod pairs;
 mod pod;
+mod progress;
 mod provider;
 mod service;
 mod slice;
@@ -23,33 +25,41 @@ mod slice;
 use config::{AttachMetadata, KubernetesRole, TargetGroup};
 
 pub(crate) use objects::Objects;
+use objects::Table;
 pub(crate) use provider::run;
 
-/// The groups that `role` makes of what the cluster holds.
-fn groups(role: KubernetesRole, attach: AttachMetadata, objects: &Objects) -> Vec<TargetGroup> {
+/// The groups that `role` makes of what the cluster holds in the namespaces that `told` names.
+fn groups(
+    role: KubernetesRole,
+    attach: AttachMetadata,
+    objects: &Objects,
+    told: &dyn Fn(&str) -> bool,
+) -> Vec<TargetGroup> {
     match role {
-        KubernetesRole::Node => objects.nodes.values().map(node::group).collect(),
-        KubernetesRole::Pod => {
-            let group = |pod| pod::group(pod, attach, objects);
-            objects.pods.values().map(group).collect()
-        }
-        KubernetesRole::Service => {
-            let group = |service| service::group(service, attach, objects);
-            objects.services.values().map(group).collect()
-        }
-        KubernetesRole::Endpoints => {
-            let group = |endpoints| endpoints::group(endpoints, attach, objects);
-            objects.endpoints.values().map(group).collect()
-        }
-        KubernetesRole::EndpointSlice => {
-            let group = |slice| slice::group(slice, attach, objects);
-            objects.slices.values().map(group).collect()
-        }
-        KubernetesRole::Ingress => {
-            let group = |ingress| ingress::group(ingress, attach, objects);
-            objects.ingresses.values().map(group).collect()
-        }
+        KubernetesRole::Node => each(&objects.nodes, told, node::group),
+        KubernetesRole::Pod => each(&objects.pods, told, |one| pod::group(one, attach, objects)),
+        KubernetesRole::Service => each(&objects.services, told, |one| {
+            service::group(one, attach, objects)
+        }),
+        KubernetesRole::Endpoints => each(&objects.endpoints, told, |one| {
+            endpoints::group(one, attach, objects)
+        }),
+        KubernetesRole::EndpointSlice => each(&objects.slices, told, |one| {
+            slice::group(one, attach, objects)
+        }),
+        KubernetesRole::Ingress => each(&objects.ingresses, told, |one| {
+            ingress::group(one, attach, objects)
+        }),
     }
+}
+
+fn each<K>(
+    table: &Table<K>,
+    told: &dyn Fn(&str) -> bool,
+    group: impl Fn(&K) -> TargetGroup,
+) -> Vec<TargetGroup> {
+    let told = table.iter().filter(|((namespace, _), _)| told(namespace));
+    told.map(|(_, object)| group(object)).collect()
 }
 
 #[cfg(test)]

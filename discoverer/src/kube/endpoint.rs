@@ -23,8 +23,15 @@ pub(crate) struct Direct<'e> {
     pub(crate) labels: Pairs,
     /// What stands behind it.
     pub(crate) behind: Option<&'e ObjectReference>,
-    /// The node that it lies on.
+    /// The node whose metadata it may have.
     pub(crate) node: Option<&'e str>,
+    /// The protocol of the endpoint's port, where that is told in place of the container port's.
+    pub(crate) protocol: Option<&'e str>,
+}
+
+/// True if `reference` names a node.
+pub(crate) fn is_node(reference: &ObjectReference) -> bool {
+    reference.kind.as_deref() == Some("Node")
 }
 
 /// The labels of all targets that `direct` ones give rise to.
@@ -39,9 +46,7 @@ pub(crate) fn targets(
         let mut labels = one.labels;
         labels.set("__address__", one.address);
         if attach.node {
-            let is_node = |reference: &&ObjectReference| reference.kind.as_deref() == Some("Node");
-            let itself = one.behind.filter(is_node).and_then(|r| r.name.as_deref());
-            labels.node(itself.or(one.node), objects);
+            labels.node(one.node, objects);
         }
         if let Some(pod) = one.behind.and_then(|behind| objects.pod(behind)) {
             labels.extend(pod::labels(pod, attach, objects));
@@ -54,6 +59,9 @@ pub(crate) fn targets(
                 let mut ports = container.ports.iter().flatten();
                 if let Some(port) = ports.find(|port| one.port == Some(port.container_port)) {
                     labels.extend(of_container(container, init, port));
+                    if let Some(protocol) = one.protocol {
+                        labels.meta("pod_container_port_protocol", protocol);
+                    }
                 }
             }
         }
@@ -82,10 +90,12 @@ fn of_container(
 ) -> Pairs {
     let mut labels = Pairs::default();
     labels.meta("pod_container_name", &container.name);
-    labels.meta_if("pod_container_image", container.image.as_ref());
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    labels.meta("pod_container_image", text(&container.image));
     labels.meta("pod_container_init", init.to_string());
-    labels.meta_if("pod_container_port_name", port.name.as_ref());
+    // Of several containers with one port the last is told, whether it has names or not.
+    labels.meta("pod_container_port_name", text(&port.name));
     labels.meta("pod_container_port_number", port.container_port.to_string());
-    labels.meta_if("pod_container_port_protocol", port.protocol.as_ref());
+    labels.meta("pod_container_port_protocol", text(&port.protocol));
     labels
 }

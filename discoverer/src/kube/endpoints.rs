@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{EndpointAddress, EndpointPort, Endpoints};
 
 use super::{
     Objects,
-    endpoint::{Direct, targets},
+    endpoint::{Direct, is_node, targets},
     objects::key,
     pairs::Pairs,
     service,
@@ -45,7 +45,16 @@ pub(crate) fn group(
     }
 }
 
-fn direct<'e>(address: &'e EndpointAddress, port: &EndpointPort, ready: bool) -> Direct<'e> {
+/// The node that the address is, if it is one.
+fn itself(address: &EndpointAddress) -> Option<&str> {
+    let behind = address
+        .target_ref
+        .as_ref()
+        .filter(|behind| is_node(behind))?;
+    behind.name.as_deref()
+}
+
+fn direct<'e>(address: &'e EndpointAddress, port: &'e EndpointPort, ready: bool) -> Direct<'e> {
     let mut labels = Pairs::default();
     labels.meta_if("endpoint_port_name", port.name.as_ref());
     labels.meta_if("endpoint_port_protocol", port.protocol.as_ref());
@@ -61,6 +70,7 @@ fn direct<'e>(address: &'e EndpointAddress, port: &EndpointPort, ready: bool) ->
         port: Some(port.port),
         labels,
         behind: address.target_ref.as_ref(),
-        node: address.node_name.as_deref(),
+        node: address.node_name.as_deref().or_else(|| itself(address)),
+        protocol: Some(port.protocol.as_deref().unwrap_or_default()),
     }
 }

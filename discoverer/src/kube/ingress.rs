@@ -60,9 +60,32 @@ fn paths(rule: &IngressRule) -> Vec<String> {
 
 /// True if the host is the pattern, or fits its `*` in the first place.
 fn matches(pattern: &str, host: &str) -> bool {
-    let wild = || {
-        let (_, host) = host.split_once('.')?;
-        Some(pattern.strip_prefix("*.")? == host)
+    let split = |name| -> (&str, Option<&str>) {
+        let parts = str::split_once(name, '.');
+        parts.map_or((name, None), |(first, rest)| (first, Some(rest)))
     };
-    pattern == host || wild().unwrap_or(false)
+    let ((star, of_pattern), (_, of_host)) = (split(pattern), split(host));
+    pattern == host || star == "*" && of_pattern == of_host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_one_part() {
+        for (pattern, host) in [("a.b", "a.b"), ("*.b.c", "a.b.c"), ("*", "a"), ("*", "")] {
+            assert!(matches(pattern, host), "{pattern} {host}");
+        }
+        for (pattern, host) in [
+            ("*.b.c", "b.c"),
+            ("*.b.c", "x.a.b.c"),
+            ("*.b.c", "a.b.d"),
+            ("*", "a.b"),
+            ("a.*", "a.b"),
+            ("", "a"),
+        ] {
+            assert!(!matches(pattern, host), "{pattern} {host}");
+        }
+    }
 }

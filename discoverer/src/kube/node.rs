@@ -8,10 +8,11 @@ use super::pairs::Pairs;
 use crate::names::{host_port, sanitized};
 
 /// Kinds of addresses, the best first.
-const ADDRESSES: [&str; 5] = [
+const ADDRESSES: [&str; 6] = [
     "InternalIP",
     "InternalDNS",
     "ExternalIP",
+    "ExternalDNS",
     "LegacyHostIP",
     "Hostname",
 ];
@@ -25,7 +26,7 @@ pub(crate) fn group(node: &Node) -> TargetGroup {
     labels.meta_if("node_provider_id", provider);
     let status = node.status.clone().unwrap_or_default();
     for condition in status.conditions.iter().flatten() {
-        let kind = sanitized(&condition.type_);
+        let kind = sanitized(&condition.type_.to_lowercase());
         labels.meta(
             &format!("node_condition_{kind}"),
             condition.status.to_lowercase(),

@@ -10,6 +10,8 @@ use k8s_openapi::api::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::lean;
+
 /// Namespace and name; the namespace of what has none is empty.
 pub(crate) type Key = (String, String);
 
@@ -36,10 +38,12 @@ pub(crate) trait Kept: Sized {
     fn table(objects: &mut Objects) -> &mut Table<Self>;
     /// What all objects have.
     fn meta(&self) -> &ObjectMeta;
+    /// The object without what no label tells of.
+    fn lean(self) -> Self;
 }
 
 macro_rules! kept {
-    ($($kind:ty => $table:ident),* $(,)?) => {$(
+    ($($kind:ty => $table:ident, $lean:path;)*) => {$(
         impl Kept for $kind {
             fn table(objects: &mut Objects) -> &mut Table<Self> {
                 &mut objects.$table
@@ -47,20 +51,23 @@ macro_rules! kept {
             fn meta(&self) -> &ObjectMeta {
                 &self.metadata
             }
+            fn lean(self) -> Self {
+                $lean(self)
+            }
         }
     )*};
 }
 
 kept!(
-    Node => nodes,
-    Namespace => namespaces,
-    Pod => pods,
-    Service => services,
-    Endpoints => endpoints,
-    EndpointSlice => slices,
-    Ingress => ingresses,
-    ReplicaSet => replica_sets,
-    Job => jobs,
+    Node => nodes, lean::node;
+    Namespace => namespaces, lean::namespace;
+    Pod => pods, lean::pod;
+    Service => services, lean::service;
+    Endpoints => endpoints, lean::endpoints;
+    EndpointSlice => slices, lean::slice;
+    Ingress => ingresses, lean::ingress;
+    ReplicaSet => replica_sets, lean::replica_set;
+    Job => jobs, lean::job;
 );
 
 /// The key of an object.
@@ -92,6 +99,11 @@ impl Objects {
         let name = reference.name.clone().unwrap_or_default();
         let is_pod = reference.kind.as_deref() == Some("Pod");
         is_pod.then(|| self.pods.get(&(namespace, name))).flatten()
+    }
+
+    /// True if there is a node of that name.
+    pub(crate) fn has_node(&self, name: &str) -> bool {
+        self.nodes.contains_key(&(String::new(), name.to_owned()))
     }
 
     /// The service of a namespace and name.

@@ -11,11 +11,13 @@ use super::{
 };
 use crate::names::host_port;
 
-/// The group of one pod; without an address it has no targets.
+/// The group of one pod; without an address it has no targets, nor on an unknown node if that is to be attached.
 pub(crate) fn group(pod: &Pod, attach: AttachMetadata, objects: &Objects) -> TargetGroup {
     let (namespace, name) = key(&pod.metadata);
     let source = format!("pod/{namespace}/{name}");
-    let Some(ip) = ip(pod) else {
+    // A pod on a node that is not known was left out by a selector of nodes.
+    let left_out = attach.node && !objects.has_node(node(pod).unwrap_or_default());
+    let Some(ip) = ip(pod).filter(|_| !left_out) else {
         return TargetGroup {
             source,
             ..TargetGroup::default()

@@ -33,6 +33,7 @@ use super::{
     client::client,
     groups,
     objects::{Kept, Objects},
+    progress::Progress,
 };
 use crate::discovery::Publish;
 
@@ -48,6 +49,8 @@ pub(crate) async fn run(discovery: KubernetesDiscovery, offload: Offload, publis
             Ok(client) => break client,
             Err(failed) => {
                 error!(error = %Chain(&failed), "no way to the kubernetes API");
+                // Nothing is going to be found before a person helps, so that others need not wait.
+                publish.groups(Vec::new());
                 tokio::time::sleep(RETRY).await;
             }
         }
@@ -65,11 +68,15 @@ pub(crate) async fn run(discovery: KubernetesDiscovery, offload: Offload, publis
     let tell = async {
         loop {
             seen.changed.notified().await;
-            if seen.state.lock().unsynced > 0 {
+            if !seen.state.lock().progress.is_settled() {
                 continue;
             }
             let known = Arc::clone(&seen);
-            let found = move || groups(role, attach, &known.state.lock().objects);
+            let found = move || {
+                let state = known.state.lock();
+                let told = |namespace: &str| state.progress.tells(namespace);
+                groups(role, attach, &state.objects, &told)
+            };
             publish.groups(offload.run(found).await);
             tokio::time::sleep(PAUSE).await;
         }
@@ -90,8 +97,7 @@ struct Seen {
 #[derive(Default)]
 struct State {
     objects: Objects,
-    /// Watches that have not had their first full list.
-    unsynced: usize,
+    progress: Progress,
 }
 
 /// What all watches of a section have in common.
@@ -142,13 +148,15 @@ impl Watches {
     where
         K: Watched + Resource<Scope = NamespaceResourceScope>,
     {
+        // As in Prometheus: the owners of pods are needed where pods are what is sought.
+        let needed = role.is_some() || self.discovery.role == Role::Pod;
         if self.namespaces.is_empty() {
             let api = Api::<K>::all(self.client.clone());
-            return vec![self.watch(api, None, role)];
+            return vec![self.watch(api, None, role, needed)];
         }
         let one = |namespace: &String| {
             let api = Api::<K>::namespaced(self.client.clone(), namespace);
-            self.watch(api, Some(namespace.clone()), role)
+            self.watch(api, Some(namespace.clone()), role, needed)
         };
         self.namespaces.iter().map(one).collect()
     }
@@ -158,7 +166,7 @@ impl Watches {
         K: Watched + Resource<Scope = ClusterResourceScope>,
     {
         let api = Api::<K>::all(self.client.clone());
-        self.watch(api, None, role)
+        self.watch(api, None, role, true)
     }
 
     fn watch<K: Watched>(
@@ -166,6 +174,7 @@ impl Watches {
         api: Api<K>,
         namespace: Option<String>,
         role: Option<Role>,
+        needed: bool,
     ) -> Watch {
         let mut selectors = self.discovery.selectors.iter();
         let selector = selectors.find(|selector| Some(selector.role) == role);
@@ -175,8 +184,14 @@ impl Watches {
             field_selector: selector.and_then(|s| given(&s.field)),
             ..watcher::Config::default()
         };
-        self.seen.state.lock().unsynced += 1;
-        Box::pin(follow(api, namespace, config, Arc::clone(&self.seen)))
+        let number = self
+            .seen
+            .state
+            .lock()
+            .progress
+            .add(namespace.clone(), needed);
+        let seen = Arc::clone(&self.seen);
+        Box::pin(follow(api, namespace, config, seen, number))
     }
 }
 
@@ -203,24 +218,23 @@ async fn follow<K: Watched>(
     namespace: Option<String>,
     config: watcher::Config,
     seen: Arc<Seen>,
+    number: usize,
 ) {
     let mut events = pin!(watcher(api, config).default_backoff());
-    let (mut listed, mut synced) = (Vec::new(), false);
+    let mut listed = Vec::new();
     while let Some(event) = events.next().await {
         let mut state = seen.state.lock();
         match event {
             Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(object)) => listed.push(lean(object)),
+            Ok(Event::InitApply(object)) => listed.push(object.lean()),
             Ok(Event::InitDone) => {
                 let all = std::mem::take(&mut listed);
                 state.objects.replace(namespace.as_deref(), all);
-                if !std::mem::replace(&mut synced, true) {
-                    state.unsynced -= 1;
-                }
+                state.progress.listed(number);
                 seen.changed.notify_one();
             }
             Ok(Event::Apply(object)) => {
-                state.objects.apply(lean(object));
+                state.objects.apply(object.lean());
                 seen.changed.notify_one();
             }
             Ok(Event::Delete(object)) => {
@@ -228,14 +242,27 @@ async fn follow<K: Watched>(
                 seen.changed.notify_one();
             }
             Err(failed) => {
-                warn!(kind = %K::kind(&()), error = %Chain(&failed), "a kubernetes watch failed");
+                warn!(
+                    kind = %K::kind(&()),
+                    namespace = namespace.as_deref().unwrap_or("all"),
+                    error = %Chain(&failed),
+                    "a kubernetes watch failed",
+                );
+                if is_refused(&failed) {
+                    state.progress.refused(number);
+                    seen.changed.notify_one();
+                }
             }
         }
     }
 }
 
-/// The object without what no label tells of and much memory holds.
-fn lean<K: Watched>(mut object: K) -> K {
-    object.meta_mut().managed_fields = None;
-    object
+/// True if the API server is there and does not give such objects.
+fn is_refused(failed: &watcher::Error) -> bool {
+    match failed {
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) => {
+            matches!(status.code, 403 | 404)
+        }
+        _ => false,
+    }
 }

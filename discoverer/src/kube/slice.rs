@@ -2,11 +2,14 @@
 //!
 //! Source: `discovery/kubernetes/endpointslice.go` in Prometheus.
 use config::{AttachMetadata, TargetGroup};
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
+use k8s_openapi::api::{
+    core::v1::Service,
+    discovery::v1::{Endpoint, EndpointPort, EndpointSlice},
+};
 
 use super::{
     Objects,
-    endpoint::{Direct, targets},
+    endpoint::{Direct, is_node, targets},
     objects::key,
     pairs::Pairs,
     service,
@@ -28,14 +31,19 @@ pub(crate) fn group(
     labels.meta("endpointslice_address_type", &slice.address_type);
     labels.object("endpointslice", &slice.metadata);
     let service = slice.metadata.labels.as_ref().and_then(|l| l.get(SERVICE));
-    if let Some(service) = service.and_then(|name| objects.service(&namespace, name)) {
+    let service = service.and_then(|name| objects.service(&namespace, name));
+    if let Some(service) = service {
         labels.extend(service::labels(service));
     }
     if attach.namespace {
         labels.namespace(Some(&namespace), objects);
     }
     let mut found = Vec::new();
-    for endpoint in slice.endpoints.iter().flatten() {
+    let endpoints = match service.is_some_and(|service| is_second_family(service, slice)) {
+        true => [].iter(),
+        false => slice.endpoints.as_deref().unwrap_or_default().iter(),
+    };
+    for endpoint in endpoints {
         for port in slice.ports.iter().flatten() {
             let addresses = endpoint.addresses.iter();
             found.extend(addresses.map(|address| direct(address, endpoint, port)));
@@ -46,6 +54,16 @@ pub(crate) fn group(
         targets: targets(found, attach, objects),
         labels: labels.labels(),
     }
+}
+
+/// True if the slice has the second addresses of a service with two families: what stands behind them has targets in
+/// the slice of the first.
+fn is_second_family(service: &Service, slice: &EndpointSlice) -> bool {
+    let spec = service.spec.as_ref();
+    let policy = spec.and_then(|spec| spec.ip_family_policy.as_deref());
+    let has_two = matches!(policy, Some("PreferDualStack" | "RequireDualStack"));
+    let first = spec.and_then(|spec| spec.ip_families.as_ref()?.first());
+    has_two && first.is_some_and(|first| *first != slice.address_type)
 }
 
 fn direct<'e>(address: &str, endpoint: &'e Endpoint, port: &EndpointPort) -> Direct<'e> {
@@ -91,6 +109,14 @@ fn direct<'e>(address: &str, endpoint: &'e Endpoint, port: &EndpointPort) -> Dir
         port: port.port,
         labels,
         behind: endpoint.target_ref.as_ref(),
-        node: endpoint.node_name.as_deref(),
+        node: match endpoint
+            .target_ref
+            .as_ref()
+            .filter(|behind| is_node(behind))
+        {
+            Some(itself) => itself.name.as_deref(),
+            None => endpoint.node_name.as_deref(),
+        },
+        protocol: None,
     }
 }

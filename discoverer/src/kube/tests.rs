@@ -1,4 +1,5 @@
 //! Goldens over what a real cluster held, and the watches against a server that plays its answers back.
+mod corners;
 mod playback;
 
 use std::{fs, path::PathBuf};
@@ -66,11 +67,25 @@ fn shown(group: &TargetGroup) -> String {
 /// The group of `source` among those of `role`, without the prefix of its labels.
 #[track_caller]
 fn check(role: KubernetesRole, attach: AttachMetadata, source: &str, expected: Expect) {
-    let groups = groups(role, attach, &objects());
+    let groups = groups(role, attach, &objects(), &all);
     let sources: Vec<&str> = groups.iter().map(|g| &*g.source).collect();
     let group = groups.iter().find(|group| group.source == source);
     let group = group.unwrap_or_else(|| panic!("{source} is not among {sources:?}"));
     expected.assert_eq(&shown(group));
+}
+
+const ROLES: [KubernetesRole; 6] = [
+    KubernetesRole::Node,
+    KubernetesRole::Pod,
+    KubernetesRole::Service,
+    KubernetesRole::Endpoints,
+    KubernetesRole::EndpointSlice,
+    KubernetesRole::Ingress,
+];
+
+/// No namespace is refused.
+fn all(_: &str) -> bool {
+    true
 }
 
 const NOTHING: AttachMetadata = AttachMetadata {
@@ -135,8 +150,8 @@ fn metadata_of_node_and_namespace_are_attached_on_request() {
         namespace: true,
         ..NOTHING
     };
-    let with = groups(KubernetesRole::Pod, attach, &objects());
-    let without = groups(KubernetesRole::Pod, NOTHING, &objects());
+    let with = groups(KubernetesRole::Pod, attach, &objects(), &all);
+    let without = groups(KubernetesRole::Pod, NOTHING, &objects(), &all);
     let labels = |groups: &[TargetGroup]| {
         let group = groups.iter().find(|g| g.source == "pod/demo/web-0");
         lines(&group.unwrap().labels)
@@ -174,7 +189,7 @@ fn metadata_of_node_and_namespace_are_attached_on_request() {
 
 #[test]
 fn a_slice_has_the_labels_of_its_service_and_of_its_pods() {
-    let all = groups(KubernetesRole::EndpointSlice, NOTHING, &objects());
+    let all = groups(KubernetesRole::EndpointSlice, NOTHING, &objects(), &all);
     let web = all
         .iter()
         .find(|g| g.source.starts_with("endpointslice/demo/web"));
@@ -255,7 +270,7 @@ fn a_slice_has_the_labels_of_its_service_and_of_its_pods() {
 
 #[test]
 fn endpoints_name_the_same_addresses() {
-    let all = groups(KubernetesRole::Endpoints, NOTHING, &objects());
+    let all = groups(KubernetesRole::Endpoints, NOTHING, &objects(), &all);
     let web = all.iter().find(|g| g.source == "endpoints/demo/web");
     let mut web = web.unwrap().clone();
     web.targets.truncate(1);
@@ -344,17 +359,17 @@ fn a_service_a_node_and_an_ingress() {
               service_type=ClusterIP
         "#]],
     );
-    let node = groups(KubernetesRole::Node, NOTHING, &objects());
+    let node = groups(KubernetesRole::Node, NOTHING, &objects(), &all);
     expect![[r#"
         node/node-1
           node_annotation_node_alpha_kubernetes_io_ttl=0
           node_annotation_volumes_kubernetes_io_controller_managed_attach_detach=true
           node_annotationpresent_node_alpha_kubernetes_io_ttl=true
           node_annotationpresent_volumes_kubernetes_io_controller_managed_attach_detach=true
-          node_condition_DiskPressure=false
-          node_condition_MemoryPressure=false
-          node_condition_PIDPressure=false
-          node_condition_Ready=true
+          node_condition_diskpressure=false
+          node_condition_memorypressure=false
+          node_condition_pidpressure=false
+          node_condition_ready=true
           node_label_beta_kubernetes_io_arch=amd64
           node_label_beta_kubernetes_io_os=linux
           node_label_kubernetes_io_arch=amd64
@@ -375,7 +390,7 @@ fn a_service_a_node_and_an_ingress() {
           instance=node-1
     "#]]
     .assert_eq(&shown(&node[0]));
-    let ingresses = groups(KubernetesRole::Ingress, NOTHING, &objects());
+    let ingresses = groups(KubernetesRole::Ingress, NOTHING, &objects(), &all);
     expect![[r#"
         ingress/demo/web
           ingress_annotation_kubectl_kubernetes_io_last_applied_configuration={"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"annotations":{},"labels":{"app.kubernetes.io/part-of":"demo"},"name":"web","namespace":"demo"},"spec":{"ingressClassName":"none","rules":[{"host":"web.example.com","http":{"paths":[{"backend":{"service":{"name":"web-lb","port":{"name":"http"}}},"path":"/","pathType":"Prefix"},{"backend":{"service":{"name":"web-lb","port":{"number":80}}},"path":"/metrics","pathType":"Exact"}]}}],"tls":[{"hosts":["web.example.com"],"secretName":"web-tls"}]}}
@@ -401,16 +416,8 @@ fn a_service_a_node_and_an_ingress() {
 
 #[test]
 fn every_role_finds_what_the_cluster_has() {
-    let counts = [
-        KubernetesRole::Node,
-        KubernetesRole::Pod,
-        KubernetesRole::Service,
-        KubernetesRole::Endpoints,
-        KubernetesRole::EndpointSlice,
-        KubernetesRole::Ingress,
-    ]
-    .map(|role| {
-        let groups = groups(role, NOTHING, &objects());
+    let counts = ROLES.map(|role| {
+        let groups = groups(role, NOTHING, &objects(), &all);
         let n_targets: usize = groups.iter().map(|g| g.targets.len()).sum();
         format!("{role}: {} groups, {n_targets} targets", groups.len())
     });

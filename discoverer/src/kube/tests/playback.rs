@@ -1,11 +1,18 @@
 //! The watches against a server that plays back what a real one answered.
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{Path, Query},
-    http::header::CONTENT_TYPE,
+    extract::{Path, Query, State},
+    http::{StatusCode, Uri, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -33,6 +40,21 @@ async fn resource(
     (json, Body::from_stream(events)).into_response()
 }
 
+fn discovery(server: SocketAddr, role: KubernetesRole, namespaces: &[&str]) -> KubernetesDiscovery {
+    KubernetesDiscovery {
+        api_server: Some(format!("http://{server}")),
+        role,
+        kubeconfig_file: None,
+        http: HttpClient::default(),
+        namespaces: Namespaces {
+            own: false,
+            names: namespaces.iter().map(|&name| name.to_owned()).collect(),
+        },
+        selectors: Vec::new(),
+        attach: NOTHING,
+    }
+}
+
 #[tokio::test]
 async fn a_list_and_the_events_after_it_give_the_last_state() {
     let router = Router::new()
@@ -42,15 +64,7 @@ async fn a_list_and_the_events_after_it_give_the_last_state() {
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
 
-    let discovery = KubernetesDiscovery {
-        api_server: Some(format!("http://{address}")),
-        role: KubernetesRole::EndpointSlice,
-        kubeconfig_file: None,
-        http: HttpClient::default(),
-        namespaces: Namespaces::default(),
-        selectors: Vec::new(),
-        attach: NOTHING,
-    };
+    let discovery = discovery(address, KubernetesRole::EndpointSlice, &[]);
     let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
     let watching = tokio::spawn(run(discovery, Offload::Threads, publish));
     // The list has three pods of old; the events scale them up and down, and replace one.
@@ -62,6 +76,105 @@ async fn a_list_and_the_events_after_it_give_the_last_state() {
         addresses.is_some_and(|addresses| addresses.eq(last))
     };
     groups.wait_for(played).await.unwrap();
+    watching.abort();
+    server.abort();
+}
+
+/// Pods of `demo` as they were recorded; those of all other namespaces are refused.
+async fn refusing(
+    Path(namespace): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let json = [(CONTENT_TYPE, "application/json")];
+    let file = |path: &str| fs::read(recorded().join(path)).unwrap();
+    match (&*namespace, query.contains_key("watch")) {
+        ("demo", true) => {
+            let silent = stream::pending::<Result<Bytes, std::io::Error>>();
+            (json, Body::from_stream(silent)).into_response()
+        }
+        ("demo", false) => (json, file("list/pods.ns-demo.json")).into_response(),
+        _ => {
+            let refusal = file("errors/403-limited-sa-pods-cluster.json");
+            (StatusCode::FORBIDDEN, json, refusal).into_response()
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_refused_takes_no_other_with_it() {
+    let router = Router::new().route("/api/v1/namespaces/{namespace}/pods", get(refusing));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    for (namespaces, any) in [(&["secret", "demo"][..], true), (&["secret"][..], false)] {
+        let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
+        let discovery = discovery(address, KubernetesRole::Pod, namespaces);
+        let watching = tokio::spawn(run(discovery, Offload::Threads, publish));
+        let told = groups.wait_for(Option::is_some).await.unwrap().clone();
+        let told = told.unwrap();
+        assert_eq!(told.iter().any(|group| !group.targets.is_empty()), any);
+        assert!(
+            told.iter()
+                .all(|group| group.source.starts_with("pod/demo/"))
+        );
+        watching.abort();
+    }
+    server.abort();
+}
+
+/// A server that has two pods when it is first asked; the watch from there has expired, then it is down for a while, and
+/// then it has one pod.
+async fn expiring(State(n_lists): State<Arc<AtomicUsize>>, uri: Uri) -> Response {
+    let json = [(CONTENT_TYPE, "application/json")];
+    let watches = uri.query().unwrap_or_default().contains("watch=true");
+    if watches && n_lists.load(Ordering::SeqCst) == 1 {
+        let expired = fs::read(recorded().join("errors/410-watch-old-rv-pods.jsonl")).unwrap();
+        return (json, expired).into_response();
+    }
+    if watches {
+        let silent = stream::pending::<Result<Bytes, std::io::Error>>();
+        return (json, Body::from_stream(silent)).into_response();
+    }
+    let n_pods = match n_lists.fetch_add(1, Ordering::SeqCst) {
+        0 => 2,
+        1 => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        _ => 1,
+    };
+    let pods = (0..n_pods).map(|n| {
+        serde_json::json!({
+            "metadata": {"name": format!("p{n}"), "namespace": "d"},
+            "spec": {"containers": [{"name": "c"}]},
+            "status": {"podIP": format!("10.0.0.{n}")},
+        })
+    });
+    let list = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "PodList",
+        "metadata": {"resourceVersion": "1"},
+        "items": pods.collect::<Vec<_>>(),
+    });
+    (json, list.to_string()).into_response()
+}
+
+#[tokio::test]
+async fn an_expired_watch_lists_again_and_targets_stay_while_the_server_is_gone() {
+    let n_lists = Arc::new(AtomicUsize::new(0));
+    let router = Router::new()
+        .route("/api/v1/pods", get(expiring))
+        .with_state(Arc::clone(&n_lists));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
+    let discovery = discovery(address, KubernetesRole::Pod, &[]);
+    let watching = tokio::spawn(run(discovery, Offload::Threads, publish));
+    let mut told = Vec::new();
+    while told.last() != Some(&1) {
+        groups.changed().await.unwrap();
+        told.push(groups.borrow_and_update().as_ref().unwrap().len());
+    }
+    assert_eq!(told, [2, 1]);
+    assert_eq!(n_lists.load(Ordering::SeqCst), 3);
     watching.abort();
     server.abort();
 }
