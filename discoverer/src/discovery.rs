@@ -25,7 +25,10 @@ use tokio::sync::{Notify, watch};
 use tracing::error;
 
 pub(crate) use self::provider::Publish;
-use self::{provider::Providers, resolve::Resolver};
+use self::{
+    provider::Providers,
+    resolve::{Resolver, alertmanagers},
+};
 use crate::{configuration::parse, state::State, targets::Targets};
 
 /// The least pause between two sets of targets: changes come in bursts.
@@ -60,11 +63,14 @@ pub(crate) async fn run(
         }
         if version > 0 {
             let found = providers.found(&config);
+            let receivers = providers.alertmanagers(&config);
             let (jobs, configured) = (Arc::clone(&config), resolver);
             let (targets, returned) = offload
                 .run(move || {
                     let mut resolver = configured;
-                    (resolver.targets(version, &jobs, found), resolver)
+                    let targets = resolver.targets(version, &jobs, found);
+                    let receivers = alertmanagers(&jobs.alerting, receivers);
+                    (targets.with_alertmanagers(receivers), resolver)
                 })
                 .await;
             resolver = returned;

@@ -175,8 +175,44 @@ impl Assigning {
     }
 }
 
+/// One ruler's stream of Alertmanagers.
+struct Alerting {
+    told: Option<v1::AlertmanagersResponse>,
+    leadership: watch::Receiver<Leadership>,
+    targets: watch::Receiver<Arc<Targets>>,
+    service: Service,
+}
+
+impl Alerting {
+    async fn next(mut self) -> Option<(Result<v1::AlertmanagersResponse, Status>, Self)> {
+        loop {
+            if let Err(status) = self.service.lead() {
+                // The ruler keeps what it has and asks the next leader.
+                return Some((Err(status), self));
+            }
+            let targets = self.targets.borrow_and_update().clone();
+            let found = targets.alertmanagers().map(|found| {
+                let section = |urls: &Vec<String>| v1::AlertmanagerSection { urls: urls.clone() };
+                v1::AlertmanagersResponse {
+                    config_version: targets.config_version(),
+                    sections: found.iter().map(section).collect(),
+                }
+            });
+            if let Some(found) = found.filter(|found| self.told.as_ref() != Some(found)) {
+                self.told = Some(found.clone());
+                return Some((Ok(found), self));
+            }
+            tokio::select! {
+                changed = self.targets.changed() => changed.ok()?,
+                changed = self.leadership.changed() => changed.ok()?,
+            }
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl cluster_server::Cluster for Service {
+    type AlertmanagersStream = BoxStream<'static, Result<v1::AlertmanagersResponse, Status>>;
     type WatchStream = BoxStream<'static, Result<v1::ClusterState, Status>>;
     type AssignmentsStream = BoxStream<'static, Result<v1::AssignmentDelta, Status>>;
 
@@ -277,6 +313,25 @@ impl cluster_server::Cluster for Service {
             }
             Err(ReloadError::Write(error)) => Err(refused(&error)),
         }
+    }
+
+    async fn alertmanagers(
+        &self,
+        _: Request<v1::AlertmanagersRequest>,
+    ) -> Result<Response<Self::AlertmanagersStream>, Status> {
+        self.lead()?;
+        let alerting = Alerting {
+            told: None,
+            leadership: self.group.leadership(),
+            targets: self.targets.clone(),
+            service: self.clone(),
+        };
+        let sets = futures::stream::unfold(Some(alerting), |alerting| async {
+            let (set, alerting) = alerting?.next().await?;
+            let goes_on = set.is_ok();
+            Some((set, goes_on.then_some(alerting)))
+        });
+        Ok(Response::new(Box::pin(sets)))
     }
 
     async fn discovered_targets(

@@ -11,6 +11,7 @@ pub struct Targets {
     complete: bool,
     jobs: Vec<(String, Arc<Resolved>)>,
     by_key: BTreeMap<GroupKey, Arc<Target>>,
+    alertmanagers: Option<Arc<Vec<Vec<String>>>>,
 }
 
 impl Targets {
@@ -28,7 +29,22 @@ impl Targets {
             complete,
             jobs,
             by_key,
+            alertmanagers: None,
         }
+    }
+
+    /// The same with the addresses of Alertmanagers, of each section of the configuration; none if they are not known.
+    pub(crate) fn with_alertmanagers(self, sections: Option<Vec<Vec<String>>>) -> Self {
+        Self {
+            alertmanagers: sections.map(Arc::new),
+            ..self
+        }
+    }
+
+    /// The addresses of Alertmanagers, of each section of the configuration, once every provider of them has told its
+    /// first.
+    pub(crate) fn alertmanagers(&self) -> Option<&Arc<Vec<Vec<String>>>> {
+        self.alertmanagers.as_ref()
     }
 
     /// The version of the configuration that they were found under; 0 before the first.

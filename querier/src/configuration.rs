@@ -1,7 +1,6 @@
 //! What the committed configuration means for queries, and for people who look at it.
 use std::sync::Arc;
 
-use config::{Config, Discovery, alertmanager_urls};
 use model::{Millis, Timestamp};
 use runtime::{Cluster, Committed, Components, Configurations, bundle_of};
 use tokio::sync::watch;
@@ -16,8 +15,6 @@ pub(crate) struct Configuration {
     pub(crate) shown: String,
     /// The grid of subqueries that name none.
     pub(crate) evaluation_interval: Millis,
-    /// The Alertmanagers that are written in it; what is discovered only rulers know.
-    pub(crate) alertmanagers: Vec<String>,
     /// Whether all of it could be read here.
     pub(crate) is_read: bool,
 }
@@ -28,7 +25,6 @@ impl Default for Configuration {
             taken: Timestamp::default(),
             shown: String::new(),
             evaluation_interval: Millis::from_seconds(60),
-            alertmanagers: Vec::new(),
             is_read: true,
         }
     }
@@ -46,7 +42,6 @@ impl Configuration {
             Some(config) => Self {
                 shown: config.shown(&bundle).unwrap_or_default(),
                 evaluation_interval: config.global.evaluation_interval,
-                alertmanagers: alertmanagers(&config),
                 ..taken
             },
             None => Self {
@@ -56,19 +51,6 @@ impl Configuration {
             },
         }
     }
-}
-
-fn alertmanagers(config: &Config) -> Vec<String> {
-    let mut urls = Vec::new();
-    for all in &config.alerting.alertmanagers {
-        for discovery in &all.discovery {
-            if let Discovery::Static(groups) = discovery {
-                // The leader refused the configuration if an address were wrong.
-                urls.extend(alertmanager_urls(all, groups).unwrap_or_default());
-            }
-        }
-    }
-    urls
 }
 
 /// Follows the configuration that the cluster has committed, until `stop`.

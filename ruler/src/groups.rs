@@ -1,8 +1,7 @@
 //! The groups of the configuration, each on its own grid of time, evaluated where they are placed.
 use std::{collections::BTreeMap, sync::Arc};
 
-use config::Config;
-use model::{GroupKey, Labels, Millis, NodeId, Timestamp};
+use model::{GroupKey, Millis, NodeId, Timestamp};
 use parking_lot::Mutex;
 use proto::v1;
 use runtime::{Cluster, Components, Membership, TaskError};
@@ -16,6 +15,7 @@ use crate::{
     notify::{Notice, Notifier},
     placement::owner,
     rules::{self, Group},
+    run::Current,
     write,
 };
 
@@ -61,14 +61,14 @@ pub(crate) struct GroupStatus {
 /// None: what is wrong with a group is told where it is asked for.
 pub(crate) async fn run(
     evaluator: Evaluator,
-    mut config: watch::Receiver<Arc<Config>>,
+    mut config: watch::Receiver<Arc<Current>>,
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
     let mut running: BTreeMap<GroupKey, (Arc<Group>, CancellationToken)> = BTreeMap::new();
     let mut tasks = JoinSet::new();
     loop {
         let now = config.borrow_and_update().clone();
-        let wanted: BTreeMap<GroupKey, Arc<Group>> = match rules::groups(&now) {
+        let wanted: BTreeMap<GroupKey, Arc<Group>> = match rules::groups(&now.config) {
             Ok(groups) => groups.into_iter().map(|g| (g.key, Arc::new(g))).collect(),
             Err(error) => {
                 error!(%error, "the rules of the configuration are left out");
@@ -91,13 +91,10 @@ pub(crate) async fn run(
         for (key, group) in wanted {
             running.entry(key).or_insert_with(|| {
                 let child = stop.child_token();
-                let external_labels = now.global.external_labels.clone();
-                let alert_relabel = now.alerting.relabel.clone();
                 let runner = Runner {
                     evaluator: evaluator.clone(),
                     group: Arc::clone(&group),
-                    external_labels,
-                    alert_relabel,
+                    config: config.clone(),
                     stop: child.clone(),
                 };
                 tasks.spawn(runner.run());
@@ -120,8 +117,8 @@ pub(crate) async fn run(
 struct Runner {
     evaluator: Evaluator,
     group: Arc<Group>,
-    external_labels: Labels,
-    alert_relabel: Vec<model::RelabelRule>,
+    /// Of which an evaluation takes the external labels and what becomes of alerts.
+    config: watch::Receiver<Arc<Current>>,
     stop: CancellationToken,
 }
 
@@ -200,11 +197,11 @@ impl Runner {
         config.rule_groups.iter().any(same)
     }
 
-    fn world(&self) -> World<'_> {
+    fn world<'w>(&'w self, current: &'w Current) -> World<'w> {
         World {
             cluster: self.evaluator.membership.cluster(),
             channels: &self.evaluator.components.channels,
-            external_labels: &self.external_labels,
+            external_labels: &current.config.global.external_labels,
             external_url: &self.evaluator.external_url,
             metrics: &self.evaluator.metrics,
         }
@@ -212,7 +209,8 @@ impl Runner {
 
     async fn evaluate(&self, rules: &mut [RuleState], at: Timestamp) {
         let began = Instant::now();
-        let world = self.world();
+        let current = Arc::clone(&self.config.borrow());
+        let world = self.world(&current);
         for (rule, state) in self.group.rules.iter().zip(rules.iter_mut()) {
             if self.stop.is_cancelled() {
                 return;
@@ -225,8 +223,8 @@ impl Runner {
                     *ends_at,
                     rule.expr(),
                     &self.evaluator.external_url,
-                    &self.external_labels,
-                    &self.alert_relabel,
+                    world.external_labels,
+                    &current.config.alerting.relabel,
                 )
             });
             self.evaluator.notifier.notify(notices.collect());

@@ -8,6 +8,7 @@
 //! What a rule makes of a result is pure ([`alert`], [`record`], [`restore`], [`staleness`]); the rest asks and sends.
 
 pub mod alert;
+mod alertmanagers;
 mod args;
 mod evaluation;
 mod groups;

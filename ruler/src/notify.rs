@@ -4,18 +4,18 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use config::{Alerting, Config, Discovery, alertmanager_urls};
+use config::{Alertmanagers, Discovery, alertmanager_urls};
 use fetch::Client;
 use futures::future::join_all;
 use model::{Labels, RelabelRule, Timestamp, relabel};
 use runtime::{Chain, Components};
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use url::form_urlencoded::byte_serialize;
 
-use crate::{alert::Alert, metrics::Metrics};
+use crate::{alert::Alert, alertmanagers::Found, metrics::Metrics, run::Current};
 
 /// Alerts that wait; more are dropped, the oldest first told.
 const QUEUE: usize = 10_000;
@@ -87,32 +87,53 @@ fn rfc3339(at: Timestamp) -> String {
 
 /// Some Alertmanagers that are spoken to alike.
 struct Receivers {
+    section: Alertmanagers,
     urls: Vec<String>,
-    client: Client,
-    timeout: std::time::Duration,
-    alert_relabel: Vec<RelabelRule>,
+    client: Arc<Client>,
 }
 
-/// The Alertmanagers of a configuration; those whose addresses make no sense are told and left out.
-fn receivers(alerting: &Alerting, components: &Components) -> Vec<Receivers> {
-    let receivers = |all: &config::Alertmanagers| {
-        let groups = all.discovery.iter().flat_map(|one| match one {
-            Discovery::Static(groups) => groups.clone(),
-            _ => Vec::new(),
-        });
-        let urls = alertmanager_urls(all, &groups.collect::<Vec<_>>());
-        let urls = urls.unwrap_or_else(|error| {
-            warn!(error, "an Alertmanager's address makes no sense");
-            Vec::new()
-        });
+/// The Alertmanagers of a configuration: those that were `found` under it. Until those are told, the ones of `before` if
+/// their section is the same, or else the ones that stand in the configuration itself.
+fn receivers(
+    current: &Current,
+    found: &Found,
+    before: &[Receivers],
+    components: &Components,
+) -> Vec<Receivers> {
+    let sections = current.config.alerting.alertmanagers.iter().enumerate();
+    let receivers = sections.map(|(i, section)| {
+        let told = found.sections.get(i);
+        let told = told.filter(|_| found.version == current.version);
+        let same = before.iter().find(|before| before.section == *section);
+        let urls = match (told, same) {
+            (Some(urls), _) => urls.clone(),
+            (None, Some(before)) => before.urls.clone(),
+            (None, None) => own_urls(section),
+        };
+        let client = match same {
+            Some(before) => Arc::clone(&before.client),
+            None => Arc::new(Client::new(section.http.clone(), components)),
+        };
         Receivers {
+            section: section.clone(),
             urls,
-            client: Client::new(all.http.clone(), components),
-            timeout: all.timeout.to_std(),
-            alert_relabel: all.alert_relabel.clone(),
+            client,
         }
-    };
-    alerting.alertmanagers.iter().map(receivers).collect()
+    });
+    receivers.collect()
+}
+
+/// The addresses that stand in the configuration itself.
+fn own_urls(section: &Alertmanagers) -> Vec<String> {
+    let groups = section.discovery.iter().flat_map(|one| match one {
+        Discovery::Static(groups) => groups.as_slice(),
+        _ => &[],
+    });
+    let groups: Vec<_> = groups.cloned().collect();
+    alertmanager_urls(section, &groups).unwrap_or_else(|error| {
+        warn!(error, "an Alertmanager's address makes no sense");
+        Vec::new()
+    })
 }
 
 /// The queue's end where alerts go in. Clones share it.
@@ -154,20 +175,24 @@ impl Sending {
     /// Sends what is queued to the Alertmanagers of the configuration of the time, until `stop`.
     pub(crate) async fn run(
         mut self,
-        config: tokio::sync::watch::Receiver<Arc<Config>>,
+        mut config: watch::Receiver<Arc<Current>>,
+        mut found: watch::Receiver<Found>,
         components: Components,
         stop: CancellationToken,
     ) {
-        let mut config = config;
-        let mut to = receivers(&config.borrow_and_update().alerting, &components);
+        let mut to = Vec::new();
         loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                Ok(()) = config.changed() => {
-                    to = receivers(&config.borrow_and_update().alerting, &components);
+            let current = Arc::clone(&config.borrow_and_update());
+            to = receivers(&current, &found.borrow_and_update(), &to, &components);
+            // What was taken from the queue is sent before anything changes.
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    Ok(()) = config.changed() => break,
+                    Ok(()) = found.changed() => break,
+                    Some(batch) = self.queue.recv() => self.send(&batch, &to).await,
                 }
-                Some(batch) = self.queue.recv() => self.send(&batch, &to).await,
             }
         }
     }
@@ -177,7 +202,7 @@ impl Sending {
         let sends = to.iter().flat_map(|receivers| {
             let notices = batch
                 .iter()
-                .filter_map(|n| n.relabelled(&receivers.alert_relabel));
+                .filter_map(|n| n.relabelled(&receivers.section.alert_relabel));
             let notices: Vec<Notice> = notices.collect();
             let body = serde_json::to_vec(&notices).expect("texts can be written as JSON");
             let sent = move |url: &String| {
@@ -185,7 +210,7 @@ impl Sending {
                 async move {
                     let answer = receivers
                         .client
-                        .post_json(&url, body, receivers.timeout)
+                        .post_json(&url, body, receivers.section.timeout.to_std())
                         .await;
                     if let Err(error) = &answer {
                         warn!(url, error = %Chain(error), "sending alerts failed");

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    alertmanagers::{self, Found},
     groups::{self, Evaluator, Statuses},
     metrics::Metrics,
     notify::Notifier,
@@ -34,6 +35,13 @@ pub struct Settings {
     pub discoverers: Vec<String>,
     /// Where people reach the querier: the links in alerts begin with it.
     pub external_url: String,
+}
+
+/// The configuration of the time.
+#[derive(Debug, Default)]
+pub(crate) struct Current {
+    pub(crate) version: u64,
+    pub(crate) config: Config,
 }
 
 /// Why a ruler ended.
@@ -68,7 +76,7 @@ pub async fn run(
     let discoverers = Discoverers::new(settings.discoverers, components.channels.clone());
     let (http_port, grpc_port) = (http.local_addr().port(), grpc.local_addr().port());
     let identity = settings.identity.on_ports(http_port, grpc_port);
-    let membership = Membership::start(&mut tasks, discoverers, identity, Load::default);
+    let membership = Membership::start(&mut tasks, discoverers.clone(), identity, Load::default);
     let committed = Configurations::of(membership.cluster(), components.offload);
     let config = configurations(&mut tasks, committed);
     let (notifier, sending) = Notifier::new(metrics.clone());
@@ -102,12 +110,18 @@ pub async fn run(
         metrics,
         status: Arc::clone(&status),
     };
+    let (found, alertmanagers) = watch::channel(Found::default());
+    tasks.spawn("alertmanagers", move |stop| async move {
+        let follow = alertmanagers::follow(discoverers, found);
+        stop.run_until_cancelled(follow).await;
+        Ok::<_, TaskError>(())
+    });
     let of_groups = config.clone();
     tasks.spawn("groups", move |stop| {
         groups::run(evaluator, of_groups, stop)
     });
     tasks.spawn("notifications", move |stop| async move {
-        sending.run(config, components, stop).await;
+        sending.run(config, alertmanagers, components, stop).await;
         Ok::<_, TaskError>(())
     });
     let routes = tonic::service::Routes::new(RulerServer::new(Service { status }));
@@ -121,13 +135,14 @@ pub async fn run(
 fn configurations(
     tasks: &mut Tasks,
     mut committed: Configurations,
-) -> watch::Receiver<Arc<Config>> {
+) -> watch::Receiver<Arc<Current>> {
     let (to, config) = watch::channel(Arc::default());
     tasks.spawn("configuration", move |stop| async move {
         let take = async {
             while let Some(committed) = committed.next().await {
                 if let Some(config) = committed.config {
-                    to.send_replace(Arc::new(config));
+                    let version = committed.message.version;
+                    to.send_replace(Arc::new(Current { version, config }));
                 }
             }
         };

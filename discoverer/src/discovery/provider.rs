@@ -79,7 +79,15 @@ impl Providers {
 
     /// Runs the mechanisms of `config` and no others; those that ran before go on with what they have found.
     pub(crate) fn use_those_of(&mut self, config: &Config) {
-        let wanted = || config.jobs.iter().flat_map(|job| &job.discovery);
+        let of_jobs = || config.jobs.iter().flat_map(|job| &job.discovery);
+        let of_alerting = || {
+            config
+                .alerting
+                .alertmanagers
+                .iter()
+                .flat_map(|a| &a.discovery)
+        };
+        let wanted = || of_jobs().chain(of_alerting());
         self.running.retain(|p| wanted().any(|d| *d == p.discovery));
         for discovery in wanted() {
             if !self.running.iter().any(|p| p.discovery == *discovery) {
@@ -122,16 +130,22 @@ impl Providers {
     }
 
     /// For each job of `config` what its mechanisms have found, in their order.
-    pub(crate) fn found(&mut self, config: &Config) -> Vec<Vec<Groups>> {
+    pub(crate) fn found(&self, config: &Config) -> Vec<Vec<Groups>> {
+        let jobs = config.jobs.iter();
+        jobs.map(|job| self.found_by(&job.discovery)).collect()
+    }
+
+    /// The same for each section of Alertmanagers.
+    pub(crate) fn alertmanagers(&self, config: &Config) -> Vec<Vec<Groups>> {
+        let sections = config.alerting.alertmanagers.iter();
+        sections.map(|all| self.found_by(&all.discovery)).collect()
+    }
+
+    fn found_by(&self, mechanisms: &[Discovery]) -> Vec<Groups> {
         let found = |discovery: &Discovery| {
             let provider = self.running.iter().find(|p| p.discovery == *discovery);
             provider.and_then(|p| p.groups.borrow().clone())
         };
-        let of_job = |discovery: &Vec<Discovery>| discovery.iter().map(found).collect();
-        config
-            .jobs
-            .iter()
-            .map(|job| of_job(&job.discovery))
-            .collect()
+        mechanisms.iter().map(found).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! From groups to targets, job by job; jobs whose groups are as before are not resolved again.
 use std::{collections::HashMap, sync::Arc};
 
-use config::{Config, Resolved, ScrapeJob, TargetGroup, targets};
+use config::{Alerting, Config, Resolved, ScrapeJob, TargetGroup, alertmanager_urls, targets};
 use tracing::warn;
 
 use super::provider::Groups;
@@ -48,6 +48,29 @@ impl Resolver {
         self.held = held;
         Targets::new(version, complete, jobs)
     }
+}
+
+/// The addresses of each section's Alertmanagers, where `found` has the groups of its mechanisms; none while one is not
+/// known.
+pub(crate) fn alertmanagers(
+    alerting: &Alerting,
+    found: Vec<Vec<Groups>>,
+) -> Option<Vec<Vec<String>>> {
+    let sections = alerting.alertmanagers.iter().zip(found);
+    let urls = sections.map(|(section, groups)| {
+        let known: Option<Vec<Arc<Vec<TargetGroup>>>> = groups.into_iter().collect();
+        let groups: Vec<TargetGroup> = known?.iter().flat_map(|g| g.iter().cloned()).collect();
+        // Group by group: an address that makes no sense takes none of another with it.
+        let of_group = |group| alertmanager_urls(section, std::slice::from_ref(group));
+        let urls = groups.iter().flat_map(|group| {
+            of_group(group).unwrap_or_else(|error| {
+                warn!(error, "an Alertmanager's address makes no sense");
+                Vec::new()
+            })
+        });
+        Some(urls.collect())
+    });
+    urls.collect()
 }
 
 /// True if the groups are the very same values.

@@ -497,6 +497,15 @@ impl Cluster for Discoverer {
         Err(Status::unimplemented("not here"))
     }
 
+    type AlertmanagersStream = BoxStream<'static, Result<v1::AlertmanagersResponse, Status>>;
+
+    async fn alertmanagers(
+        &self,
+        _: Request<v1::AlertmanagersRequest>,
+    ) -> Answered<Self::AlertmanagersStream> {
+        Err(Status::unimplemented("not here"))
+    }
+
     async fn discovered_targets(
         &self,
         _: Request<v1::DiscoveredTargetsRequest>,

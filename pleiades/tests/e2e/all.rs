@@ -272,10 +272,11 @@ async fn rules_record_and_alerts_reach_an_alertmanager() {
                  annotations: {summary: 'level of {{ $labels.number }} is {{ $value }}'}}\n";
     fs::write(dir.path().join("pages.rules"), rules).unwrap();
     let config = format!(
-        "{}alerting:\n  alertmanagers:\n  - static_configs: [{{targets: [{:?}]}}]\nrule_files: [pages.rules]\n",
+        "{}alerting:\n  alertmanagers:\n  - file_sd_configs: [{{files: [managers.json]}}]\nrule_files: [pages.rules]\n",
         pages.config(3, "1s"),
-        pages.address()
     );
+    let managers = json!([{"targets": [pages.address()]}]).to_string();
+    fs::write(dir.path().join("managers.json"), managers).unwrap();
     let server = Server::start(dir.path(), &config).await;
     until("the rule records", SOON, async || {
         equal(server.api.value("job:level:sum{job=\"pages\"}").await?, 3.0)
@@ -326,6 +327,9 @@ async fn rules_record_and_alerts_reach_an_alertmanager() {
     })
     .await;
     assert_eq!(sent["labels"], labels);
+    let managers = server.api.data("/api/v1/alertmanagers").await.unwrap();
+    let url = format!("http://{}/api/v2/alerts", pages.address());
+    assert_eq!(managers["activeAlertmanagers"], json!([{"url": url}]));
     assert_eq!(sent["annotations"], alert["annotations"]);
     // It starts when it fires, `for` after it became active; times as text are in order.
     let time = |alert: &Value, key: &str| alert[key].as_str().unwrap_or_default().to_owned();

@@ -5,6 +5,8 @@ use axum::extract::State;
 use futures::future::join_all;
 use model::{Labels, Matcher, Timestamp};
 use proto::v1::{self, ruler_client::RulerClient};
+use runtime::DiscovererClient;
+use tonic::Status;
 
 use super::{Answered, Api, ApiError, Params, Reply, times::rfc3339};
 use crate::{
@@ -284,18 +286,32 @@ pub(super) async fn alerts(State(api): State<Arc<Api>>) -> Answered {
     Ok(reply.with_warnings(warnings))
 }
 
-/// `/api/v1/alertmanagers`: those that the configuration names itself.
-pub(super) async fn alertmanagers(State(api): State<Arc<Api>>) -> Reply {
-    let configuration = api.engine.configuration();
-    Reply::of(|json| {
+/// `/api/v1/alertmanagers`: those that the leader has found.
+pub(super) async fn alertmanagers(State(api): State<Arc<Api>>) -> Answered {
+    let found = found_alertmanagers(&api).await;
+    let (urls, warning) = match found {
+        Ok(urls) => (urls, None),
+        Err(status) => (Vec::new(), Some(status.message().to_owned())),
+    };
+    let reply = Reply::of(|json| {
         json.object(|fields| {
             let active = fields.key("activeAlertmanagers");
-            active.array(&configuration.alertmanagers, |json, url| {
+            active.array(&urls, |json, url| {
                 json.object(|fields| {
                     fields.string("url", url);
                 });
             });
             fields.key("droppedAlertmanagers").raw("[]");
         });
-    })
+    });
+    Ok(reply.with_warnings(warning))
+}
+
+async fn found_alertmanagers(api: &Api) -> Result<Vec<String>, Status> {
+    let ask = |mut leader: DiscovererClient| async move {
+        let sets = leader.alertmanagers(v1::AlertmanagersRequest {}).await?;
+        sets.into_inner().message().await
+    };
+    let set = api.discoverers.on_leader(ask).await?.unwrap_or_default();
+    Ok(set.sections.into_iter().flat_map(|s| s.urls).collect())
 }
