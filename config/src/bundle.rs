@@ -137,7 +137,10 @@ impl Bundle {
     }
 
     /// What the texts mean, but for the rule files.
-    pub(crate) fn without_rules(&self, outside: &Outside<'_>) -> Result<Config, LoadError> {
+    ///
+    /// # Errors
+    /// [`LoadError`] for what is refused, with the file.
+    pub fn without_rules(&self, outside: &Outside<'_>) -> Result<Config, LoadError> {
         let mut config = self.parse_main(outside)?;
         let main_jobs = config.jobs.iter();
         let mut places: BTreeMap<String, String> = main_jobs

@@ -55,7 +55,7 @@ pub use kubernetes::{
 pub use main_file::{Config, Unsupported};
 pub use otlp::{Otlp, Promote, Translation};
 pub use remote::{Queue, RemoteRead, RemoteWrite, SendMetadata, WriteMessage};
-pub use resolve::{Resolved, TargetError, alertmanager_urls, targets};
+pub use resolve::{Described, Resolved, TargetError, alertmanager_urls, described, targets};
 pub use rules::{Rule, RuleError, RuleGroup, RuleKind, parse_rules};
 pub use scrape::ScrapeJob;
 pub use secret::Secret;

@@ -5,6 +5,7 @@
 //! ```
 //!
 //! Source: `PopulateLabels` in Prometheus, `scrape/target.go`, and `AlertmanagerFromGroup` in `notifier/alertmanager.go`.
+mod described;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,8 @@ use model::{
 };
 
 use crate::{Alertmanagers, ScrapeJob, TargetGroup, discovery::check_address};
+
+pub use described::{Described, described};
 
 const ADDRESS: &str = "__address__";
 const SCHEME: &str = "__scheme__";
@@ -143,6 +146,20 @@ fn merged(target: &Labels, group: &Labels) -> LabelsBuilder {
 
 /// The target that relabelling makes of `discovered`, or none if a rule drops it.
 fn target(job: &ScrapeJob, discovered: &Labels) -> Result<Option<Target>, String> {
+    let target = populated(job, discovered)?.map(|(mut labels, settings)| Target {
+        labels: labels.retain(|name| !name.starts_with("__")).build(),
+        discovered: discovered.clone(),
+        job: job.name.clone(),
+        settings,
+    });
+    Ok(target)
+}
+
+/// The labels that relabelling makes of `discovered`, and what they say of how to scrape.
+fn populated(
+    job: &ScrapeJob,
+    discovered: &Labels,
+) -> Result<Option<(LabelsBuilder, TargetSettings)>, String> {
     let mut labels = discovered.to_builder();
     if !relabel(&mut labels, &job.relabel) {
         return Ok(None);
@@ -166,12 +183,7 @@ fn target(job: &ScrapeJob, discovered: &Labels) -> Result<Option<Target>, String
         timeout,
         own: own.boxed(),
     };
-    Ok(Some(Target {
-        labels: labels.retain(|name| !name.starts_with("__")).build(),
-        discovered: discovered.clone(),
-        job: job.name.clone(),
-        settings,
-    }))
+    Ok(Some((labels, settings)))
 }
 
 /// What the labels say otherwise than the job.

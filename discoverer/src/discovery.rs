@@ -11,6 +11,7 @@ mod dns;
 mod docker;
 mod file;
 mod http;
+mod once;
 mod provider;
 mod refresh;
 mod resolve;
@@ -24,6 +25,7 @@ use runtime::{Chain, Components};
 use tokio::sync::{Notify, watch};
 use tracing::error;
 
+pub use self::once::once;
 pub(crate) use self::provider::Publish;
 use self::{
     provider::Providers,

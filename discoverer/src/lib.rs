@@ -29,6 +29,7 @@ mod watching;
 
 pub use args::Args;
 pub use configuration::Refused;
+pub use discovery::once as discover_once;
 pub use raft::STORE_FAMILY;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -1,4 +1,6 @@
 //! `pleiades check`: what is wrong with files, told as promtool tells it.
+mod discovery;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
@@ -16,11 +18,24 @@ pub(crate) enum Command {
         #[command(flatten)]
         features: runtime::FeatureArgs,
     },
+    /// Perform service discovery for the given job name and report the results, including relabeling.
+    ServiceDiscovery(discovery::ServiceDiscovery),
 }
 
 /// Checks and prints; the exit code is promtool's.
-pub(crate) fn run(command: Command) -> ExitCode {
-    let Command::Config { files, features } = command;
+pub(crate) async fn run(command: Command) -> ExitCode {
+    let (files, features) = match command {
+        Command::Config { files, features } => (files, features),
+        Command::ServiceDiscovery(args) => {
+            return match discovery::run(args).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(what) => {
+                    crate::complain(&what);
+                    ExitCode::FAILURE
+                }
+            };
+        }
+    };
     let outside = runtime::outside(features.language());
     let reports = files
         .iter()

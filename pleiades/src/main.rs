@@ -102,7 +102,7 @@ async fn main() -> ExitCode {
         Command::Ingester(args) => roles::ingester(args).await,
         Command::Querier(args) => roles::querier(args).await,
         Command::Ruler(args) => roles::ruler(args).await,
-        Command::Check(command) => return check::run(command),
+        Command::Check(command) => return check::run(command).await,
         Command::Local(command) => local::run(command, &cli.telemetry).await,
         Command::Ring(args) => ring::run(args).await,
         Command::PromqlTest(args) => return promqltest::run(args).await,

@@ -191,3 +191,29 @@ fn alertmanagers_have_an_address() {
     assert_eq!(urls, Ok(vec!["https://x:1/a/api/v2/alerts".to_owned()]));
     assert_eq!(alerts_path(""), "/api/v2/alerts");
 }
+
+#[test]
+fn what_became_of_targets_is_told_with_all_but_their_meta_labels() {
+    let job = job(
+        ", relabel_configs: [{source_labels: [__meta_x], regex: drop, action: drop}, {source_labels: [__meta_x], target_label: x}]",
+    );
+    let target = |address, x| [("__address__", address), ("__meta_x", x)];
+    let (kept, dropped, bad) = (
+        target("h:1", "y"),
+        target("h:2", "drop"),
+        target("h:3/", "y"),
+    );
+    let groups = [group(&[&kept, &dropped, &bad, &kept], &[("env", "prod")])];
+    let told = described(&job, &groups);
+    let shown = |one: &Described| format!("{} {:?}", one.labels, one.error);
+    let shown: Vec<String> = told.iter().map(shown).collect();
+    expect_test::expect![[r#"
+        {__address__="h:1", __always_scrape_classic_histograms__="false", __convert_classic_histograms_to_nhcb__="false", __metrics_path__="/metrics", __scheme__="http", __scrape_interval__="1m", __scrape_native_histograms__="false", __scrape_timeout__="10s", env="prod", instance="h:1", job="j", x="y"} None
+        {} None
+        {} Some("\"h:3/\" is not a valid hostname")"#]].assert_eq(&shown.join("\n"));
+    let found: Vec<&str> = told
+        .iter()
+        .map(|one| one.discovered.value("__meta_x"))
+        .collect();
+    assert_eq!(found, ["y", "drop", "y"]);
+}
