@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
-use super::usage::Usage;
+use super::usage::{self, Usage};
 
 /// How long a process may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(60);
@@ -50,6 +50,11 @@ impl Process {
     /// What it has used so far.
     pub(super) fn usage(&self) -> anyhow::Result<Usage> {
         Usage::of(self.pid)
+    }
+
+    /// Lets the peak of its memory begin anew.
+    pub(super) fn forget_peak(&self) -> anyhow::Result<()> {
+        usage::forget_peak(self.pid)
     }
 
     /// Fails, with the end of its log, if it has ended.

@@ -4,7 +4,8 @@
 //! corpus ─> remote write ─> the systems, all at once ─> the list of queries, in turns ─> a table
 //! ```
 //!
-//! The systems take turns within each query, so that whatever else the machine does meets all of them.
+//! The systems take turns within each query, so that whatever else the machine does meets all of them. The peak of their
+//! memory is that of the queries alone: it begins anew once all is filled.
 mod list;
 
 use std::time::{Duration, Instant};
@@ -70,15 +71,21 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         systems.push(Running::start(one, work.path()).await?);
     }
     let end = args.history.fill(Millis::ZERO, &systems).await?.end;
+    let mut before = Vec::new();
+    for system in &mut systems {
+        system.forget_peak()?;
+        before.push(system.usage()?.rss_bytes);
+    }
     let mut table = Table::new(["query", "system", "p50 ms", "p95 ms", "CPU ms", "answers"]);
     let asked = LIST.iter().filter(|shape| shape.name.contains(&args.only));
     for shape in asked {
         measure(shape, &mut systems, end, args.repeat, &mut table).await?;
     }
-    let mut memory = Table::new(["system", "peak RSS, MiB"]);
-    for system in &mut systems {
-        let peak = system.usage()?.peak_rss_bytes as f64 / f64::from(1 << 20);
-        memory.push([system.name.clone(), short(peak)]);
+    let mut memory = Table::new(["system", "RSS before, MiB", "peak of the queries, MiB"]);
+    let mebibytes = |bytes: u64| short(bytes as f64 / f64::from(1 << 20));
+    for (system, before) in systems.iter_mut().zip(before) {
+        let peak = system.usage()?.peak_rss_bytes;
+        memory.push([system.name.clone(), mebibytes(before), mebibytes(peak)]);
     }
     say(&format!(
         "(ratios to {})\n\n{table}\n{memory}",

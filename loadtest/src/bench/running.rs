@@ -128,6 +128,11 @@ impl Running {
         self.process.usage()
     }
 
+    /// Lets the peak of its memory begin anew.
+    pub(super) fn forget_peak(&self) -> anyhow::Result<()> {
+        self.process.forget_peak()
+    }
+
     /// Ends it; returns where its data lies.
     pub(super) async fn stop(self) -> anyhow::Result<PathBuf> {
         self.process.stop().await?;

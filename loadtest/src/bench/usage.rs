@@ -13,7 +13,7 @@ pub(super) struct Usage {
     pub(super) cpu_seconds: f64,
     /// What it holds in memory now …
     pub(super) rss_bytes: u64,
-    /// … and the most that it ever held.
+    /// … and the most that it ever held, or has since [`forget_peak`].
     pub(super) peak_rss_bytes: u64,
     /// What it caused to be written to disks.
     pub(super) written_bytes: u64,
@@ -46,6 +46,13 @@ impl Usage {
             written_bytes: field(io, "write_bytes:")?,
         })
     }
+}
+
+/// Lets the peak of the process `pid` begin anew with what it holds now.
+pub(super) fn forget_peak(pid: u32) -> anyhow::Result<()> {
+    // Source: proc_pid_clear_refs(5).
+    let path = format!("/proc/{pid}/clear_refs");
+    fs::write(&path, "5").with_context(|| format!("write {path}"))
 }
 
 /// What the files below `folder` take on disk. Files that vanish meanwhile count as nothing.
@@ -89,6 +96,16 @@ mod tests {
         );
         assert_eq!(Usage::parse("17 (a", status, io), None);
         assert!(Usage::of(std::process::id()).unwrap().rss_bytes > 0);
+    }
+
+    #[test]
+    fn a_peak_that_is_forgotten_is_over() {
+        let own = std::process::id();
+        let filled = std::hint::black_box(vec![1_u8; 256 << 20]);
+        let with = Usage::of(own).unwrap().peak_rss_bytes;
+        drop(filled);
+        forget_peak(own).unwrap();
+        assert!(Usage::of(own).unwrap().peak_rss_bytes + (128 << 20) < with);
     }
 
     #[test]
