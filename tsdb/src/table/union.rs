@@ -21,7 +21,11 @@ struct Rows {
 fn rows(tables: &mut [Table]) -> Rows {
     let columns = tables.iter_mut().flat_map(|table| &mut table.columns);
     columns.for_each(take_out_deleted);
-    tables.sort_by_key(|table| (table.dictionary, table.position));
+    // What was cut at once has each sample once, so that there the order is free: that of time needs no sorting later.
+    tables.sort_by_key(|table| {
+        let first = table.rows.first().map(|row| row.slot);
+        (table.dictionary, table.position, first)
+    });
     let mut all: Vec<RowHead> = tables.iter().flat_map(|t| &t.rows).copied().collect();
     // Stable sorts: the head that came first stays.
     all.sort_by_key(|row| row.slot);
