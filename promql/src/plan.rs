@@ -70,6 +70,8 @@ pub struct Plan {
     pub steps: Steps,
     /// The type of the result before it is spread over steps: a range query gives a matrix for it.
     pub value_type: ValueType,
+    /// True if parts are evaluated on grids of their own, which may have many more instants than the result.
+    pub has_subquery: bool,
     pub(crate) options: QueryOptions,
     pub(crate) root: Root,
 }
@@ -91,6 +93,7 @@ pub fn plan(expr: &Expr, steps: Steps, options: &QueryOptions) -> Result<Plan, E
         selections: planner.selections.list,
         steps,
         value_type,
+        has_subquery: planner.has_subquery,
         options: *options,
         root,
     })

@@ -13,11 +13,13 @@ use std::{
     time::Duration,
 };
 
+use futures::{StreamExt as _, future::Either, stream::FuturesUnordered};
 use model::{NodeId, TimeRange};
 use parking_lot::Mutex;
 use proto::{MAX_MESSAGE_BYTES, v1, v1::ingester_client::IngesterClient};
 use runtime::{Channels, Cluster, Components, Holder, Holders, TracedChannel};
-use tokio::{task::JoinSet, time::Instant};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status};
 use tracing::Instrument as _;
 
@@ -157,7 +159,7 @@ impl Ingesters {
         F: Future<Output = Result<T, AskError>> + Send + 'static,
     {
         let begun = Instant::now();
-        let mut calls = JoinSet::new();
+        let mut calls = FuturesUnordered::new();
         let mut pending: HashMap<u32, Pending> = HashMap::new();
         let mut answers = Answers {
             answers: Vec::new(),
@@ -174,8 +176,16 @@ impl Ingesters {
                 match self.client(member) {
                     Ok(client) => {
                         let span = tracing::info_span!("ask", ingester = %member.id);
+                        let is_near = client.nearby.is_some();
                         let call = ask(NodeId(node), client);
-                        calls.spawn(async move { (node, call.await) }.instrument(span));
+                        let call = async move { (node, call.await) }.instrument(span);
+                        // What comes by wire is decoded on any core; what is near is only waited for, which is not worth a task.
+                        calls.push(match is_near {
+                            true => Either::Left(call),
+                            false => {
+                                Either::Right(joined(AbortOnDropHandle::new(tokio::spawn(call))))
+                            }
+                        });
                         let is_suspect = self.is_suspect(member);
                         pending.insert(node, Pending { name, is_suspect });
                     }
@@ -203,13 +213,9 @@ impl Ingesters {
                 false => deadline,
             };
             let until = until.min(deadline);
-            let Ok(Some(ended)) = tokio::time::timeout_at(until, calls.join_next()).await else {
+            let Ok(Some((node, outcome))) = tokio::time::timeout_at(until, calls.next()).await
+            else {
                 break;
-            };
-            let (node, outcome) = match ended {
-                Ok(ended) => ended,
-                // Calls are never aborted while they are waited for, so this is a panic, and it is passed on.
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
             };
             let Some(Pending { name, .. }) = pending.remove(&node) else {
                 continue;
@@ -320,6 +326,15 @@ impl Ingesters {
 struct Pending {
     name: String,
     is_suspect: bool,
+}
+
+/// What comes of a task, which ends when nobody waits for it any more.
+async fn joined<T>(task: AbortOnDropHandle<T>) -> T {
+    match task.await {
+        Ok(ended) => ended,
+        // It is never aborted while it is waited for, so this is a panic, and it is passed on.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 fn name(member: &v1::Member) -> String {

@@ -84,6 +84,11 @@ pub(crate) struct Slices {
 }
 
 impl Slices {
+    /// How many samples there are, those of each holder.
+    pub(crate) fn n_samples(&self) -> usize {
+        self.groups.values().flatten().map(n_samples).sum()
+    }
+
     /// Takes a slice in, unless others have all that it has; then others that have nothing beside it go.
     ///
     /// Gives the number of samples that were dropped.

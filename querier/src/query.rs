@@ -115,6 +115,10 @@ impl From<Stop> for QueryError {
     }
 }
 
+/// So few samples, looked at once, and so short a text are light work: tens of microseconds.
+const LIGHT_SAMPLES: usize = 256;
+const LIGHT_TEXT: usize = 1024;
+
 /// What Prometheus calls the phase that fetching and evaluation are for it.
 const EVALUATION: &str = "expression evaluation";
 
@@ -245,7 +249,11 @@ impl Engine {
         }
         let canceled = Canceled::default();
         let guard = canceled.on_drop();
-        let work = self.components.offload.run(move || {
+        let offload = match is_light(&plan, &slices) && query.text.len() <= LIGHT_TEXT {
+            true => Offload::Inline,
+            false => self.components.offload,
+        };
+        let work = offload.run(move || {
             // The place is given back when the work ends, even if nobody waits for it any more.
             let _place = place;
             evaluate(&plan, slices, &canceled)
@@ -322,7 +330,13 @@ impl Engine {
     }
 }
 
-/// Merges and evaluates; runs off the reactor.
+/// True if the evaluation takes less time than the way to another thread and back.
+fn is_light(plan: &Plan, slices: &[Slices]) -> bool {
+    let n_samples: usize = slices.iter().map(Slices::n_samples).sum();
+    matches!(plan.steps, Steps::Instant(_)) && !plan.has_subquery && n_samples <= LIGHT_SAMPLES
+}
+
+/// Merges and evaluates; runs off the reactor unless it is light.
 fn evaluate(
     plan: &Plan,
     slices: Vec<Slices>,

@@ -96,6 +96,7 @@ pub(super) struct Planner<'a> {
     pub(super) steps: Steps,
     pub(super) options: &'a QueryOptions,
     pub(super) selections: Selections,
+    pub(super) has_subquery: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -104,6 +105,7 @@ impl<'a> Planner<'a> {
             steps,
             options,
             selections: Selections::default(),
+            has_subquery: false,
         }
     }
 
@@ -287,6 +289,7 @@ impl<'a> Planner<'a> {
     }
 
     fn subquery(&mut self, subquery: &Subquery, place: Place) -> Result<MatrixOp, EvalError> {
+        self.has_subquery = true;
         let reference = self.reference(&subquery.time)?;
         let step = match &subquery.step {
             Some(step) => self.positive(step)?,

@@ -13,6 +13,8 @@ use crate::{
 
 /// The most points of a series that one range query gives.
 const MAX_POINTS: i64 = 11_000;
+/// So few points are written at once.
+const FEW_POINTS: usize = 256;
 /// The warning of an answer that was cut to the caller's limit.
 pub(super) const TRUNCATED: &str = "results truncated due to limit";
 
@@ -64,13 +66,24 @@ async fn answer(api: &Api, params: &Params, steps: Steps, limit: Option<usize>) 
     };
     let answer = api.engine.answer(query).await?;
     let stats = params.get("stats").to_owned();
-    // Millions of samples take their time to be written.
-    Ok(api
-        .engine
-        .components
-        .offload
-        .run(move || reply(answer, limit, &stats))
-        .await)
+    let n_points = n_points(&answer.value);
+    let write = move || reply(answer, limit, &stats);
+    // Millions of samples take their time to be written; a few take less than the way to another thread.
+    Ok(match n_points <= FEW_POINTS {
+        true => write(),
+        false => api.engine.components.offload.run(write).await,
+    })
+}
+
+/// How many points a value has, and at least one for each series.
+fn n_points(value: &QueryValue) -> usize {
+    match value {
+        QueryValue::Vector(samples) => samples.len(),
+        QueryValue::Matrix(series) => (series.iter())
+            .map(|series| 1 + series.samples.len() + series.histograms.len())
+            .sum(),
+        QueryValue::Scalar(_) | QueryValue::String { .. } => 1,
+    }
 }
 
 /// The envelope of an answer that is cut to `limit`; `stats` is the parameter that asks for costs.
