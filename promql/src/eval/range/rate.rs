@@ -22,6 +22,51 @@ pub(crate) enum Extrapolation {
 pub(super) struct Extrapolated {
     kind: Extrapolation,
     resets: Running,
+    sampled: Sampled,
+    to_start: Seconds,
+    to_end: Seconds,
+    range: Seconds,
+}
+
+/// A distance that mostly is that of the window before: dividing takes longer than all else that is done for a window.
+#[derive(Clone, Copy, Default)]
+struct Seconds {
+    millis: i64,
+    seconds: f64,
+}
+
+impl Seconds {
+    fn of(&mut self, from: i64, to: i64) -> f64 {
+        let millis = to.saturating_sub(from);
+        if millis != self.millis {
+            *self = Self {
+                millis,
+                seconds: millis as f64 / 1000.0,
+            };
+        }
+        self.seconds
+    }
+}
+
+/// How far apart the samples of a window are, as long as that does not change.
+#[derive(Clone, Copy, Default)]
+struct Sampled {
+    first_to_last: Seconds,
+    n_gaps: usize,
+    /// The seconds from the first to the last, and between two.
+    seconds: f64,
+    mean_gap: f64,
+}
+
+impl Sampled {
+    fn update(&mut self, from: i64, to: i64, n_gaps: usize) -> Self {
+        let seconds = self.first_to_last.of(from, to);
+        if n_gaps != self.n_gaps || seconds != self.seconds {
+            (self.n_gaps, self.seconds) = (n_gaps, seconds);
+            self.mean_gap = seconds / n_gaps as f64;
+        }
+        *self
+    }
 }
 
 impl Extrapolated {
@@ -29,6 +74,10 @@ impl Extrapolated {
         Self {
             kind,
             resets: Running::resets(),
+            sampled: Sampled::default(),
+            to_start: Seconds::default(),
+            to_end: Seconds::default(),
+            range: Seconds::default(),
         }
     }
 
@@ -55,6 +104,8 @@ impl Function for Extrapolated {
     }
 
     /// Source: `extrapolatedRate` in Prometheus, `promql/functions.go`.
+    // Each of millions of windows is looked at for a few nanoseconds: the call would be a good part of it.
+    #[inline]
     fn value(&mut self, window: Window<'_>) -> Result<Option<f64>, EvalError> {
         let n_gaps = window.samples.len() - 1;
         if n_gaps == 0 {
@@ -62,13 +113,16 @@ impl Function for Extrapolated {
         }
         let change = self.change(&window);
         let (first, last) = (window.oldest(), window.newest());
-        let seconds = |from: i64, to: i64| to.saturating_sub(from) as f64 / 1000.0;
-        let sampled = seconds(first.at.as_millis(), last.at.as_millis());
-        let mean_gap = sampled / n_gaps as f64;
+        let (first_at, last_at) = (first.at.as_millis(), last.at.as_millis());
+        let Sampled {
+            seconds: sampled,
+            mean_gap,
+            ..
+        } = self.sampled.update(first_at, last_at, n_gaps);
         // A series that ends further from the window's end than this is taken to end within the window.
         let threshold = mean_gap * 1.1;
 
-        let mut to_start = seconds(window.start, first.at.as_millis());
+        let mut to_start = self.to_start.of(window.start, first_at);
         if to_start >= threshold {
             to_start = mean_gap / 2.0;
         }
@@ -79,7 +133,7 @@ impl Function for Extrapolated {
                 to_start = to_zero;
             }
         }
-        let mut to_end = seconds(last.at.as_millis(), window.end);
+        let mut to_end = self.to_end.of(last_at, window.end);
         if to_end >= threshold {
             to_end = mean_gap / 2.0;
         }
@@ -88,7 +142,7 @@ impl Function for Extrapolated {
             factor = (sampled + to_start + to_end) / sampled;
         }
         if self.kind == Extrapolation::Rate {
-            factor /= seconds(window.start, window.end);
+            factor /= self.range.of(window.start, window.end);
         }
         Ok(Some(change * factor))
     }
