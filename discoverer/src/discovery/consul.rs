@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::{
     sync::Notify,
     task::{AbortHandle, JoinSet},
-    time::sleep,
+    time::{Interval, MissedTickBehavior, interval, sleep},
 };
 use tracing::error;
 
@@ -127,6 +127,7 @@ impl Services {
             return std::future::pending().await;
         }
         let mut index = 0;
+        let mut pause = pauses(discovery).await;
         loop {
             let filter = [("filter", discovery.filter.as_str())];
             let asked = (shared.agent).ask::<BTreeMap<String, Vec<String>>>(
@@ -145,7 +146,7 @@ impl Services {
                         });
                         self.watch_those(wanted.map(|(name, _)| name).collect());
                     }
-                    sleep(discovery.refresh_interval.to_std()).await;
+                    pause.tick().await;
                 }
                 Err(failed) => {
                     error!(error = %Chain(&failed), "Error refreshing service list");
@@ -180,6 +181,16 @@ impl Services {
             }
         });
     }
+}
+
+/// The least pauses between questions: one that was answered late enough is asked again at once.
+async fn pauses(discovery: &ConsulDiscovery) -> Interval {
+    let pause = discovery.refresh_interval.to_std();
+    let mut pauses = interval(pause.max(Duration::from_millis(1)));
+    pauses.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    // The first is over at once.
+    pauses.tick().await;
+    pauses
 }
 
 #[cfg(test)]

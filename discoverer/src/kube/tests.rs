@@ -1,4 +1,5 @@
 //! Goldens over what a real cluster held, and the watches against a server that plays its answers back.
+mod convention;
 mod corners;
 mod playback;
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::time::sleep;
 use tracing::error;
 
-use super::{RETRY, Shared};
+use super::{RETRY, Shared, pauses};
 use crate::names::{host_port, sanitized};
 
 /// What `health/service` tells of an instance.
@@ -60,6 +60,7 @@ pub(super) async fn watch(shared: Arc<Shared>, name: String) {
         .collect();
     with.push(("filter", &discovery.health_filter));
     let mut index = 0;
+    let mut pause = pauses(discovery).await;
     loop {
         match shared
             .agent
@@ -77,11 +78,20 @@ pub(super) async fn watch(shared: Arc<Shared>, name: String) {
                         }
                     });
                 }
-                sleep(discovery.refresh_interval.to_std()).await;
+                pause.tick().await;
             }
             Err(failed) => {
                 error!(service = name, error = %Chain(&failed), "Error refreshing service");
                 index = 0;
+                if failed.is_answer() {
+                    // The others need not wait for one that cannot be told of.
+                    let nothing = group(&shared, &name, &[]);
+                    shared.found(|found| {
+                        if let Some(service @ None) = found.services.get_mut(&name) {
+                            *service = Some(nothing);
+                        }
+                    });
+                }
                 sleep(RETRY).await;
             }
         }

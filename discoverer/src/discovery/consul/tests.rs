@@ -7,8 +7,8 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Path, Query, State},
-    http::HeaderMap,
-    response::IntoResponse,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use config::{HttpClient, Secret};
@@ -58,7 +58,7 @@ async fn services(
 ) -> impl IntoResponse {
     assert_eq!(headers["x-consul-token"], "secret");
     let index = catalogue.wait(&query).await;
-    let web = json!({"consul": [], "web": ["v1", "green"]});
+    let web = json!({"consul": [], "web": ["v1", "green"], "broken": ["green"]});
     let both = json!({"consul": [], "web": ["v1", "green"], "db": ["green"]});
     let now = catalogue.state.load(SeqCst);
     (index, Json(if now < 3 { web } else { both }))
@@ -68,8 +68,11 @@ async fn instances(
     State(catalogue): State<Arc<Catalogue>>,
     Path(service): Path<String>,
     Query(query): Query<HashMap<String, String>>,
-) -> impl IntoResponse {
+) -> Response {
     assert_eq!(query["tag"], "green");
+    if service == "broken" {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let index = catalogue.wait(&query).await;
     let node = json!({"Node": "n1", "Address": "10.0.0.1", "Meta": {"rack-id": "r1"}, "TaggedAddresses": {"lan": "10.0.0.1"}});
     let status = if catalogue.state.load(SeqCst) < 2 {
@@ -84,7 +87,7 @@ async fn instances(
         {"Node": node, "Service": own, "Checks": [{"CheckID": "serfHealth", "Status": "passing"}, {"CheckID": "c", "Status": status}]},
         {"Node": node, "Service": elsewhere, "Checks": [{"CheckID": "_node_maintenance", "Status": "critical"}]},
     ]);
-    (index, Json(all))
+    (index, Json(all)).into_response()
 }
 
 #[tokio::test]
@@ -123,7 +126,9 @@ async fn services_come_and_change_as_the_catalogue_does() {
         lines(&found.unwrap())
     };
     let first = when(|text| text.contains("web")).await;
+    // A service that the agent cannot tell of holds back no other.
     expect![[r#"
+        broken __meta_consul_dc=dc1 __meta_consul_service=broken
         web __meta_consul_dc=dc1 __meta_consul_service=web
           __address__=10.0.0.1:8080 __meta_consul_address=10.0.0.1 __meta_consul_health=passing __meta_consul_metadata_rack_id=r1 __meta_consul_node=n1 __meta_consul_service_id=web-1 __meta_consul_service_metadata_version=1 __meta_consul_service_port=8080 __meta_consul_tagged_address_lan=10.0.0.1 __meta_consul_tags=,v1,green,
           __address__=[fd00::1]:8081 __meta_consul_address=10.0.0.1 __meta_consul_health=maintenance __meta_consul_metadata_rack_id=r1 __meta_consul_node=n1 __meta_consul_service_address=fd00::1 __meta_consul_service_id=web-2 __meta_consul_service_port=8081 __meta_consul_tagged_address_lan=10.0.0.1 __meta_consul_tags=,,

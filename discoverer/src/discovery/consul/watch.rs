@@ -31,6 +31,13 @@ pub(super) enum AgentError {
     },
 }
 
+impl AgentError {
+    /// True if the agent did answer, though not with what was asked for.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Json { .. } | Self::Fetch(FetchError::Status(_)))
+    }
+}
+
 impl Agent {
     pub(super) fn new(discovery: ConsulDiscovery, components: &Components) -> Self {
         Self {
