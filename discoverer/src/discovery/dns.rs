@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use config::{DnsDiscovery, DnsRecord, TargetGroup};
+use futures::future::join_all;
 use hickory_resolver::{
     TokioResolver,
     config::{ResolveHosts, ResolverConfig, ResolverOpts},
@@ -27,7 +28,7 @@ pub(crate) async fn run(discovery: DnsDiscovery, offload: Offload, publish: Publ
     let pause = discovery.refresh_interval.to_std();
     let mut timer = interval(pause.max(Duration::from_millis(1)));
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut found: BTreeMap<&str, TargetGroup> = BTreeMap::new();
+    let mut found = Found::default();
     loop {
         timer.tick().await;
         // Read each time, since it changes under long-lived processes.
@@ -38,24 +39,45 @@ pub(crate) async fn run(discovery: DnsDiscovery, offload: Offload, publish: Publ
                 continue;
             }
         };
-        for name in &discovery.names {
-            match lookup(&config, &options, name, record_type(discovery.record)).await {
+        found.refresh(&discovery, &config, &options).await;
+        if let Some(groups) = found.groups() {
+            publish.groups(groups);
+        }
+    }
+}
+
+/// What names had when they last answered.
+#[derive(Default)]
+struct Found(BTreeMap<String, TargetGroup>);
+
+impl Found {
+    async fn refresh(
+        &mut self,
+        discovery: &DnsDiscovery,
+        config: &ResolverConfig,
+        options: &ResolverOpts,
+    ) {
+        let kind = record_type(discovery.record);
+        let asked = discovery.names.iter().map(async |name| {
+            let answer = lookup(config, options, name, kind).await;
+            (name, answer)
+        });
+        for (name, answer) in join_all(asked).await {
+            match answer {
                 Ok(records) => {
-                    found.insert(name, group(name, discovery.port, &records));
+                    let group = group(name, discovery.port, &records);
+                    self.0.insert(name.clone(), group);
                 }
                 Err(failed) => {
                     error!(name, error = %Chain(&failed), "Error refreshing DNS targets");
                 }
             }
         }
-        // Of a name that has never answered nothing is known, not even that it has no targets.
-        if discovery
-            .names
-            .iter()
-            .all(|name| found.contains_key(&**name))
-        {
-            publish.groups(found.values().cloned().collect());
-        }
+    }
+
+    /// The groups of the names that have answered; none while none has, since then no server may be there.
+    fn groups(&self) -> Option<Vec<TargetGroup>> {
+        (!self.0.is_empty()).then(|| self.0.values().cloned().collect())
     }
 }
 
@@ -243,13 +265,17 @@ mod tests {
         answer
     }
 
-    async fn found(name: &str, record: DnsRecord) -> String {
-        let address = server().await;
+    /// The settings of one who asks the server at `address`.
+    fn settings(address: SocketAddr) -> (ResolverConfig, ResolverOpts) {
         let mut one = NameServerConfig::udp(IpAddr::V4(Ipv4Addr::LOCALHOST));
         one.connections[0].port = address.port();
         let search = vec![Name::from_ascii("test.").unwrap()];
         let config = ResolverConfig::from_parts(None, search, vec![one]);
-        let options = ResolverOpts::default();
+        (config, ResolverOpts::default())
+    }
+
+    async fn found(name: &str, record: DnsRecord) -> String {
+        let (config, options) = settings(server().await);
         match lookup(&config, &options, name, record_type(record)).await {
             Ok(records) => lines(&[group(name, 9100, &records)]),
             Err(failed) => format!("{failed}\n"),
@@ -307,6 +333,29 @@ mod tests {
             &found("broken", DnsRecord::A).await,
             expect![[r#"
             could not resolve "broken": all servers responded with errors to at least one search domain
+        "#]],
+        );
+    }
+
+    #[tokio::test]
+    async fn a_name_that_fails_holds_back_no_other() {
+        let (config, options) = settings(server().await);
+        let mut discovery = DnsDiscovery {
+            names: vec!["broken".to_owned()],
+            record: DnsRecord::A,
+            port: 9100,
+            refresh_interval: model::Millis::from_seconds(30),
+        };
+        let mut found = Found::default();
+        found.refresh(&discovery, &config, &options).await;
+        assert_eq!(found.groups(), None);
+        discovery.names.push("a".to_owned());
+        found.refresh(&discovery, &config, &options).await;
+        check(
+            &lines(&found.groups().unwrap()),
+            expect![[r#"
+            a
+              __address__=10.0.0.1:9100 __meta_dns_name=a
         "#]],
         );
     }

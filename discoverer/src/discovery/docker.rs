@@ -68,6 +68,18 @@ struct Endpoint {
     network: String,
     #[serde(rename = "IPAddress")]
     address: String,
+    #[serde(rename = "GlobalIPv6Address")]
+    ipv6_address: String,
+}
+
+impl Endpoint {
+    /// Its IPv4 address, or the other if it has none.
+    fn ip(&self) -> &str {
+        match self.address.is_empty() {
+            true => &self.ipv6_address,
+            false => &self.address,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -200,7 +212,7 @@ fn targets(
             if own.is_empty() {
                 let address = match mode.as_str() {
                     "host" => discovery.host_networking_host.clone(),
-                    _ => host_port(&endpoint.address, discovery.port),
+                    _ => host_port(endpoint.ip(), discovery.port),
                 };
                 own.push((address, Vec::new()));
             }
@@ -208,7 +220,7 @@ fn targets(
             for (address, own) in own {
                 let here = [
                     ("__address__".to_owned(), address),
-                    (meta("network_ip"), endpoint.address.clone()),
+                    (meta("network_ip"), endpoint.ip().to_owned()),
                 ];
                 let all = here.into_iter().chain(own).chain(common.iter().cloned());
                 let all = all.chain(network.into_iter().flatten().cloned());
@@ -246,7 +258,7 @@ fn of_port(endpoint: &Endpoint, port: &Port) -> (String, Pairs) {
         pairs.push((meta("port_public"), port.public_port.to_string()));
         pairs.push((meta("port_public_ip"), port.ip.clone()));
     }
-    (host_port(&endpoint.address, port.private_port), pairs)
+    (host_port(endpoint.ip(), port.private_port), pairs)
 }
 
 fn of_network(network: &Network) -> Pairs {
@@ -293,7 +305,9 @@ mod tests {
          "NetworkSettings": {"Networks": {"host": {"NetworkID": "n0", "IPAddress": ""}}}},
         {"Id": "c3", "Names": ["/side"], "Ports": [], "HostConfig": {"NetworkMode": "container:c1"},
          "NetworkSettings": {"Networks": {}}},
-        {"Id": "c4", "Names": [], "HostConfig": {}, "NetworkSettings": null}
+        {"Id": "c4", "Names": [], "HostConfig": {}, "NetworkSettings": null},
+        {"Id": "c5", "Names": ["/six"], "HostConfig": {"NetworkMode": "six"}, "Ports": [{"PrivatePort": 80, "Type": "tcp"}],
+         "NetworkSettings": {"Networks": {"six": {"NetworkID": "n6", "IPAddress": "", "GlobalIPv6Address": "fd00::6"}}}}
     ]"#;
     const NETWORKS: &str = r#"[
         {"Id": "n1", "Name": "front", "Scope": "local", "Internal": false, "Ingress": false, "Labels": {"a-b": "c"}},
@@ -333,6 +347,7 @@ mod tests {
               __address__=10.2.0.1:81 __meta_docker_container_id=c1 __meta_docker_container_label_com_x_y=z __meta_docker_container_name=/web __meta_docker_container_network_mode=front __meta_docker_network_id=n2 __meta_docker_network_ingress=false __meta_docker_network_internal=true __meta_docker_network_ip=10.2.0.1 __meta_docker_network_name=back __meta_docker_network_scope=local __meta_docker_port_private=81
               __address__=localhost __meta_docker_container_id=c2 __meta_docker_container_name=/bare __meta_docker_container_network_mode=host
               __address__=10.2.0.1:9 __meta_docker_container_id=c3 __meta_docker_container_name=/side __meta_docker_container_network_mode=container:c1 __meta_docker_network_id=n2 __meta_docker_network_ingress=false __meta_docker_network_internal=true __meta_docker_network_ip=10.2.0.1 __meta_docker_network_name=back __meta_docker_network_scope=local
+              __address__=[fd00::6]:80 __meta_docker_container_id=c5 __meta_docker_container_name=/six __meta_docker_container_network_mode=six __meta_docker_network_ip=fd00::6 __meta_docker_port_private=80
         "#]].assert_eq(&lines(&groups));
         daemon.discovery.match_first_network = false;
         let groups = daemon.find().await.unwrap();
@@ -346,7 +361,8 @@ mod tests {
                 "10.1.0.1:81",
                 "localhost",
                 "10.2.0.1:9",
-                "10.1.0.1:9"
+                "10.1.0.1:9",
+                "[fd00::6]:80"
             ]
         );
     }
