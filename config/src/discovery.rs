@@ -321,6 +321,14 @@ mod tests {
     }
 
     #[test]
+    fn json_may_be_written_as_it_likes() {
+        let text = "[\n\t{\n\t\t\"targets\": [\"a:1\"],\n\t\t\"labels\": {\"x\": \"\\u00e9\\/\\ud83d\\ude00\"}\n\t}\n]\n";
+        let groups = parse_target_groups(text).unwrap();
+        assert_eq!(groups[0].targets[0].value("__address__"), "a:1");
+        assert_eq!(groups[0].labels.value("x"), "é/😀");
+    }
+
+    #[test]
     fn file_names_may_hold_a_star_in_their_last_part() {
         for good in ["a.json", "a/*.yml", "a/b*c.YAML", "a*b*.yml"] {
             assert!(is_target_file(good), "{good}");
