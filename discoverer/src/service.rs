@@ -143,6 +143,8 @@ impl Watching {
 /// One ingester's stream of assignments.
 struct Assigning {
     assigned: Assigned,
+    /// False before the first message.
+    has_told: bool,
     state: watch::Receiver<Arc<crate::state::State>>,
     leadership: watch::Receiver<Leadership>,
     targets: watch::Receiver<Arc<Targets>>,
@@ -151,6 +153,9 @@ struct Assigning {
 
 impl Assigning {
     async fn next(mut self) -> Option<(Result<v1::AssignmentDelta, Status>, Self)> {
+        if self.has_told {
+            tokio::time::sleep(PAUSE).await;
+        }
         loop {
             if let Err(status) = self.service.lead() {
                 // The ingester keeps what it has and asks the next leader.
@@ -158,12 +163,13 @@ impl Assigning {
             }
             let targets = self.targets.borrow_and_update().clone();
             let state = self.state.borrow_and_update().clone();
-            let found = targets.config_version() > 0;
+            // Before the first map nothing falls to anybody.
+            let found = targets.config_version() > 0 && state.epoch() > 0;
             let delta = found.then(|| self.assigned.delta(&targets, &state.map()));
             if let Some(delta) = delta.flatten() {
                 self.service.metrics.assignments.inc();
                 let message = delta.message(state.epoch(), targets.config_version());
-                tokio::time::sleep(PAUSE).await;
+                self.has_told = true;
                 return Some((Ok(message), self));
             }
             tokio::select! {
@@ -288,6 +294,7 @@ impl cluster_server::Cluster for Service {
         let node = self.member(request.into_inner().node)?;
         let assigning = Assigning {
             assigned: Assigned::new(node),
+            has_told: false,
             state: self.group.state(),
             leadership: self.group.leadership(),
             targets: self.targets.clone(),
