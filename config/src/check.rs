@@ -1,25 +1,33 @@
 //! What `check config`, `check rules` and `check web-config` say about files.
 //!
-//! Source: `CheckConfig` and `CheckRules` in Prometheus, `cmd/promtool/main.go`.
+//! Source: `CheckConfig` in Prometheus, `cmd/promtool/main.go`.
+mod lint;
+mod rules;
 #[cfg(test)]
 mod tests;
 
 use std::{fs, path::Path};
 
-use model::{Labels, NameValidation};
+use model::{Millis, format_duration};
 
-use crate::{
-    Alertmanagers, Auth, Bundle, Config, Discovery, Outside, Pem, RuleGroup, ScrapeJob,
-    TargetGroup, TlsConfig, WebConfig, alertmanager_urls, glob, parse_rules, parse_target_groups,
-    targets,
+pub use self::{
+    lint::CheckOptions,
+    rules::{check_rules, check_rules_text},
 };
+use crate::{
+    Alertmanagers, Auth, Bundle, Config, Discovery, Outside, Pem, ScrapeJob, TargetGroup,
+    TlsConfig, WebConfig, alertmanager_urls, glob, parse_target_groups, targets,
+};
+
+/// How the program ends if all that is wrong is bad style.
+const LINT: u8 = 3;
 
 /// What is printed, and how the program ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The lines in their order.
     pub lines: Vec<Line>,
-    /// 0 if all is well, 1 if something is refused.
+    /// 0 if all is well, 1 if something is refused, 3 if something is only bad style and that is to fail.
     pub exit_code: u8,
 }
 
@@ -45,9 +53,20 @@ impl Report {
         self.lines.push(Line::Out(text.into()));
     }
 
+    fn err(&mut self, text: impl Into<String>) {
+        self.lines.push(Line::Err(text.into()));
+    }
+
     fn fail(&mut self, text: impl Into<String>) {
         self.exit_code = 1;
-        self.lines.push(Line::Err(text.into()));
+        self.err(text);
+    }
+
+    /// Bad style was told, which `fatal` makes a failure unless there is a worse one.
+    fn bad_style(&mut self, fatal: bool) {
+        if fatal && self.exit_code == 0 {
+            self.exit_code = LINT;
+        }
     }
 }
 
@@ -60,43 +79,53 @@ pub enum Depth {
     Whole,
 }
 
-/// Checks the main file at `path` and, if that is asked for, all that it names.
-pub fn check_config(path: &Path, depth: Depth, outside: &Outside<'_>) -> Report {
+/// Checks main files and, if that is asked for, all that they name.
+pub fn check_config(
+    paths: &[impl AsRef<Path>],
+    options: &CheckOptions,
+    outside: &Outside<'_>,
+) -> Report {
     let mut report = Report::default();
-    report.out(format!("Checking {}", path.display()));
-    match main_file(path, depth, outside, &mut report) {
-        Err(what) => {
-            report.fail(format!("  FAILED: {what}"));
-            report.out("");
-        }
-        Ok((config, rule_files)) => {
-            for unsupported in config.unsupported() {
-                report.out(format!("  WARNING: {unsupported}"));
+    for path in paths.iter().map(AsRef::as_ref) {
+        report.out(format!("Checking {}", path.display()));
+        match main_file(path, options, outside, &mut report) {
+            Err(what) => {
+                report.fail(format!("  FAILED: {what}"));
+                report.out("");
             }
-            if !rule_files.is_empty() {
-                report.out(format!("  SUCCESS: {} rule files found", rule_files.len()));
-            }
-            report.out(format!(
-                " SUCCESS: {} is valid prometheus config file syntax",
-                path.display()
-            ));
-            report.out("");
-            for file in rule_files {
-                rule_file(&file, config.global.names, outside, &mut report);
+            Ok((config, rule_files)) => {
+                for unsupported in config.unsupported() {
+                    report.out(format!("  WARNING: {unsupported}"));
+                }
+                if !rule_files.is_empty() {
+                    report.out(format!("  SUCCESS: {} rule files found", rule_files.len()));
+                }
+                report.out(format!(
+                    " SUCCESS: {} is valid prometheus config file syntax",
+                    path.display()
+                ));
+                report.out("");
+                if let (Depth::Whole, Some(lookback)) = (options.depth, options.lookback) {
+                    intervals(&config.jobs, lookback, options.fatal, &mut report);
+                }
+                let names = config.global.names;
+                rules::files(&rule_files, names, options, outside, &mut report);
             }
         }
     }
     report
 }
 
-/// Checks rule files.
-pub fn check_rules(paths: &[impl AsRef<Path>], outside: &Outside<'_>) -> Report {
-    let mut report = Report::default();
-    for path in paths {
-        let path = path.as_ref().display().to_string();
-        rule_file(&path, NameValidation::Utf8, outside, &mut report);
+/// Tells of the first job whose samples are too far apart to be seen all the time.
+fn intervals(jobs: &[ScrapeJob], lookback: Millis, fatal: bool, report: &mut Report) {
+    if let Some(job) = jobs.iter().find(|job| job.interval >= lookback) {
+        report.err(format!(
+            "  FAILED: too long scrape interval found, data point will be marked as stale - job: {}, interval: {}",
+            job.name,
+            format_duration(job.interval)
+        ));
+        report.bad_style(fatal);
     }
-    report
 }
 
 /// Checks web configuration files.
@@ -131,10 +160,11 @@ fn web_config(path: &Path) -> Result<(), String> {
 /// The configuration and its rule files, if what the main file names is there and is right.
 fn main_file(
     path: &Path,
-    depth: Depth,
+    options: &CheckOptions,
     outside: &Outside<'_>,
     report: &mut Report,
 ) -> Result<(Config, Vec<String>), String> {
+    let depth = options.depth;
     let bundle = match depth {
         Depth::Syntax => Bundle::load_main(path),
         Depth::Whole => Bundle::load(path),
@@ -144,6 +174,9 @@ fn main_file(
     let config = bundle
         .without_rules(outside)
         .map_err(|error| error.to_string())?;
+    if options.agent {
+        fits_an_agent(&config)?;
+    }
     let mut rule_files = Vec::new();
     for pattern in config.rule_files.iter().filter(|_| depth == Depth::Whole) {
         let files = glob::glob(pattern);
@@ -157,6 +190,23 @@ fn main_file(
     let mut managers = config.alerting.alertmanagers.iter();
     managers.try_for_each(|all| check.alertmanagers(all))?;
     Ok((config, rule_files))
+}
+
+/// An agent neither evaluates rules nor answers queries.
+fn fits_an_agent(config: &Config) -> Result<(), String> {
+    let alerting = &config.alerting;
+    let sections = [
+        (
+            alerting.alertmanagers.is_empty() && alerting.relabel.is_empty(),
+            "alerting",
+        ),
+        (config.rule_files.is_empty(), "rule_files"),
+        (config.remote_read.is_empty(), "remote_read"),
+    ];
+    match sections.iter().find(|(is_empty, _)| !is_empty) {
+        Some((_, field)) => Err(format!("field {field} is not allowed in agent mode")),
+        None => Ok(()),
+    }
 }
 
 /// A look at what the sections of a configuration name.
@@ -261,67 +311,4 @@ impl Check<'_> {
             .map(drop)
             .map_err(|error| format!("stat {path}: {error}"))
     }
-}
-
-fn rule_file(path: &str, names: NameValidation, outside: &Outside<'_>, report: &mut Report) {
-    report.out(format!("Checking {path}"));
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => {
-            report.fail("  FAILED:");
-            report.fail(format!("{path}: open {path}: {error}"));
-            return;
-        }
-    };
-    match parse_rules(path, &text, names, outside) {
-        Err(errors) => {
-            report.fail("  FAILED:");
-            for error in errors {
-                report.fail(format!("{path}: {error}"));
-            }
-        }
-        Ok(groups) => {
-            let duplicates = duplicates(&groups);
-            if duplicates.is_empty() {
-                let n_rules: usize = groups.iter().map(|group| group.rules.len()).sum();
-                report.out(format!("  SUCCESS: {n_rules} rules found"));
-            } else {
-                report.lines.push(Line::Err("  FAILED:".to_owned()));
-                report.lines.push(Line::Err(duplicates_text(&duplicates)));
-            }
-            report.out("");
-        }
-    }
-}
-
-/// Names and labels that more than one rule gives, each once; it is bad style, not an error.
-fn duplicates(groups: &[RuleGroup]) -> Vec<(String, Labels)> {
-    let mut all: Vec<(String, Labels)> = groups
-        .iter()
-        .flat_map(|group| {
-            group.rules.iter().map(|rule| {
-                let labels = group.labels.iter().chain(&rule.labels).collect();
-                (rule.name().to_owned(), labels)
-            })
-        })
-        .collect();
-    all.sort();
-    let mut twice: Vec<_> = all
-        .windows(2)
-        .filter(|pair| pair[0] == pair[1])
-        .map(|pair| pair[0].clone())
-        .collect();
-    twice.dedup();
-    twice
-}
-
-fn duplicates_text(duplicates: &[(String, Labels)]) -> String {
-    let mut text = format!("lint error {} duplicate rule(s) found.\n", duplicates.len());
-    for (name, labels) in duplicates {
-        text.push_str(&format!("Metric: {name}\nLabel(s):\n"));
-        for (name, value) in labels.iter() {
-            text.push_str(&format!("\t{name}: {value}\n"));
-        }
-    }
-    text + "Might cause inconsistency while recording expressions"
 }

@@ -39,7 +39,10 @@ mod yaml;
 
 pub use alerting::{Alerting, Alertmanagers};
 pub use bundle::{Bundle, LoadError, Outside};
-pub use check::{Depth, Line, Report, check_config, check_rules, check_web_config};
+pub use check::{
+    CheckOptions, Depth, Line, Report, check_config, check_rules, check_rules_text,
+    check_web_config,
+};
 pub use discovery::{
     ConsulDiscovery, Discovery, DnsDiscovery, DnsRecord, DockerDiscovery, DockerFilter,
     FileDiscovery, HttpDiscovery, TargetGroup, parse_target_groups,

@@ -92,7 +92,25 @@ pub fn parse_rules(
     names: NameValidation,
     outside: &Outside<'_>,
 ) -> Result<Vec<RuleGroup>, Vec<RuleError>> {
-    let groups = decode(text).map_err(|error| vec![RuleError::Text(error)])?;
+    parse(file, text, names, outside, Unknown::Refused)
+}
+
+/// What becomes of fields that nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    Refused,
+    Ignored,
+}
+
+/// As [`parse_rules`]; fields that are not known are refused or not.
+pub(crate) fn parse(
+    file: &str,
+    text: &str,
+    names: NameValidation,
+    outside: &Outside<'_>,
+    unknown: Unknown,
+) -> Result<Vec<RuleGroup>, Vec<RuleError>> {
+    let groups = decode(text, unknown).map_err(|error| vec![RuleError::Text(error)])?;
     let mut errors = Vec::new();
     let mut seen = BTreeSet::new();
     for group in &groups {
@@ -133,8 +151,11 @@ pub fn parse_rules(
     Ok(groups.into_iter().map(|group| group.built(file)).collect())
 }
 
-fn decode(text: &str) -> Result<Vec<GroupFields>, Error> {
-    let root = yaml::parse(text)?;
+fn decode(text: &str, unknown: Unknown) -> Result<Vec<GroupFields>, Error> {
+    let mut root = yaml::parse(text)?;
+    if unknown == Unknown::Ignored {
+        keep_known(&mut root, &[&["groups"], GROUP, RULE]);
+    }
     if matches!(root.value, Value::Null) {
         return Ok(Vec::new());
     }
@@ -142,6 +163,40 @@ fn decode(text: &str) -> Result<Vec<GroupFields>, Error> {
     let groups: Vec<GroupFields> = fields.or_default("groups")?;
     fields.finish()?;
     Ok(groups)
+}
+
+/// The fields of a group.
+const GROUP: &[&str] = &[
+    "name",
+    "interval",
+    "query_offset",
+    "limit",
+    "labels",
+    "rules",
+];
+/// The fields of a rule.
+const RULE: &[&str] = &[
+    "record",
+    "alert",
+    "expr",
+    "for",
+    "keep_firing_for",
+    "labels",
+    "annotations",
+];
+
+/// Takes from a mapping the fields that are not in the first list of `known`, and from the mappings in the
+/// sequences below it those that are not in the lists after it.
+fn keep_known(node: &mut Node, known: &[&[&str]]) {
+    let (Value::Mapping(pairs), [fields, below @ ..]) = (&mut node.value, known) else {
+        return;
+    };
+    pairs.retain(|(key, _)| fields.contains(&key.text.as_str()));
+    for (_, value) in pairs {
+        if let Value::Sequence(items) = &mut value.value {
+            items.iter_mut().for_each(|item| keep_known(item, below));
+        }
+    }
 }
 
 /// True if `name` may name a label of what a rule gives.

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::{Bundle, Config, Depth, Outside, check_config, parse_rules};
+use config::{Bundle, CheckOptions, Config, Outside, check_config, parse_rules};
 use expect_test::expect;
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ fn load(path: &Path) -> Result<(), String> {
 
 /// What `check config` fails with, which looks at more than loading does.
 fn check(path: &Path) -> Result<(), String> {
-    let report = check_config(path, Depth::Whole, &Outside::default());
+    let report = check_config(&[path], &CheckOptions::default(), &Outside::default());
     let failed = report
         .lines
         .iter()

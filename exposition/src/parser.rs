@@ -60,6 +60,11 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The number of the line on which the last entry begins, from 1; counted anew each time.
+    pub fn line(&self) -> usize {
+        self.lexer.line(self.entry)
+    }
+
     /// Remembers that nothing comes after the end or an error.
     fn given(
         &mut self,
@@ -147,7 +152,7 @@ impl<'a> Parser<'a> {
 
     fn error(&self, message: String) -> SyntaxError {
         SyntaxError {
-            line: self.lexer.line(self.entry),
+            line: self.line(),
             offset: self.lexer.pos,
             message,
         }

@@ -120,8 +120,8 @@ fn each_command_line_is_one_that_the_program_takes() {
 fn its_configuration_is_good() {
     let file = deploy().join("base/prometheus.yml");
     let report = config::check_config(
-        &file,
-        config::Depth::Whole,
+        &[file],
+        &config::CheckOptions::default(),
         &runtime::outside(promql::Options::default()),
     );
     assert_eq!(report.exit_code, 0, "{:?}", report.lines);

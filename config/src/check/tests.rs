@@ -19,11 +19,22 @@ fn check(files: &[(&str, &str)], run: impl Fn(&Path) -> Report, expected: Expect
 }
 
 fn main_file(folder: &Path) -> Report {
-    check_config(&folder.join("p.yml"), Depth::Whole, &Outside::default())
+    with_options(folder, CheckOptions::default())
 }
 
 fn syntax(folder: &Path) -> Report {
-    check_config(&folder.join("p.yml"), Depth::Syntax, &Outside::default())
+    let depth = Depth::Syntax;
+    with_options(
+        folder,
+        CheckOptions {
+            depth,
+            ..CheckOptions::default()
+        },
+    )
+}
+
+fn with_options(folder: &Path, options: CheckOptions) -> Report {
+    check_config(&[folder.join("p.yml")], &options, &Outside::default())
 }
 
 const RULES: &str = "groups: [{name: a, rules: [{record: b, expr: up}, {record: c, expr: up}]}]";
@@ -131,7 +142,7 @@ fn rules_are_told_one_file_after_the_other() {
     let twice = "groups: [{name: a, labels: {x: y}, rules: [{record: b, expr: up}, {record: b, expr: up == 1}]}]";
     let run = |folder: &Path| {
         let paths = ["a.yml", "b.yml", "c.yml", "d.yml"].map(|name| folder.join(name));
-        check_rules(&paths, &Outside::default())
+        check_rules(&paths, &CheckOptions::default(), &Outside::default())
     };
     check(
         &[
@@ -180,5 +191,117 @@ fn web_configurations_are_told_in_one_line() {
             err: /b.yml FAILED: failed to read cert_file (/b): No such file or directory (os error 2)
             err: /c.yml FAILED: open /c.yml: No such file or directory (os error 2)
             exit 1"#]],
+    );
+}
+
+#[test]
+fn bad_style_fails_only_if_asked() {
+    let main =
+        "scrape_configs: [{job_name: a}, {job_name: b, scrape_interval: 10m}]\nrule_files: [r]";
+    let rules =
+        "groups: [{name: a, x: 1, rules: [{record: b, expr: up}, {record: b, expr: up, y: 2}]}]";
+    let files = [("p.yml", main), ("r", rules)];
+    let run = |folder: &Path| {
+        let options = CheckOptions {
+            fatal: true,
+            ignore_unknown_fields: true,
+            lookback: Some(Millis::from_seconds(300)),
+            ..CheckOptions::default()
+        };
+        with_options(folder, options)
+    };
+    check(
+        &files,
+        run,
+        expect![[r#"
+        out: Checking /p.yml
+        out:   SUCCESS: 1 rule files found
+        out:  SUCCESS: /p.yml is valid prometheus config file syntax
+        out: 
+        err:   FAILED: too long scrape interval found, data point will be marked as stale - job: b, interval: 10m
+        out: Checking /r
+        err:   FAILED:
+        err: lint error 1 duplicate rule(s) found.
+        Metric: b
+        Label(s):
+        Might cause inconsistency while recording expressions
+        out: 
+        exit 3"#]],
+    );
+    check(
+        &files,
+        main_file,
+        expect![[r#"
+        out: Checking /p.yml
+        out:   SUCCESS: 1 rule files found
+        out:  SUCCESS: /p.yml is valid prometheus config file syntax
+        out: 
+        out: Checking /r
+        err:   FAILED:
+        err: /r: yaml: unmarshal errors:
+          line 1: field y not found in type rulefmt.Rule
+          line 1: field x not found in type rulefmt.RuleGroup
+        exit 1"#]],
+    );
+    let run = |_: &Path| {
+        let options = CheckOptions {
+            ignore_unknown_fields: true,
+            ..CheckOptions::default().with_rule_lint("none").0
+        };
+        check_rules_text(rules, &options, &Outside::default())
+    };
+    check(
+        &[],
+        run,
+        expect![[r#"
+        out: Checking standard input
+        out:   SUCCESS: 2 rules found
+        out: 
+        exit 0"#]],
+    );
+    let run = |_: &Path| check_rules_text(rules, &CheckOptions::default(), &Outside::default());
+    check(
+        &[],
+        run,
+        expect![[r#"
+        out: Checking standard input
+        err:   FAILED:
+        err: yaml: unmarshal errors:
+          line 1: field y not found in type rulefmt.Rule
+          line 1: field x not found in type rulefmt.RuleGroup
+        exit 1"#]],
+    );
+}
+
+#[test]
+fn an_agent_takes_no_rules() {
+    let run = |folder: &Path| {
+        let agent = true;
+        with_options(
+            folder,
+            CheckOptions {
+                agent,
+                ..CheckOptions::default()
+            },
+        )
+    };
+    check(
+        &[("p.yml", "rule_files: [r]")],
+        run,
+        expect![[r#"
+        out: Checking /p.yml
+        err:   FAILED: field rule_files is not allowed in agent mode
+        out: 
+        exit 1"#]],
+    );
+    let alerting = "alerting: {alert_relabel_configs: [{action: drop}]}";
+    check(
+        &[("p.yml", alerting)],
+        run,
+        expect![[r#"
+        out: Checking /p.yml
+        err:   FAILED: field alerting is not allowed in agent mode
+        out: 
+        exit 1"#]],
     );
 }
