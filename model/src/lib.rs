@@ -36,7 +36,7 @@ pub use labels::{
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};
 pub use name::NameValidation;
-pub use relabel::{RelabelAction, RelabelError, RelabelRule, relabel, relabelled};
+pub use relabel::{RelabelAction, RelabelError, RelabelRule, relabel, relabel_steps, relabelled};
 pub use row::{GroupSlice, NodeId, Outcome, RowHead, SeriesSlice, Stamp};
 pub use sample::{
     DELETED_NAN, HistogramSample, STALE_NAN, Sample, Series, StartTime, Value, is_deleted_nan,

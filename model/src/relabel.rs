@@ -314,6 +314,17 @@ pub fn relabelled(labels: &Labels, rules: &[RelabelRule]) -> Option<Labels> {
     relabel(&mut builder, rules).then(|| builder.build())
 }
 
+/// What `labels` are after each of `rules`: none from the rule on that drops the set.
+pub fn relabel_steps(labels: &Labels, rules: &[RelabelRule]) -> Vec<Option<Labels>> {
+    let mut builder = labels.to_builder();
+    let mut keeps = true;
+    let after = |rule: &RelabelRule| {
+        keeps = keeps && rule.run(&mut builder);
+        keeps.then(|| builder.clone().build())
+    };
+    rules.iter().map(after).collect()
+}
+
 /// The lower case of `c` as one character, as Go has it, whatever stands beside it.
 fn lower(c: char) -> char {
     c.to_lowercase().next().unwrap_or(c)

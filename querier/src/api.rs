@@ -11,6 +11,7 @@ mod lifecycle;
 mod metadata;
 mod params;
 mod query;
+mod relabelling;
 mod reply;
 mod rules;
 mod status;
@@ -106,6 +107,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/series", get(labels::series).post(labels::series))
         .route("/targets", get(targets::targets))
         .route("/targets/metadata", get(metadata::of_targets))
+        .route("/targets/relabel_steps", get(relabelling::steps))
         .route("/scrape_pools", get(targets::pools))
         .route("/metadata", get(metadata::of_metrics))
         .route("/rules", get(rules::rules))

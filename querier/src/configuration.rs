@@ -1,7 +1,7 @@
 //! What the committed configuration means for queries, and for people who look at it.
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Millis, Timestamp};
+use model::{Millis, RelabelRule, Timestamp};
 use runtime::{Cluster, Committed, Components, Configurations, bundle_of};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,8 @@ pub(crate) struct Configuration {
     pub(crate) shown: String,
     /// The grid of subqueries that name none.
     pub(crate) evaluation_interval: Millis,
+    /// What becomes of the targets of each job.
+    pub(crate) relabelling: BTreeMap<String, Vec<RelabelRule>>,
     /// Whether all of it could be read here.
     pub(crate) is_read: bool,
 }
@@ -25,6 +27,7 @@ impl Default for Configuration {
             taken: Timestamp::default(),
             shown: String::new(),
             evaluation_interval: Millis::from_seconds(60),
+            relabelling: BTreeMap::new(),
             is_read: true,
         }
     }
@@ -42,6 +45,11 @@ impl Configuration {
             Some(config) => Self {
                 shown: config.shown(&bundle).unwrap_or_default(),
                 evaluation_interval: config.global.evaluation_interval,
+                relabelling: config
+                    .jobs
+                    .into_iter()
+                    .map(|job| (job.name, job.relabel))
+                    .collect(),
                 ..taken
             },
             None => Self {

@@ -381,7 +381,7 @@ async fn what_grafana_asks_at_its_start() {
     check(
         get("status/config").await,
         expect![[
-            r#"200 {"status":"success","data":{"yaml":"global:\n  evaluation_interval: 15s\n  scrape_interval: 1m\n  scrape_timeout: 10s\nscrape_configs:\n- job_name: a\n  basic_auth:\n    username: me\n    password: <secret>\n  honor_timestamps: true\n  track_timestamps_staleness: false\n  scrape_interval: 1m\n  scrape_timeout: 10s\n  scrape_protocols:\n  - OpenMetricsText1.0.0\n  - OpenMetricsText0.0.1\n  - PrometheusText1.0.0\n  - PrometheusText0.0.4\n  metrics_path: /metrics\n  scheme: http\n  enable_compression: true\n  follow_redirects: true\n  enable_http2: true\nalerting:\n  alertmanagers:\n  - static_configs:\n    - targets:\n      - alertmanager:9093\n"}}"#
+            r#"200 {"status":"success","data":{"yaml":"global:\n  evaluation_interval: 15s\n  scrape_interval: 1m\n  scrape_timeout: 10s\nscrape_configs:\n- job_name: a\n  basic_auth:\n    username: me\n    password: <secret>\n  relabel_configs:\n  - source_labels:\n    - __address__\n    - x\n    regex: (.*):1;\n    target_label: host\n  - source_labels:\n    - host\n    regex: b\n    action: Drop\n  - source_labels:\n    - host\n    modulus: 7\n    target_label: hash\n    action: hashmod\n  honor_timestamps: true\n  track_timestamps_staleness: false\n  scrape_interval: 1m\n  scrape_timeout: 10s\n  scrape_protocols:\n  - OpenMetricsText1.0.0\n  - OpenMetricsText0.0.1\n  - PrometheusText1.0.0\n  - PrometheusText0.0.4\n  metrics_path: /metrics\n  scheme: http\n  enable_compression: true\n  follow_redirects: true\n  enable_http2: true\nalerting:\n  alertmanagers:\n  - static_configs:\n    - targets:\n      - alertmanager:9093\n"}}"#
         ]],
     );
     check(
@@ -431,6 +431,55 @@ async fn targets_are_joined_with_their_scrapes() {
     check(
         cluster.get("/api/v1/scrape_pools").await,
         expect![[r#"200 {"status":"success","data":{"scrapePools":["a"]}}"#]],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn relabelling_is_told_rule_by_rule() {
+    let cluster = pair().await;
+    let get = async |pool: &str, labels: &str| {
+        let parameters = form_urlencoded::Serializer::new(String::new())
+            .append_pair("scrapePool", pool)
+            .append_pair("labels", labels)
+            .finish();
+        let path = format!("/api/v1/targets/relabel_steps?{parameters}");
+        cluster.get(&path).await
+    };
+    check(
+        get("a", r#"{"__address__":"a:1"}"#).await,
+        expect![[
+            r#"200 {"status":"success","data":{"steps":[{"rule":{"source_labels":["__address__","x"],"separator":";","regex":"(.*):1;","target_label":"host","replacement":"$1","action":"replace"},"output":{"__address__":"a:1","host":"a"},"keep":true},{"rule":{"source_labels":["host"],"separator":";","regex":"b","replacement":"$1","action":"drop"},"output":{"__address__":"a:1","host":"a"},"keep":true},{"rule":{"source_labels":["host"],"separator":";","regex":"(.*)","modulus":7,"target_label":"hash","replacement":"$1","action":"hashmod"},"output":{"__address__":"a:1","hash":"2","host":"a"},"keep":true}]}}"#
+        ]],
+    );
+    check(
+        get("a", r#"{"__address__":"b:1"}"#).await,
+        expect![[
+            r#"200 {"status":"success","data":{"steps":[{"rule":{"source_labels":["__address__","x"],"separator":";","regex":"(.*):1;","target_label":"host","replacement":"$1","action":"replace"},"output":{"__address__":"b:1","host":"b"},"keep":true},{"rule":{"source_labels":["host"],"separator":";","regex":"b","replacement":"$1","action":"drop"},"output":{},"keep":false},{"rule":{"source_labels":["host"],"separator":";","regex":"(.*)","modulus":7,"target_label":"hash","replacement":"$1","action":"hashmod"},"output":{},"keep":false}]}}"#
+        ]],
+    );
+    check(
+        get("", "{}").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"no scrapePool parameter provided"}"#
+        ]],
+    );
+    check(
+        get("a", "").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"no labels parameter provided"}"#
+        ]],
+    );
+    check(
+        get("a", "[]").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"error parsing labels: invalid type: sequence, expected a map at line 1 column 0"}"#
+        ]],
+    );
+    check(
+        get("b", "{}").await,
+        expect![[
+            r#"400 {"status":"error","errorType":"bad_data","error":"error retrieving scrape config: scrape pool \"b\" not found"}"#
+        ]],
     );
 }
 

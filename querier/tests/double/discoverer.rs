@@ -12,6 +12,10 @@ const CONFIG: &str = r#"global:
 scrape_configs:
   - job_name: a
     basic_auth: {username: me, password: hunter2}
+    relabel_configs:
+      - {source_labels: [__address__, x], regex: '(.*):1;', target_label: host}
+      - {source_labels: [host], regex: b, action: Drop}
+      - {source_labels: [host], modulus: 7, target_label: hash, action: hashmod}
 alerting:
   alertmanagers:
     - static_configs:
