@@ -4,6 +4,7 @@
 //!
 //! Source: `config/http_config.go` in prometheus/common.
 mod auth;
+mod claims;
 mod header;
 mod proxy;
 mod tls;
@@ -11,8 +12,9 @@ mod url;
 
 use std::{collections::BTreeMap, path::Path};
 
-pub use auth::{Auth, Grant, OAuth2, Source};
+pub use auth::{Auth, Grant, JwtBearer, OAuth2, SignatureAlgorithm, Source};
 use auth::{Authorization, BasicAuth, OAuth2Fields};
+pub use claims::Claims;
 pub use header::Header;
 use header::canonical;
 pub(crate) use header::is_reserved;
@@ -275,6 +277,14 @@ mod tests {
             (
                 "oauth2: {client_id: a}",
                 "oauth2 token_url must be configured",
+            ),
+            (
+                "oauth2: {client_id: a, token_url: b, signature_algorithm: ES256, grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer'}",
+                "valid signature algorithms are RS256, RS384 and RS512",
+            ),
+            (
+                "oauth2: {claims: [a]}",
+                "line 1: cannot unmarshal !!seq into map[string]interface {}",
             ),
             ("tls_config: {cert: a}", "exactly one of key or key_file"),
             (

@@ -50,7 +50,8 @@ pub use discovery::{
 pub use error::{Error, Misfit};
 pub use global::{Escaping, Global, Limits};
 pub use http::{
-    Auth, Grant, Header, HttpClient, OAuth2, Pem, Proxy, Source, TlsConfig, TlsVersion,
+    Auth, Claims, Grant, Header, HttpClient, JwtBearer, OAuth2, Pem, Proxy, SignatureAlgorithm,
+    Source, TlsConfig, TlsVersion,
 };
 pub use kubernetes::{
     AttachMetadata, KubernetesDiscovery, KubernetesRole, Namespaces, ObjectSelector,

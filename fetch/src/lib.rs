@@ -12,4 +12,4 @@ mod tls;
 
 pub use body::BodyError;
 pub use client::{Client, FetchError, Fetched, Request};
-pub use oauth2::TokenError;
+pub use oauth2::{KeyError, TokenError, Tokens};

@@ -139,6 +139,62 @@ scrape_configs:
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_is_fetched_with_the_secret_in_the_form_where_the_header_is_refused() {
+    let config = "
+scrape_configs:
+- job_name: a
+  oauth2:
+    client_id: me
+    client_secret: secret
+    token_url: http://exporter.inside:9100/token
+";
+    let world = World::running(config, vec![target("a", "/metrics")]).await;
+    world.exporter.on("/token", |headers| {
+        if headers.contains_key("authorization") {
+            let refused = Response::builder().status(401);
+            return refused.body("not so".into()).unwrap();
+        }
+        Response::new(r#"{"access_token": "abc"}"#.into())
+    });
+    world.exporter.on("/metrics", |headers| {
+        assert_eq!(headers["authorization"], "Bearer abc");
+        let answer = Response::builder().header("content-type", "text/plain");
+        answer.body("m 1\n".into()).unwrap()
+    });
+    assert_eq!(world.error_after(35).await, "");
+    let n_scrapes = world.values("up").await.len() as u64;
+    assert_eq!(world.exporter.n_requests(), n_scrapes + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_fetched_with_a_signed_one() {
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/../fetch/testdata/rsa.pem");
+    let config = format!(
+        "
+scrape_configs:
+- job_name: a
+  oauth2:
+    client_id: me
+    grant_type: urn:ietf:params:oauth:grant-type:jwt-bearer
+    client_certificate_key_file: {key}
+    claims: {{tenant: 7}}
+    token_url: http://exporter.inside:9100/token
+"
+    );
+    let world = World::running(&config, vec![target("a", "/metrics")]).await;
+    world.exporter.on("/token", |headers| {
+        assert!(!headers.contains_key("authorization"));
+        Response::new(r#"{"access_token": "abc", "expires_in": 3600}"#.into())
+    });
+    world.exporter.on("/metrics", |headers| {
+        assert_eq!(headers["authorization"], "Bearer abc");
+        let answer = Response::builder().header("content-type", "text/plain");
+        answer.body("m 1\n".into()).unwrap()
+    });
+    assert_eq!(world.error_after(35).await, "");
+}
+
+#[tokio::test(start_paused = true)]
 async fn targets_are_reached_through_a_proxy() {
     let config = "scrape_configs: [{job_name: a, proxy_url: 'http://exporter.inside:9100'}]";
     let mut behind = target("a", "/metrics");

@@ -1,7 +1,7 @@
 //! What is sent to be let in.
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Proxy, TlsConfig};
+use super::{Claims, Proxy, TlsConfig};
 use crate::{
     Error, Secret,
     decode::{Decode, Fields, Texts},
@@ -85,26 +85,54 @@ pub enum Grant {
     /// A shared secret.
     ClientCredentials(Source),
     /// A signed token of our own (RFC 7523).
-    JwtBearer {
-        /// The key that signs it.
-        key: Source,
-        /// The key's name.
-        key_id: String,
-        /// `RS256`, `RS384` or `RS512`.
-        algorithm: String,
-        /// Who signs it; the client if nothing is said.
-        issuer: String,
-        /// For whom it is.
-        audience: String,
-    },
+    JwtBearer(Box<JwtBearer>),
+}
+
+/// A token that is signed, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JwtBearer {
+    /// The key that signs it, as PEM.
+    pub key: Source,
+    /// The key's name; perhaps empty.
+    pub key_id: String,
+    /// How it is signed.
+    pub algorithm: SignatureAlgorithm,
+    /// Who signs it; the client if nothing is said.
+    pub issuer: String,
+    /// For whom it is; the server that is asked if nothing is said.
+    pub audience: String,
+    /// What else it says; goes before what it would say otherwise.
+    pub claims: Claims,
+}
+
+/// A signature by an RSA key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignatureAlgorithm {
+    /// Over SHA-256.
+    #[default]
+    Rs256,
+    /// Over SHA-384.
+    Rs384,
+    /// Over SHA-512.
+    Rs512,
+}
+
+impl SignatureAlgorithm {
+    /// Its name in tokens and in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+        }
+    }
 }
 
 impl Grant {
     pub(super) fn set_directory(&mut self, directory: &Path) {
         match self {
-            Self::ClientCredentials(source) | Self::JwtBearer { key: source, .. } => {
-                source.set_directory(directory);
-            }
+            Self::ClientCredentials(secret) => secret.set_directory(directory),
+            Self::JwtBearer(jwt) => jwt.key.set_directory(directory),
         }
     }
 }
@@ -191,6 +219,7 @@ pub(super) struct OAuth2Fields {
     algorithm: String,
     issuer: String,
     audience: String,
+    claims: Claims,
     rest: OAuth2,
 }
 
@@ -207,6 +236,7 @@ impl Decode for OAuth2Fields {
             algorithm: fields.or_default("signature_algorithm")?,
             issuer: fields.or_default("iss")?,
             audience: fields.or_default("audience")?,
+            claims: fields.or_default("claims")?,
             rest: OAuth2 {
                 client_id: fields.or_default("client_id")?,
                 grant: Grant::ClientCredentials(Source::Inline(Secret::default())),
@@ -217,8 +247,6 @@ impl Decode for OAuth2Fields {
                 proxy: Proxy::take(&mut fields)?,
             },
         };
-        // Claims may be anything.
-        fields.node("claims");
         fields.finish()?;
         let proxy = oauth2.rest.proxy.validate();
         proxy.map_err(|what| fields.invalid(what))?;
@@ -255,16 +283,18 @@ impl OAuth2Fields {
             );
         }
         let algorithm = match self.algorithm.as_str() {
-            "" => "RS256",
-            known @ ("RS256" | "RS384" | "RS512") => known,
-            _ => return Err("oauth2 signature_algorithm must be one of RS256, RS384 or RS512"),
+            "" | "RS256" => SignatureAlgorithm::Rs256,
+            "RS384" => SignatureAlgorithm::Rs384,
+            "RS512" => SignatureAlgorithm::Rs512,
+            _ => return Err("valid signature algorithms are RS256, RS384 and RS512"),
         };
-        Ok(Grant::JwtBearer {
+        Ok(Grant::JwtBearer(Box::new(JwtBearer {
             key: self.key.source(),
             key_id: self.key_id.clone(),
-            algorithm: algorithm.to_owned(),
+            algorithm,
             issuer: self.issuer.clone(),
             audience: self.audience.clone(),
-        })
+            claims: self.claims.clone(),
+        })))
     }
 }

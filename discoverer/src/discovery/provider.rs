@@ -109,7 +109,7 @@ impl Providers {
             }
             Discovery::File(files) => Some(tasks.spawn(file::run(files, offload, publish))),
             Discovery::Kubernetes(cluster) => {
-                Some(tasks.spawn(kube::run(*cluster, offload, publish)))
+                Some(tasks.spawn(kube::run(*cluster, components, publish)))
             }
             Discovery::Http(server) => Some(tasks.spawn(http::run(*server, components, publish))),
             Discovery::Dns(names) => Some(tasks.spawn(dns::run(names, offload, publish))),

@@ -1,15 +1,24 @@
 //! The way to the API server.
-use std::{fs, io};
+use std::{fs, io, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use config::{Auth, KubernetesDiscovery, Pem, Source};
+use fetch::Tokens;
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, header};
 use kube::{
     Client, Config,
+    client::{Body, ClientBuilder},
     config::{
         AuthInfo, Cluster, Context, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError,
         NamedAuthInfo, NamedCluster, NamedContext,
     },
 };
+use runtime::Components;
+use tower::{BoxError, buffer::BufferLayer, filter::AsyncFilterLayer};
+
+/// How many requests may wait for the connection, as in a client without a layer.
+const WAITING: usize = 1024;
 
 /// There is no way to the API server.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +38,7 @@ pub(crate) enum ClientError {
 /// A client for the API server, and the namespace that it counts as its own.
 pub(crate) async fn client(
     discovery: &KubernetesDiscovery,
+    components: &Components,
 ) -> Result<(Client, String), ClientError> {
     let config = match (&discovery.kubeconfig_file, &discovery.api_server) {
         (Some(path), _) => chosen(Kubeconfig::read_from(path)?).await?,
@@ -36,9 +46,41 @@ pub(crate) async fn client(
         (None, None) => Config::incluster()?,
     };
     let namespace = config.default_namespace.clone();
-    let client = Client::try_from(config).map_err(|e| ClientError::Client(Box::new(e)))?;
+    let builder = ClientBuilder::try_from(config);
+    let builder = builder.map_err(|e| ClientError::Client(Box::new(e)))?;
+    let client = match (&discovery.api_server, &discovery.http.auth) {
+        (Some(_), Auth::OAuth2(settings)) => {
+            let tokens = Tokens::new((**settings).clone(), components);
+            let shared = BufferLayer::new(WAITING);
+            builder
+                .with_layer(&shared)
+                .with_layer(&with_tokens(tokens))
+                .build()
+        }
+        _ => builder.build(),
+    };
     Ok((client, namespace))
 }
+
+/// Puts a token on each request, which waits until there is one.
+fn with_tokens(
+    tokens: Tokens,
+) -> AsyncFilterLayer<impl Fn(Request<Body>) -> BoxRequest + Clone + Send + 'static> {
+    let tokens = Arc::new(tokens);
+    AsyncFilterLayer::new(move |mut request: Request<Body>| {
+        let tokens = Arc::clone(&tokens);
+        let with = async move {
+            let mut token = HeaderValue::from_str(&tokens.header().await?)?;
+            token.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, token);
+            Ok::<_, BoxError>(request)
+        };
+        Box::pin(with) as BoxRequest
+    })
+}
+
+/// A request that is not ready yet.
+type BoxRequest = BoxFuture<'static, Result<Request<Body>, BoxError>>;
 
 async fn chosen(kubeconfig: Kubeconfig) -> Result<Config, KubeconfigError> {
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await
@@ -84,7 +126,8 @@ fn kubeconfig(server: &str, discovery: &KubernetesDiscovery) -> Result<Kubeconfi
         Auth::Authorization { .. } => {
             return Err(ClientError::Unsupported("an authorization but Bearer"));
         }
-        Auth::OAuth2(_) => return Err(ClientError::Unsupported("OAuth 2.0")),
+        // A layer over the client fetches tokens.
+        Auth::OAuth2(_) => {}
     }
     let context = Context {
         cluster: name(),

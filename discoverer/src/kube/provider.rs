@@ -24,7 +24,7 @@ use kube::{
     },
 };
 use parking_lot::Mutex;
-use runtime::{Chain, Offload};
+use runtime::{Chain, Components};
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 use tracing::{error, warn};
@@ -43,9 +43,10 @@ const RETRY: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Watches the cluster and tells its groups, until it is dropped.
-pub(crate) async fn run(discovery: KubernetesDiscovery, offload: Offload, publish: Publish) {
+pub(crate) async fn run(discovery: KubernetesDiscovery, components: Components, publish: Publish) {
+    let offload = components.offload;
     let (client, own) = loop {
-        match client(&discovery).await {
+        match client(&discovery, &components).await {
             Ok(client) => break client,
             Err(failed) => {
                 error!(error = %Chain(&failed), "no way to the kubernetes API");

@@ -1,6 +1,6 @@
 //! The watches against a server that plays back what a real one answered.
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::{
         Arc,
@@ -12,17 +12,20 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Path, Query, State},
-    http::{StatusCode, Uri, header::CONTENT_TYPE},
+    http::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
-use config::{HttpClient, KubernetesDiscovery, Namespaces};
+use config::{
+    Auth, Grant, HttpClient, KubernetesDiscovery, Namespaces, OAuth2, Proxy, Secret, Source,
+    TlsConfig,
+};
 use futures::{StreamExt as _, stream};
-use runtime::Offload;
+use runtime::Components;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::discovery::Publish;
+use crate::discovery::{Publish, testing::serve};
 
 /// Lists as they were recorded; watches play the recorded events, one connection after another from the start, and stay
 /// open.
@@ -66,7 +69,7 @@ async fn a_list_and_the_events_after_it_give_the_last_state() {
 
     let discovery = discovery(address, KubernetesRole::EndpointSlice, &[]);
     let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
-    let watching = tokio::spawn(run(discovery, Offload::Threads, publish));
+    let watching = tokio::spawn(run(discovery, Components::system(), publish));
     // The list has three pods of old; the events scale them up and down, and replace one.
     let last = ["10.244.0.11:8080", "10.244.0.61:8080", "10.244.0.115:8080"];
     let played = |groups: &Option<Arc<Vec<TargetGroup>>>| {
@@ -109,7 +112,7 @@ async fn a_namespace_that_is_refused_takes_no_other_with_it() {
     for (namespaces, any) in [(&["secret", "demo"][..], true), (&["secret"][..], false)] {
         let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
         let discovery = discovery(address, KubernetesRole::Pod, namespaces);
-        let watching = tokio::spawn(run(discovery, Offload::Threads, publish));
+        let watching = tokio::spawn(run(discovery, Components::system(), publish));
         let told = groups.wait_for(Option::is_some).await.unwrap().clone();
         let told = told.unwrap();
         assert_eq!(told.iter().any(|group| !group.targets.is_empty()), any);
@@ -167,7 +170,7 @@ async fn an_expired_watch_lists_again_and_targets_stay_while_the_server_is_gone(
     let server = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
     let discovery = discovery(address, KubernetesRole::Pod, &[]);
-    let watching = tokio::spawn(run(discovery, Offload::Threads, publish));
+    let watching = tokio::spawn(run(discovery, Components::system(), publish));
     let mut told = Vec::new();
     while told.last() != Some(&1) {
         groups.changed().await.unwrap();
@@ -177,4 +180,43 @@ async fn an_expired_watch_lists_again_and_targets_stay_while_the_server_is_gone(
     assert_eq!(n_lists.load(Ordering::SeqCst), 3);
     watching.abort();
     server.abort();
+}
+
+#[tokio::test]
+async fn the_api_server_is_shown_a_token_that_is_fetched() {
+    let n_tokens = Arc::new(AtomicUsize::new(0));
+    let listing = |headers: HeaderMap| async move {
+        match headers.get("authorization") {
+            Some(token) if token == "Bearer abc" => {
+                let json = [(CONTENT_TYPE, "application/json")];
+                (json, fs::read(recorded().join("list/pods.json")).unwrap()).into_response()
+            }
+            _ => StatusCode::UNAUTHORIZED.into_response(),
+        }
+    };
+    let token = |State(n_tokens): State<Arc<AtomicUsize>>| async move {
+        n_tokens.fetch_add(1, Ordering::SeqCst);
+        r#"{"access_token": "abc", "expires_in": 3600}"#
+    };
+    let router = Router::new()
+        .route("/api/v1/pods", get(listing))
+        .route("/token", post(token))
+        .with_state(Arc::clone(&n_tokens));
+    let address = serve(router).await;
+    let mut discovery = discovery(address, KubernetesRole::Pod, &[]);
+    discovery.http.auth = Auth::OAuth2(Box::new(OAuth2 {
+        client_id: "me".to_owned(),
+        grant: Grant::ClientCredentials(Source::Inline(Secret::new("secret"))),
+        scopes: Vec::new(),
+        token_url: format!("http://{address}/token"),
+        endpoint_params: BTreeMap::new(),
+        tls: TlsConfig::default(),
+        proxy: Proxy::default(),
+    }));
+    let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
+    let watching = tokio::spawn(run(discovery, Components::system(), publish));
+    let told = groups.wait_for(Option::is_some).await.unwrap().clone();
+    assert!(!told.unwrap().is_empty());
+    assert_eq!(n_tokens.load(Ordering::SeqCst), 1);
+    watching.abort();
 }
