@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Config, Error, RuleError, glob, parse_rules, print, yaml};
+use crate::{Config, Error, RuleError, generated, glob, parse_rules, print, yaml};
 
 /// The main file and all files that it names by patterns: rule files and those with more scrape jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Bundle {
     pub main: String,
     /// The other files' contents by their paths.
     pub files: BTreeMap<String, String>,
+    /// What was generated from objects of a cluster, by [`GENERATED_JOBS`](crate::GENERATED_JOBS) and the like.
+    pub generated: BTreeMap<String, String>,
 }
 
 /// What reading a configuration needs from outside of it.
@@ -114,8 +116,13 @@ impl Bundle {
         Ok(Self {
             path: path.to_owned(),
             main: read(path)?,
-            files: BTreeMap::new(),
+            ..Self::default()
         })
+    }
+
+    /// Where relative paths of the main file begin.
+    fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// The main file for people to read: without comments, with `<secret>` in place of secrets.
@@ -127,8 +134,7 @@ impl Bundle {
     }
 
     fn parse_main(&self, outside: &Outside<'_>) -> Result<Config, LoadError> {
-        let directory = self.path.parent().unwrap_or(Path::new(""));
-        Config::parse_main(&self.main, directory, outside.variable).map_err(|cause| {
+        Config::parse_main(&self.main, self.directory(), outside.variable).map_err(|cause| {
             LoadError::Main {
                 path: self.path.display().to_string(),
                 cause,
@@ -182,18 +188,20 @@ impl Bundle {
 
 impl Config {
     /// The main file of `bundle`, which this configuration was made from, for people and programs to read: as
-    /// [`Bundle::shown`], with the defaults of `global` and of the jobs, and with external labels as they are sent.
+    /// [`Bundle::shown`], with the jobs that were generated, the defaults of `global` and of the jobs, and with external
+    /// labels as they are sent.
     ///
     /// # Errors
     /// [`Error`] if the main file is no YAML.
     pub fn shown(&self, bundle: &Bundle) -> Result<String, Error> {
-        yaml::parse(&bundle.main).map(|root| print::shown_with_defaults(root, self))
+        let root = yaml::parse(&bundle.main)?;
+        Ok(print::shown_with_defaults(root, self, &bundle.generated))
     }
 
     /// What the texts of `bundle` mean.
     ///
     /// # Errors
-    /// [`LoadError`] if one of them is refused.
+    /// [`LoadError`] if one of the user's is refused. What is generated is not: see [`Merged`](crate::Merged).
     pub fn from_bundle(bundle: &Bundle, outside: &Outside<'_>) -> Result<Self, LoadError> {
         let mut config = bundle.without_rules(outside)?;
         for (path, text) in bundle.matching(&config.rule_files.clone()) {
@@ -204,6 +212,7 @@ impl Config {
             })?;
             config.rule_groups.append(&mut groups);
         }
+        generated::merge(&mut config, &bundle.generated, bundle.directory(), outside);
         Ok(config)
     }
 }
@@ -277,6 +286,7 @@ mod tests {
                 "scrape_configs: [{job_name: a}]".to_owned(),
             )]
             .into(),
+            ..Bundle::default()
         };
         let error = Config::from_bundle(&bundle, &Outside::default()).unwrap_err();
         assert_eq!(

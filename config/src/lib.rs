@@ -15,6 +15,7 @@ mod decode;
 mod discovery;
 mod error;
 mod expand;
+mod generated;
 mod glob;
 mod global;
 mod http;
@@ -48,6 +49,7 @@ pub use discovery::{
     FileDiscovery, HttpDiscovery, TargetGroup, parse_target_groups,
 };
 pub use error::{Error, Misfit};
+pub use generated::{GENERATED_JOBS, GENERATED_RULES, LeftOut, Merged};
 pub use global::{Escaping, Global, Limits};
 pub use http::{
     Auth, Claims, Grant, Header, HttpClient, JwtBearer, OAuth2, Pem, Proxy, SignatureAlgorithm,

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, path::Path};
 
 use crate::{
-    Alerting, Discovery, Error, Global, Otlp, RemoteRead, RemoteWrite, RuleGroup, ScrapeJob,
-    Storage, Tracing,
+    Alerting, Discovery, Error, Global, Merged, Otlp, RemoteRead, RemoteWrite, RuleGroup,
+    ScrapeJob, Storage, Tracing,
     alerting::AlertingFields,
     decode::{Decode, Fields},
     otlp::OtlpFields,
@@ -40,6 +40,8 @@ pub struct Config {
     pub tracing: Option<Tracing>,
     /// The groups of all rule files, in the order of the files.
     pub rule_groups: Vec<RuleGroup>,
+    /// What became of what was generated.
+    pub generated: Merged,
 }
 
 impl Config {
@@ -114,6 +116,7 @@ impl Config {
             otlp,
             tracing,
             rule_groups: Vec::new(),
+            generated: Merged::default(),
         })
     }
 

@@ -1,8 +1,11 @@
 //! Configuration as people may see it: the tree as YAML, secrets left out.
 mod defaults;
 
+use std::collections::BTreeMap;
+
 use crate::{
     Config,
+    generated::{GENERATED_JOBS, job_name, job_nodes},
     yaml::{Node, Value, as_bool},
 };
 
@@ -40,8 +43,19 @@ pub(crate) fn shown(root: &Node) -> String {
 }
 
 /// `root`, a main file, as YAML with `<secret>` in place of secrets, and with what it means where it says nothing.
-pub(crate) fn shown_with_defaults(root: Node, config: &Config) -> String {
-    shown(&defaults::filled(root, config))
+///
+/// The jobs of `generated` that `config` has stand behind those of the file.
+pub(crate) fn shown_with_defaults(
+    root: Node,
+    config: &Config,
+    generated: &BTreeMap<String, String>,
+) -> String {
+    let text = generated.get(GENERATED_JOBS);
+    let nodes = text.and_then(|text| job_nodes(text).ok());
+    let mut left = config.generated.jobs.clone();
+    let mut nodes = nodes.unwrap_or_default();
+    nodes.retain(|node| job_name(node).is_some_and(|name| left.remove(name)));
+    shown(&defaults::filled(defaults::with_jobs(root, nodes), config))
 }
 
 /// Writes `node` on lines of its own, or on this one if it takes no more.

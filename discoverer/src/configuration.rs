@@ -3,7 +3,7 @@
 //! Every discoverer watches its own files; the leader commits. What a follower saw change it commits itself if it comes to
 //! lead before the group has it, so that no change is lost between two leaders, and no leader goes back to what its own
 //! disk happens to hold.
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use config::{Bundle, Config, LoadError, Unsupported};
 use runtime::{Chain, Offload};
@@ -77,6 +77,7 @@ fn texts(bundle: &ConfigBundle) -> Bundle {
         path: PathBuf::from(&bundle.path),
         main: bundle.main.clone(),
         files: bundle.files.clone(),
+        generated: bundle.generated.clone(),
     }
 }
 
@@ -96,6 +97,7 @@ impl Edited {
                 path: bundle.path.display().to_string(),
                 main: bundle.main,
                 files: bundle.files,
+                generated: BTreeMap::new(),
             };
             if !seen.is_some_and(|seen| seen.same_text(&loaded)) {
                 edited.check(&loaded)?;

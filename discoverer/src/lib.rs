@@ -234,6 +234,9 @@ async fn skip(
             version = bundle.version;
             // What cannot be read here is told of where targets are looked for.
             if let Ok(config) = offload.run(move || configuration::parse(&bundle)).await {
+                for one in &config.generated.refused {
+                    warn!(what = %one.what, reason = %one.reason, "generated, and left out");
+                }
                 let unsupported = config.unsupported();
                 for one in &unsupported {
                     warn!(whose = %one.whose, mechanism = %one.field, "not supported and left out");

@@ -103,10 +103,12 @@ pub struct ConfigBundle {
     pub main: String,
     /// The texts of rule files and scrape configuration files by path.
     pub files: BTreeMap<String, String>,
+    /// What the leader generated from objects of a cluster, by name.
+    pub generated: BTreeMap<String, String>,
 }
 
 impl ConfigBundle {
-    /// True if the texts are the same, whatever the versions.
+    /// True if the user's texts are the same, whatever the versions and what was generated.
     pub fn same_text(&self, other: &Self) -> bool {
         (&self.path, &self.main, &self.files) == (&other.path, &other.main, &other.files)
     }
@@ -185,6 +187,7 @@ impl State {
                 Outcome::changed_if(before != Some(factor))
             }
             Command::SetConfig(bundle) => self.set_config(bundle),
+            Command::SetGenerated(files) => self.set_generated(files),
         }
     }
 
@@ -226,13 +229,29 @@ impl State {
     }
 
     fn set_config(&mut self, bundle: ConfigBundle) -> Outcome {
-        let version = match &self.config {
+        let (version, generated) = match &self.config {
             Some(held) if held.same_text(&bundle) => return Outcome::Unchanged,
-            Some(held) => held.version + 1,
-            None => 1,
+            Some(held) => (held.version + 1, held.generated.clone()),
+            None => (1, BTreeMap::new()),
         };
-        self.config = Some(Arc::new(ConfigBundle { version, ..bundle }));
+        self.config = Some(Arc::new(ConfigBundle {
+            version,
+            generated,
+            ..bundle
+        }));
         Outcome::Changed
+    }
+
+    fn set_generated(&mut self, files: BTreeMap<String, String>) -> Outcome {
+        match &mut self.config {
+            None => Outcome::Refused("there is no configuration to add to".to_owned()),
+            Some(held) if held.generated == files => Outcome::Unchanged,
+            Some(held) => {
+                let held = Arc::make_mut(held);
+                (held.version, held.generated) = (held.version + 1, files);
+                Outcome::Changed
+            }
+        }
     }
 }
 

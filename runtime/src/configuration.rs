@@ -1,5 +1,5 @@
 //! The configuration as it was committed, read as each role needs it.
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use config::{Bundle, Config, LoadError, Outside};
 use proto::v1;
@@ -62,13 +62,17 @@ impl Configurations {
 
 /// The texts of a committed configuration.
 pub fn bundle_of(message: &v1::ConfigBundle) -> Bundle {
-    let files = message.files.iter();
+    let owned = |files: &HashMap<String, String>| {
+        let files = files.iter();
+        files
+            .map(|(path, text)| (path.clone(), text.clone()))
+            .collect()
+    };
     Bundle {
         path: message.path.clone().into(),
         main: message.main.clone(),
-        files: files
-            .map(|(path, text)| (path.clone(), text.clone()))
-            .collect(),
+        files: owned(&message.files),
+        generated: owned(&message.generated),
     }
 }
 
@@ -140,6 +144,7 @@ mod tests {
                 path: "/etc/prometheus.yml".to_owned(),
                 main: "rule_files: [a.yml]\n".to_owned(),
                 files: [("/etc/a.yml".to_owned(), rules)].into(),
+                ..v1::ConfigBundle::default()
             };
             read_config(&bundle_of(&message)).map_err(|error| error.to_string())
         };

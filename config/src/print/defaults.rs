@@ -59,6 +59,31 @@ pub(super) fn filled(mut root: Node, config: &Config) -> Node {
     root
 }
 
+/// `root` with `jobs` behind those that it has.
+pub(super) fn with_jobs(mut root: Node, jobs: Vec<Node>) -> Node {
+    if jobs.is_empty() {
+        return root;
+    }
+    if matches!(root.value, Value::Null) {
+        root.value = Value::Mapping(Vec::new());
+    }
+    if get(&mut root, "scrape_configs").is_none() {
+        set(
+            &mut root,
+            "scrape_configs",
+            node(Value::Sequence(Vec::new())),
+        );
+    }
+    if let Some(Node {
+        value: Value::Sequence(held),
+        ..
+    }) = get(&mut root, "scrape_configs")
+    {
+        held.extend(jobs);
+    }
+    root
+}
+
 fn fill_job(section: &mut Node, job: &ScrapeJob) {
     fill(
         section,

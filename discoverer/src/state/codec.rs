@@ -43,6 +43,9 @@ impl Command {
                 factor: factor.get() as u32,
             }),
             Self::SetConfig(bundle) => Wire::SetConfig(bundle.message()),
+            Self::SetGenerated(files) => Wire::SetGenerated(v1::SetGenerated {
+                files: files.clone().into_iter().collect(),
+            }),
         };
         let command = Some(command);
         v1::Command { command }.encode_to_vec()
@@ -72,6 +75,7 @@ impl Command {
                 factor(set.factor).ok_or(CodecError::Field("replication factor"))?,
             ),
             Wire::SetConfig(bundle) => Self::SetConfig(ConfigBundle::read(bundle)),
+            Wire::SetGenerated(set) => Self::SetGenerated(set.files.into_iter().collect()),
         })
     }
 }
@@ -169,6 +173,7 @@ impl ConfigBundle {
             path: self.path.clone(),
             main: self.main.clone(),
             files: self.files.clone().into_iter().collect(),
+            generated: self.generated.clone().into_iter().collect(),
         }
     }
 
@@ -178,6 +183,7 @@ impl ConfigBundle {
             path: message.path,
             main: message.main,
             files: message.files.into_iter().collect(),
+            generated: message.generated.into_iter().collect(),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The changes of the state, as the Raft log holds them.
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hashring::ShardMap;
 use model::{NodeId, ReplicationFactor, Timestamp};
@@ -33,8 +33,10 @@ pub enum Command {
     },
     /// Sets how many replicas each shard has.
     SetReplication(ReplicationFactor),
-    /// Sets the configuration; the version in it does not count.
+    /// Sets the user's part of the configuration; neither the version in it counts nor what is generated.
     SetConfig(ConfigBundle),
+    /// Sets the generated part of the configuration.
+    SetGenerated(BTreeMap<String, String>),
 }
 
 /// What came of a command.

@@ -156,6 +156,62 @@ fn a_configuration_has_a_new_version_if_its_text_is_new() {
 }
 
 #[test]
+fn what_is_generated_and_what_the_user_wrote_do_not_touch_each_other() {
+    let generated = |text: &str| {
+        let files = [("scrape_configs.yaml".to_owned(), text.to_owned())];
+        Command::SetGenerated(files.into())
+    };
+    let state = check(
+        &[
+            generated("g"),
+            config("a"),
+            generated("g"),
+            generated("g"),
+            config("a"),
+            config("b"),
+            generated("h"),
+            Command::SetGenerated(BTreeMap::new()),
+            generated("i"),
+        ],
+        expect![[r#"
+            v0 e0 Refused("there is no configuration to add to")
+            v1 e0 Changed
+            v2 e0 Changed
+            v2 e0 Unchanged
+            v2 e0 Unchanged
+            v3 e0 Changed
+            v4 e0 Changed
+            v5 e0 Changed
+            v6 e0 Changed
+        "#]],
+    );
+    let config = state.config.unwrap();
+    assert_eq!((config.version, config.main.as_str()), (6, "b"));
+    assert_eq!(config.generated["scrape_configs.yaml"], "i");
+}
+
+#[test]
+fn what_was_written_before_there_was_a_generated_part_is_read() {
+    // A command and a snapshot with field numbers 1 to 4 of the bundle alone.
+    let bundle = b"\x08\x03\x12\x01p\x1a\x01m\x22\x06\x0a\x01f\x12\x01t";
+    let length = u8::try_from(bundle.len()).unwrap();
+    let nested = [&[0x32, length][..], bundle].concat();
+    let expected = ConfigBundle {
+        version: 3,
+        path: "p".to_owned(),
+        main: "m".to_owned(),
+        files: [("f".to_owned(), "t".to_owned())].into(),
+        generated: BTreeMap::new(),
+    };
+    let command = Command::decode(&nested).unwrap();
+    assert_eq!(command, Command::SetConfig(expected.clone()));
+    let state = State::decode(&nested).unwrap();
+    assert_eq!(state.config.as_deref(), Some(&expected));
+    // And what holds nothing generated is written as it was before.
+    assert_eq!(Command::SetConfig(expected).encode(), nested);
+}
+
+#[test]
 fn an_ingester_counts_as_gone_after_an_hour_without_a_lease() {
     let mut state = State::default();
     state.apply(Command::SetReplication(ReplicationFactor::new(1).unwrap()));

@@ -37,7 +37,7 @@ pub(super) fn routes(members: Vec<v1::Member>, map: Vec<u8>) -> Routes {
             version: 1,
             path: "prometheus.yml".to_owned(),
             main: CONFIG.to_owned(),
-            files: Default::default(),
+            ..Default::default()
         }),
         leader: "discoverer-0".to_owned(),
         loads: Vec::new(),
