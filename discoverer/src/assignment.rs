@@ -1,8 +1,11 @@
 //! What one ingester is told to scrape: the full set first, then what changes.
 //!
-//! Nothing is taken away before every provider of targets has told its first, so that a new leader, or a Kubernetes
-//! API that does not answer, never empties an ingester.
-use std::{collections::BTreeMap, sync::Arc};
+//! Nothing of a job is taken away before every provider of its targets has told its first, so that a new leader, or a
+//! Kubernetes API that does not answer, never empties an ingester; and no job waits for the providers of others.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use hashring::ShardMap;
 use model::{GroupKey, NodeId, Target};
@@ -16,6 +19,8 @@ pub struct Assigned {
     node: NodeId,
     /// Whether the full set was sent.
     full: bool,
+    /// The jobs of which all was sent.
+    whole: BTreeSet<String>,
     told: BTreeMap<GroupKey, (Arc<Target>, u8)>,
 }
 
@@ -24,6 +29,8 @@ pub struct Assigned {
 pub struct Delta {
     /// True if what is not among the upserts is assigned no longer.
     pub full: bool,
+    /// Jobs of which what is not among the upserts is assigned no longer.
+    pub whole_jobs: Vec<String>,
     /// New or changed: key, target, and the ingester's rank.
     pub upserts: Vec<(GroupKey, Arc<Target>, u8)>,
     /// No longer assigned, and why.
@@ -54,6 +61,11 @@ impl Assigned {
             full: targets.is_complete() && !self.full,
             ..Delta::default()
         };
+        if !delta.full && !self.full {
+            let jobs = targets.jobs().iter().map(|(job, _)| job);
+            let settled = jobs.filter(|job| targets.is_settled(job) && !self.whole.contains(*job));
+            delta.whole_jobs = settled.cloned().collect();
+        }
         let mut wanted = BTreeMap::new();
         for (key, target) in targets.by_key() {
             if let Some(rank) = map.rank(key.shard(), self.node) {
@@ -62,23 +74,30 @@ impl Assigned {
         }
         for (key, (target, rank)) in &wanted {
             let told = self.told.get(key);
-            if delta.full || told.is_none_or(|(t, r)| (t, r) != (target, rank)) {
+            let all = delta.full || delta.whole_jobs.contains(&target.job);
+            if all || told.is_none_or(|(t, r)| (t, r) != (target, rank)) {
                 delta.upserts.push((*key, Arc::clone(target), *rank));
             }
         }
-        if targets.is_complete() {
-            for key in self.told.keys().filter(|key| !wanted.contains_key(key)) {
-                let reason = match targets.by_key().contains_key(key) {
-                    true => Reason::Moved,
-                    false => Reason::Removed,
-                };
-                delta.removes.push((*key, reason));
+        for (key, told) in std::mem::take(&mut self.told) {
+            if wanted.contains_key(&key) {
+                continue;
             }
-            (self.told, self.full) = (wanted, true);
-        } else {
-            self.told.append(&mut wanted);
+            if targets.by_key().contains_key(&key) {
+                delta.removes.push((key, Reason::Moved));
+            } else if targets.is_settled(&told.0.job) {
+                delta.removes.push((key, Reason::Removed));
+            } else {
+                wanted.insert(key, told);
+            }
         }
-        let nothing = !delta.full && delta.upserts.is_empty() && delta.removes.is_empty();
+        self.told = wanted;
+        self.full |= delta.full;
+        self.whole.extend(delta.whole_jobs.iter().cloned());
+        let nothing = !delta.full
+            && delta.whole_jobs.is_empty()
+            && delta.upserts.is_empty()
+            && delta.removes.is_empty();
         (!nothing).then_some(delta)
     }
 }
@@ -102,6 +121,7 @@ impl Delta {
             epoch,
             config_version,
             full: self.full,
+            whole_jobs: self.whole_jobs.clone(),
             upserts: self.upserts.iter().map(upsert).collect(),
             removes: self.removes.iter().map(remove).collect(),
         }

@@ -1,5 +1,8 @@
 //! All targets that discovery has found, as assignment and the targets page want them.
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use config::Resolved;
 use model::{GroupKey, Target};
@@ -8,17 +11,21 @@ use model::{GroupKey, Target};
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
     config_version: u64,
-    complete: bool,
+    unsettled: BTreeSet<String>,
     jobs: Vec<(String, Arc<Resolved>)>,
     by_key: BTreeMap<GroupKey, Arc<Target>>,
     alertmanagers: Option<Arc<Vec<Vec<String>>>>,
 }
 
 impl Targets {
-    /// The targets of `jobs`, by job name; `complete` if every provider has told its first.
+    /// The targets of `jobs`, by job name; `unsettled` are those of them of which a provider has not told its first.
     ///
     /// Of targets with one key the first counts: they would write the same series.
-    pub fn new(config_version: u64, complete: bool, jobs: Vec<(String, Arc<Resolved>)>) -> Self {
+    pub fn new(
+        config_version: u64,
+        unsettled: BTreeSet<String>,
+        jobs: Vec<(String, Arc<Resolved>)>,
+    ) -> Self {
         let mut by_key = BTreeMap::new();
         for target in jobs.iter().flat_map(|(_, resolved)| &resolved.active) {
             let entry = by_key.entry(target.key());
@@ -26,7 +33,7 @@ impl Targets {
         }
         Self {
             config_version,
-            complete,
+            unsettled,
             jobs,
             by_key,
             alertmanagers: None,
@@ -54,7 +61,12 @@ impl Targets {
 
     /// True if every provider has told its first.
     pub fn is_complete(&self) -> bool {
-        self.complete
+        self.config_version > 0 && self.unsettled.is_empty()
+    }
+
+    /// True if every provider of `job` has told its first, or there is no such job any more.
+    pub fn is_settled(&self, job: &str) -> bool {
+        self.config_version > 0 && !self.unsettled.contains(job)
     }
 
     /// What became of each job's targets, in the order of the configuration.

@@ -22,7 +22,7 @@ use crate::{
 const RETRY: Duration = Duration::from_millis(500);
 
 /// The targets as they were last told.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Assignment {
     targets: BTreeMap<GroupKey, Change>,
     /// The newest that was told with them.
@@ -66,11 +66,17 @@ impl Assignment {
                 Reason::Removed => Change::Removed(key),
             });
         }
-        if delta.full {
+        if is_set(delta) {
             let told: BTreeSet<_> = delta.removes.iter().map(|r| GroupKey(r.key)).collect();
-            let gone = self.targets.keys();
-            let gone = gone.filter(|key| !named.contains_key(key) && !told.contains(key));
-            changes.extend(gone.map(|key| match is_own(*key) {
+            let of_whole_job = |held: &Change| match held {
+                Change::Upsert { target, .. } => delta.whole_jobs.contains(&target.job),
+                Change::Moved(_) | Change::Removed(_) => false,
+            };
+            let held = self.targets.iter();
+            let gone = held
+                .filter(|(key, _)| !named.contains_key(key) && !told.contains(key))
+                .filter(|(_, held)| delta.full || of_whole_job(held));
+            changes.extend(gone.map(|(key, _)| match is_own(*key) {
                 true => Change::Removed(*key),
                 false => Change::Moved(*key),
             }));
@@ -87,6 +93,11 @@ impl Assignment {
             }
         }
     }
+}
+
+/// True if `delta` takes away what it does not name, of all jobs or of some.
+fn is_set(delta: &v1::AssignmentDelta) -> bool {
+    delta.full || !delta.whole_jobs.is_empty()
 }
 
 /// Follows the leader's stream, whoever leads, for ever.
@@ -156,7 +167,7 @@ async fn stream(
             Err(status) => return status,
         };
         let known = shared.epoch().max(assignment.epoch);
-        if delta.full && delta.epoch < known {
+        if is_set(&delta) && delta.epoch < known {
             // One who was deposed, or restored from of old: what it does not name would all be given up.
             shared.metrics.stale_assignments.inc();
             return Status::aborted(format!(
@@ -248,6 +259,14 @@ mod tests {
         let changes = assignment.changes(&delta, |_| false);
         assert!(matches!(changes[0], Change::Upsert { rank: 0, .. }));
         assert_eq!(changes[1..], [Change::Removed(GroupKey(a.key))]);
+        // Of a job's whole set what is not in it is gone; of other jobs nothing is.
+        let whole = |job: &str| v1::AssignmentDelta {
+            whole_jobs: vec![job.to_owned()],
+            ..Default::default()
+        };
+        assert_eq!(assignment.changes(&whole("b"), |_| true), []);
+        let of_job = assignment.clone().changes(&whole("a"), |_| true);
+        assert_eq!(of_job, [Change::Removed(GroupKey(c.key))]);
         let own_and_gone = assignment.changes(&full(&[]), |_| true);
         assert_eq!(own_and_gone, [Change::Removed(GroupKey(c.key))]);
     }

@@ -9,25 +9,37 @@ use model::{Labels, Millis, ReplicationFactor, TargetSettings};
 use super::*;
 
 fn targets(complete: bool, instances: &[(&str, &str)]) -> Targets {
-    let active = instances.iter().map(|(instance, address)| Target {
-        labels: Labels::from_pairs([("job", "j"), ("instance", instance)]),
-        discovered: Labels::empty(),
-        job: "j".to_owned(),
-        settings: TargetSettings {
-            scheme: "http".to_owned(),
-            address: (*address).to_owned(),
-            metrics_path: "/metrics".to_owned(),
-            params: Vec::new(),
-            interval: Millis::from_seconds(15),
-            timeout: Millis::from_seconds(10),
-            own: None,
-        },
+    targets_of(&[("j", complete, instances)])
+}
+
+/// A job, whether it is settled, and its instances with their addresses.
+type Job<'a> = (&'a str, bool, &'a [(&'a str, &'a str)]);
+
+fn targets_of(jobs: &[Job<'_>]) -> Targets {
+    let unsettled = jobs.iter().filter(|(_, settled, _)| !settled);
+    let unsettled = unsettled.map(|(job, ..)| (*job).to_owned()).collect();
+    let resolved = jobs.iter().map(|(job, _, instances)| {
+        let active = instances.iter().map(|(instance, address)| Target {
+            labels: Labels::from_pairs([("job", *job), ("instance", instance)]),
+            discovered: Labels::empty(),
+            job: (*job).to_owned(),
+            settings: TargetSettings {
+                scheme: "http".to_owned(),
+                address: (*address).to_owned(),
+                metrics_path: "/metrics".to_owned(),
+                params: Vec::new(),
+                interval: Millis::from_seconds(15),
+                timeout: Millis::from_seconds(10),
+                own: None,
+            },
+        });
+        let resolved = Resolved {
+            active: active.collect(),
+            ..Resolved::default()
+        };
+        ((*job).to_owned(), Arc::new(resolved))
     });
-    let resolved = Resolved {
-        active: active.collect(),
-        ..Resolved::default()
-    };
-    Targets::new(1, complete, vec![("j".to_owned(), Arc::new(resolved))])
+    Targets::new(1, unsettled, resolved.collect())
 }
 
 fn map(n_nodes: u32) -> ShardMap {
@@ -54,8 +66,12 @@ fn check(assigned: &mut Assigned, targets: &Targets, map: &ShardMap, expected: E
                 .collect();
             upserts.sort_unstable();
             let removes: Vec<Reason> = delta.removes.iter().map(|(_, reason)| *reason).collect();
+            let whole = match delta.whole_jobs.as_slice() {
+                [] => String::new(),
+                jobs => format!("whole {jobs:?}, "),
+            };
             format!(
-                "full {}, upserts {upserts:?}, removes {removes:?}",
+                "full {}, {whole}upserts {upserts:?}, removes {removes:?}",
                 delta.full
             )
         }
@@ -154,5 +170,38 @@ fn a_target_that_others_scrape_now_has_moved() {
         &all,
         &map(1),
         expect![[r#"full false, upserts ["t0", "t1", "t3", "t4", "t5"], removes []"#]],
+    );
+}
+
+#[test]
+fn a_job_does_not_wait_for_the_providers_of_others() {
+    let (one, mut assigned) = (map(1), Assigned::new(NodeId(1)));
+    let mut told = |a: (bool, &[(&str, &str)]), b: (bool, &[(&str, &str)]), expected: Expect| {
+        let targets = targets_of(&[("a", a.0, a.1), ("b", b.0, b.1)]);
+        check(&mut assigned, &targets, &one, expected);
+    };
+    let some = &[("a", "a:1"), ("c", "c:1")][..];
+    told(
+        (true, some),
+        (false, &[("b", "b:1")]),
+        expect![[r#"full false, whole ["a"], upserts ["a:1", "b:1", "c:1"], removes []"#]],
+    );
+    // What is gone from a settled job is gone; of another one nothing is.
+    told(
+        (true, &some[..1]),
+        (false, &[]),
+        expect!["full false, upserts [], removes [Removed]"],
+    );
+    told(
+        (true, &some[..1]),
+        (true, &[]),
+        expect![[r#"full true, upserts ["a:1"], removes [Removed]"#]],
+    );
+    // A provider that is new to a job keeps what the job has.
+    told((false, &[]), (true, &[]), expect!["nothing"]);
+    told(
+        (true, &[]),
+        (true, &[]),
+        expect!["full false, upserts [], removes [Removed]"],
     );
 }

@@ -1,5 +1,8 @@
 //! Providers: one running task for each mechanism of the configuration.
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use config::{Config, Discovery, TargetGroup};
 use runtime::Components;
@@ -18,6 +21,8 @@ pub(crate) type Groups = Option<Arc<Vec<TargetGroup>>>;
 #[derive(Clone)]
 pub(crate) struct Publish {
     to: watch::Sender<Groups>,
+    /// Whether there is no way to find out before a person helps.
+    stuck: Arc<AtomicBool>,
     changed: Arc<Notify>,
 }
 
@@ -25,7 +30,15 @@ impl Publish {
     /// A way to tell groups, and where they arrive; `changed` is notified of each.
     pub(crate) fn new(changed: Arc<Notify>) -> (Self, watch::Receiver<Groups>) {
         let (to, groups) = watch::channel(None);
-        (Self { to, changed }, groups)
+        let stuck = Arc::default();
+        (Self { to, stuck, changed }, groups)
+    }
+
+    /// Tells that nothing is going to be found before a person helps, as long as no groups are told.
+    pub(crate) fn stuck(&self) {
+        if !self.stuck.swap(true, Ordering::Relaxed) {
+            self.changed.notify_one();
+        }
     }
 
     /// Tells the whole set of groups, if it is another than before.
@@ -54,6 +67,7 @@ pub(crate) struct Providers {
 struct Provider {
     discovery: Discovery,
     groups: watch::Receiver<Groups>,
+    stuck: Arc<AtomicBool>,
     /// None for what is told once and for all.
     task: Option<AbortHandle>,
 }
@@ -100,6 +114,7 @@ impl Providers {
 
     fn start(&mut self, discovery: &Discovery) -> Provider {
         let (publish, groups) = Publish::new(Arc::clone(&self.changed));
+        let stuck = Arc::clone(&publish.stuck);
         let (components, offload) = (self.components.clone(), self.components.offload);
         let tasks = &mut self.tasks;
         let task = match discovery.clone() {
@@ -125,6 +140,7 @@ impl Providers {
         Provider {
             discovery: discovery.clone(),
             groups,
+            stuck,
             task,
         }
     }
@@ -132,20 +148,58 @@ impl Providers {
     /// For each job of `config` what its mechanisms have found, in their order.
     pub(crate) fn found(&self, config: &Config) -> Vec<Vec<Groups>> {
         let jobs = config.jobs.iter();
-        jobs.map(|job| self.found_by(&job.discovery)).collect()
+        jobs.map(|job| self.found_by(&job.discovery, |_| None))
+            .collect()
     }
 
-    /// The same for each section of Alertmanagers.
+    /// The same for each section of Alertmanagers. No alert waits for a mechanism that is stuck.
     pub(crate) fn alertmanagers(&self, config: &Config) -> Vec<Vec<Groups>> {
+        let stuck = |provider: &Provider| provider.stuck.load(Ordering::Relaxed);
+        let nothing = |provider: &Provider| stuck(provider).then(Arc::default);
         let sections = config.alerting.alertmanagers.iter();
-        sections.map(|all| self.found_by(&all.discovery)).collect()
+        sections
+            .map(|all| self.found_by(&all.discovery, nothing))
+            .collect()
     }
 
-    fn found_by(&self, mechanisms: &[Discovery]) -> Vec<Groups> {
+    /// What each of `mechanisms` has told, or what `otherwise` gives.
+    fn found_by(
+        &self,
+        mechanisms: &[Discovery],
+        otherwise: impl Fn(&Provider) -> Groups,
+    ) -> Vec<Groups> {
         let found = |discovery: &Discovery| {
-            let provider = self.running.iter().find(|p| p.discovery == *discovery);
-            provider.and_then(|p| p.groups.borrow().clone())
+            let provider = self.running.iter().find(|p| p.discovery == *discovery)?;
+            let told = provider.groups.borrow().clone();
+            told.or_else(|| otherwise(provider))
         };
         mechanisms.iter().map(found).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::{Bundle, Outside};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn targets_wait_for_a_mechanism_that_is_stuck_and_alerts_do_not() {
+        let cluster = "kubernetes_sd_configs: [{role: pod, kubeconfig_file: /nowhere}]";
+        let main = format!(
+            "scrape_configs: [{{job_name: j, {cluster}}}]\nalerting: {{alertmanagers: [{{{cluster}}}]}}"
+        );
+        let bundle = Bundle {
+            main,
+            ..Bundle::default()
+        };
+        let config = Config::from_bundle(&bundle, &Outside::default()).unwrap();
+        let changed = Arc::new(Notify::new());
+        let mut providers = Providers::new(Components::system(), Arc::clone(&changed));
+        providers.use_those_of(&config);
+        assert_eq!(providers.alertmanagers(&config), [[None]]);
+        changed.notified().await;
+        assert_eq!(providers.found(&config), [[None]]);
+        assert_eq!(providers.alertmanagers(&config), [[Some(Arc::default())]]);
     }
 }

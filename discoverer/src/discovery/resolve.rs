@@ -27,7 +27,9 @@ impl Resolver {
         config: &Config,
         found: Vec<Vec<Groups>>,
     ) -> Targets {
-        let complete = found.iter().flatten().all(Option::is_some);
+        let all = config.jobs.iter().zip(&found);
+        let unsettled = all.filter(|(_, groups)| groups.iter().any(Option::is_none));
+        let unsettled = unsettled.map(|(job, _)| job.name.clone()).collect();
         let mut held = HashMap::new();
         let mut jobs = Vec::new();
         for (job, groups) in config.jobs.iter().zip(found) {
@@ -46,7 +48,7 @@ impl Resolver {
             held.insert(job.name.clone(), now);
         }
         self.held = held;
-        Targets::new(version, complete, jobs)
+        Targets::new(version, unsettled, jobs)
     }
 }
 

@@ -50,8 +50,7 @@ pub(crate) async fn run(discovery: KubernetesDiscovery, components: Components, 
             Ok(client) => break client,
             Err(failed) => {
                 error!(error = %Chain(&failed), "no way to the kubernetes API");
-                // Nothing is going to be found before a person helps, so that others need not wait.
-                publish.groups(Vec::new());
+                publish.stuck();
                 tokio::time::sleep(RETRY).await;
             }
         }
