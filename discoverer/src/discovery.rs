@@ -11,6 +11,7 @@ mod dns;
 mod docker;
 mod file;
 mod http;
+mod metrics;
 mod once;
 mod provider;
 mod refresh;
@@ -25,6 +26,7 @@ use runtime::{Chain, Components};
 use tokio::sync::{Notify, watch};
 use tracing::error;
 
+pub(crate) use self::metrics::Metrics;
 pub use self::once::once;
 pub(crate) use self::provider::Publish;
 use self::{
@@ -43,11 +45,17 @@ const USER_AGENT: &str = concat!("Pleiades/", env!("CARGO_PKG_VERSION"));
 pub(crate) async fn run(
     mut state: watch::Receiver<Arc<State>>,
     components: &Components,
+    metrics: &Arc<Metrics>,
     to: &watch::Sender<Arc<Targets>>,
 ) {
+    let _ends = Ends(metrics);
     let changed = Arc::new(Notify::new());
     let offload = components.offload;
-    let mut providers = Providers::new(components.clone(), Arc::clone(&changed));
+    let mut providers = Providers::new(
+        components.clone(),
+        Arc::clone(&changed),
+        Arc::clone(metrics),
+    );
     let mut resolver = Resolver::default();
     let (mut version, mut config) = (0, Arc::new(Config::default()));
     loop {
@@ -66,11 +74,13 @@ pub(crate) async fn run(
         if version > 0 {
             let found = providers.found(&config);
             let receivers = providers.alertmanagers(&config);
+            metrics.found(&config, &found, &receivers, components.clock.now());
             let (jobs, configured) = (Arc::clone(&config), resolver);
+            let told = Arc::clone(metrics);
             let (targets, returned) = offload
                 .run(move || {
                     let mut resolver = configured;
-                    let targets = resolver.targets(version, &jobs, found);
+                    let targets = resolver.targets(version, &jobs, found, &told);
                     let receivers = alertmanagers(&jobs.alerting, receivers);
                     (targets.with_alertmanagers(receivers), resolver)
                 })
@@ -85,5 +95,14 @@ pub(crate) async fn run(
                 return;
             },
         }
+    }
+}
+
+/// The end of discovery in this process, which comes by dropping it.
+struct Ends<'m>(&'m Metrics);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }

@@ -56,6 +56,7 @@ pub(crate) struct Leader {
     pub(crate) components: Components,
     pub(crate) replication: ReplicationFactor,
     pub(crate) targets: watch::Sender<Arc<Targets>>,
+    pub(crate) metrics: Arc<discovery::Metrics>,
 }
 
 impl Leader {
@@ -69,7 +70,12 @@ impl Leader {
             };
             self.term.begin();
             self.targets.send_replace(Arc::default());
-            let discovery = discovery::run(self.group.state(), &self.components, &self.targets);
+            let discovery = discovery::run(
+                self.group.state(),
+                &self.components,
+                &self.metrics,
+                &self.targets,
+            );
             tokio::select! {
                 biased;
                 ended = leadership.wait_for(|now| *now != term) => if ended.is_err() {

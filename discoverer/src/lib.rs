@@ -159,6 +159,7 @@ pub async fn run(
         components: components.clone(),
         replication: settings.replication,
         targets: to_targets,
+        metrics: Arc::clone(&metrics.discovery),
     };
     let readiness = Readiness::default();
     let (to_skipped, skipped) = watch::channel(Vec::new());

@@ -1,12 +1,12 @@
 //! What a discoverer tells of itself on `/metrics`.
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
 
-use crate::{raft::Leadership, state::State, targets::Targets};
+use crate::{discovery, raft::Leadership, state::State, targets::Targets};
 
 /// The discoverer's own metrics.
 #[derive(Debug, Default)]
@@ -21,12 +21,17 @@ pub(crate) struct Metrics {
     reload_successful: Gauge<f64, AtomicU64>,
     /// Assignment messages sent to ingesters.
     pub(crate) assignments: Counter,
+    /// What discovery tells of itself while this discoverer leads.
+    pub(crate) discovery: Arc<discovery::Metrics>,
 }
 
 impl Metrics {
     /// Registers them.
     pub(crate) fn new(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
+        let metrics = Self {
+            discovery: Arc::new(discovery::Metrics::new(registry)),
+            ..Self::default()
+        };
         let gauges = [
             (
                 "pleiades_discoverer_leader",

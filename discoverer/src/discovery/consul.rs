@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_secs(15);
 
 /// Watches the services, and tells their instances.
 pub(crate) async fn run(discovery: ConsulDiscovery, components: Components, publish: Publish) {
-    let agent = Agent::new(discovery, &components);
+    let agent = Agent::new(discovery, &components, publish.clone());
     let datacenter = datacenter(&agent).await;
     let shared = Arc::new(Shared {
         agent,

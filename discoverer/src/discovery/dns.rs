@@ -17,7 +17,7 @@ use hickory_resolver::{
 };
 use model::Labels;
 use runtime::{Chain, Offload};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::error;
 
 use super::provider::Publish;
@@ -35,11 +35,16 @@ pub(crate) async fn run(discovery: DnsDiscovery, offload: Offload, publish: Publ
         let (config, options) = match offload.run(read_system_conf).await {
             Ok(settings) => settings,
             Err(failed) => {
+                publish.metrics().refresh_failed("dns");
                 error!(error = %Chain(&failed), "could not load resolv.conf");
                 continue;
             }
         };
-        found.refresh(&discovery, &config, &options).await;
+        let began = Instant::now();
+        let n_failed = found.refresh(&discovery, &config, &options).await;
+        publish
+            .metrics()
+            .refreshed("dns", began.elapsed(), n_failed > 0);
         if let Some(groups) = found.groups() {
             publish.groups(groups);
         }
@@ -51,12 +56,14 @@ pub(crate) async fn run(discovery: DnsDiscovery, offload: Offload, publish: Publ
 struct Found(BTreeMap<String, TargetGroup>);
 
 impl Found {
+    /// Asks for all names; gives how many have failed.
     async fn refresh(
         &mut self,
         discovery: &DnsDiscovery,
         config: &ResolverConfig,
         options: &ResolverOpts,
-    ) {
+    ) -> usize {
+        let mut n_failed = 0;
         let kind = record_type(discovery.record);
         let asked = discovery.names.iter().map(async |name| {
             let answer = lookup(config, options, name, kind).await;
@@ -70,9 +77,11 @@ impl Found {
                 }
                 Err(failed) => {
                     error!(name, error = %Chain(&failed), "Error refreshing DNS targets");
+                    n_failed += 1;
                 }
             }
         }
+        n_failed
     }
 
     /// The groups of the names that have answered; none while none has, since then no server may be there.

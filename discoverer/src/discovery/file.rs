@@ -7,7 +7,7 @@ use config::{FileDiscovery, TargetGroup, parse_target_groups};
 use runtime::{Chain, Offload};
 use tracing::error;
 
-use super::provider::Publish;
+use super::{Metrics, provider::Publish};
 
 /// The label with the file's path.
 const FILE_PATH: &str = "__meta_filepath";
@@ -21,7 +21,10 @@ pub(crate) async fn run(discovery: FileDiscovery, offload: Offload, publish: Pub
     let mut files = Files::default();
     loop {
         let paths = discovery.clone();
-        files = offload.run(move || files.read(&paths.paths())).await;
+        let told = publish.clone();
+        files = offload
+            .run(move || files.read(&paths.paths(), told.metrics()))
+            .await;
         publish.groups(files.groups());
         tokio::time::sleep(pause).await;
     }
@@ -49,7 +52,7 @@ enum FileError {
 
 impl Files {
     /// What the files at `paths` hold now; a file that cannot be read or understood keeps its last groups.
-    fn read(mut self, paths: &[String]) -> Self {
+    fn read(mut self, paths: &[String], metrics: &Metrics) -> Self {
         let mut now = BTreeMap::new();
         for path in paths {
             let stamp = stamp(path);
@@ -58,6 +61,7 @@ impl Files {
                 before => {
                     let groups = groups(path).unwrap_or_else(|failed| {
                         error!(%path, error = %Chain(&failed), "a file of targets is unusable");
+                        metrics.file_failed();
                         before.map(|held| held.groups).unwrap_or_default()
                     });
                     Held { stamp, groups }
@@ -110,18 +114,18 @@ mod tests {
         let paths = [path("a.json"), path("b.yml")];
         fs::write(&paths[0], r#"[{"targets": ["a:1"], "labels": {"x": "y"}}]"#).unwrap();
         fs::write(&paths[1], "- targets: [b:1, b:2]").unwrap();
-        let files = Files::default().read(&paths);
+        let files = Files::default().read(&paths, &Metrics::default());
         assert_eq!(addresses(&files), ["a:1", "b:1", "b:2"]);
         let first = &files.groups()[0];
         assert_eq!(first.source, format!("{}:0", paths[0]));
         assert_eq!(first.labels.value(FILE_PATH), paths[0]);
 
         fs::write(&paths[0], "[{").unwrap();
-        let files = files.read(&paths);
+        let files = files.read(&paths, &Metrics::default());
         assert_eq!(addresses(&files), ["a:1", "b:1", "b:2"]);
 
         fs::write(&paths[0], "[]").unwrap();
-        let files = files.read(&paths[..1]);
+        let files = files.read(&paths[..1], &Metrics::default());
         assert_eq!(addresses(&files), Vec::<String>::new());
     }
 }

@@ -13,7 +13,7 @@ pub async fn once(job: &ScrapeJob, within: Duration, components: &Components) ->
         jobs: vec![job.clone()],
         ..Config::default()
     };
-    let mut providers = Providers::new(components.clone(), Arc::new(Notify::new()));
+    let mut providers = Providers::new(components.clone(), Arc::new(Notify::new()), Arc::default());
     providers.use_those_of(&config);
     tokio::time::sleep(within).await;
     let found = providers.found(&config).into_iter().flatten().flatten();

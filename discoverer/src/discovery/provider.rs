@@ -11,7 +11,7 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 
-use super::{consul, dns, docker, file, http};
+use super::{Metrics, consul, dns, docker, file, http};
 use crate::kube;
 
 /// The whole set of groups of one mechanism; none before the first.
@@ -24,14 +24,29 @@ pub(crate) struct Publish {
     /// Whether there is no way to find out before a person helps.
     stuck: Arc<AtomicBool>,
     changed: Arc<Notify>,
+    metrics: Arc<Metrics>,
 }
 
 impl Publish {
     /// A way to tell groups, and where they arrive; `changed` is notified of each.
-    pub(crate) fn new(changed: Arc<Notify>) -> (Self, watch::Receiver<Groups>) {
+    pub(crate) fn new(
+        changed: Arc<Notify>,
+        metrics: Arc<Metrics>,
+    ) -> (Self, watch::Receiver<Groups>) {
         let (to, groups) = watch::channel(None);
         let stuck = Arc::default();
-        (Self { to, stuck, changed }, groups)
+        let publish = Self {
+            to,
+            stuck,
+            changed,
+            metrics,
+        };
+        (publish, groups)
+    }
+
+    /// Where a provider tells how it fares.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Tells that nothing is going to be found before a person helps, as long as no groups are told.
@@ -51,6 +66,7 @@ impl Publish {
             changed
         });
         if changed {
+            self.metrics.received();
             self.changed.notify_one();
         }
     }
@@ -62,6 +78,7 @@ pub(crate) struct Providers {
     tasks: JoinSet<()>,
     components: Components,
     changed: Arc<Notify>,
+    metrics: Arc<Metrics>,
 }
 
 struct Provider {
@@ -82,12 +99,13 @@ impl Drop for Provider {
 
 impl Providers {
     /// No providers yet; they will notify `changed`.
-    pub(crate) fn new(components: Components, changed: Arc<Notify>) -> Self {
+    pub(crate) fn new(components: Components, changed: Arc<Notify>, metrics: Arc<Metrics>) -> Self {
         Self {
             running: Vec::new(),
             tasks: JoinSet::new(),
             components,
             changed,
+            metrics,
         }
     }
 
@@ -113,7 +131,7 @@ impl Providers {
     }
 
     fn start(&mut self, discovery: &Discovery) -> Provider {
-        let (publish, groups) = Publish::new(Arc::clone(&self.changed));
+        let (publish, groups) = Publish::new(Arc::clone(&self.changed), Arc::clone(&self.metrics));
         let stuck = Arc::clone(&publish.stuck);
         let (components, offload) = (self.components.clone(), self.components.offload);
         let tasks = &mut self.tasks;
@@ -195,7 +213,8 @@ mod tests {
         };
         let config = Config::from_bundle(&bundle, &Outside::default()).unwrap();
         let changed = Arc::new(Notify::new());
-        let mut providers = Providers::new(Components::system(), Arc::clone(&changed));
+        let mut providers =
+            Providers::new(Components::system(), Arc::clone(&changed), Arc::default());
         providers.use_those_of(&config);
         assert_eq!(providers.alertmanagers(&config), [[None]]);
         changed.notified().await;

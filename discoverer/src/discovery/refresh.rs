@@ -6,7 +6,7 @@ use std::time::Duration;
 use config::TargetGroup;
 use fetch::FetchError;
 use runtime::Chain;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::error;
 
 use super::provider::Publish;
@@ -52,7 +52,13 @@ pub(crate) async fn run(
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         timer.tick().await;
-        match from.find().await {
+        let began = Instant::now();
+        let found = from.find().await;
+        let failed = found.is_err();
+        publish
+            .metrics()
+            .refreshed(mechanism, began.elapsed(), failed);
+        match found {
             Ok(groups) => publish.groups(groups),
             Err(failed) => {
                 error!(mechanism, error = %Chain(&failed), "Unable to refresh target groups");

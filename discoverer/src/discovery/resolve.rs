@@ -1,10 +1,10 @@
 //! From groups to targets, job by job; jobs whose groups are as before are not resolved again.
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use config::{Alerting, Config, Resolved, ScrapeJob, TargetGroup, alertmanager_urls, targets};
 use tracing::warn;
 
-use super::provider::Groups;
+use super::{Metrics, provider::Groups};
 use crate::targets::Targets;
 
 /// What was resolved last, by job.
@@ -26,6 +26,7 @@ impl Resolver {
         version: u64,
         config: &Config,
         found: Vec<Vec<Groups>>,
+        metrics: &Metrics,
     ) -> Targets {
         let all = config.jobs.iter().zip(&found);
         let unsettled = all.filter(|(_, groups)| groups.iter().any(Option::is_none));
@@ -34,10 +35,13 @@ impl Resolver {
         let mut jobs = Vec::new();
         for (job, groups) in config.jobs.iter().zip(found) {
             let before = self.held.remove(&job.name);
+            if before.as_ref().is_none_or(|before| before.job != *job) {
+                metrics.configured(before.is_none());
+            }
             let same = before.filter(|b| b.job == *job && same(&b.groups, &groups));
             let resolved = match same {
                 Some(before) => before.resolved,
-                None => Arc::new(resolve(job, &groups)),
+                None => Arc::new(resolve(job, &groups, metrics)),
             };
             jobs.push((job.name.clone(), Arc::clone(&resolved)));
             let now = Held {
@@ -47,7 +51,8 @@ impl Resolver {
             };
             held.insert(job.name.clone(), now);
         }
-        self.held = held;
+        let gone = std::mem::replace(&mut self.held, held);
+        gone.keys().for_each(|job| metrics.forget(job));
         Targets::new(version, unsettled, jobs)
     }
 }
@@ -85,7 +90,8 @@ fn same(before: &[Groups], now: &[Groups]) -> bool {
     before.len() == now.len() && before.iter().zip(now).all(same)
 }
 
-fn resolve(job: &ScrapeJob, groups: &[Groups]) -> Resolved {
+fn resolve(job: &ScrapeJob, groups: &[Groups], metrics: &Metrics) -> Resolved {
+    let began = Instant::now();
     let groups: Vec<&Arc<Vec<TargetGroup>>> = groups.iter().flatten().collect();
     let resolved = match groups[..] {
         [one] => targets(job, one),
@@ -94,6 +100,8 @@ fn resolve(job: &ScrapeJob, groups: &[Groups]) -> Resolved {
             targets(job, &all)
         }
     };
+    let counts = (resolved.active.len(), resolved.failed.len());
+    metrics.synced(job, began.elapsed(), counts);
     for error in &resolved.failed {
         warn!(job = %job.name, %error, "a discovered target cannot be scraped");
     }

@@ -63,6 +63,7 @@ pub(crate) async fn run(discovery: KubernetesDiscovery, components: Components, 
         client,
         namespaces,
         seen: Arc::default(),
+        publish: publish.clone(),
     };
     let seen = Arc::clone(&watches.seen);
     let tell = async {
@@ -107,6 +108,7 @@ struct Watches {
     /// In these alone; in all if there are none.
     namespaces: Vec<String>,
     seen: Arc<Seen>,
+    publish: Publish,
 }
 
 type Watch = BoxFuture<'static, ()>;
@@ -190,8 +192,8 @@ impl Watches {
             .lock()
             .progress
             .add(namespace.clone(), needed);
-        let seen = Arc::clone(&self.seen);
-        Box::pin(follow(api, namespace, config, seen, number))
+        let (seen, publish) = (Arc::clone(&self.seen), self.publish.clone());
+        Box::pin(follow(api, namespace, config, seen, number, publish))
     }
 }
 
@@ -219,14 +221,19 @@ async fn follow<K: Watched>(
     config: watcher::Config,
     seen: Arc<Seen>,
     number: usize,
+    publish: Publish,
 ) {
+    let (kind, metrics) = (K::kind(&()), publish.metrics());
     let mut events = pin!(watcher(api, config).default_backoff());
     let mut listed = Vec::new();
     while let Some(event) = events.next().await {
         let mut state = seen.state.lock();
         match event {
             Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(object)) => listed.push(object.lean()),
+            Ok(Event::InitApply(object)) => {
+                metrics.kubernetes_event(&kind, "add");
+                listed.push(object.lean());
+            }
             Ok(Event::InitDone) => {
                 let all = std::mem::take(&mut listed);
                 state.objects.replace(namespace.as_deref(), all);
@@ -234,16 +241,20 @@ async fn follow<K: Watched>(
                 seen.changed.notify_one();
             }
             Ok(Event::Apply(object)) => {
+                // The watch does not tell what is new from what has changed.
+                metrics.kubernetes_event(&kind, "update");
                 state.objects.apply(object.lean());
                 seen.changed.notify_one();
             }
             Ok(Event::Delete(object)) => {
+                metrics.kubernetes_event(&kind, "delete");
                 state.objects.delete(&object);
                 seen.changed.notify_one();
             }
             Err(failed) => {
+                metrics.kubernetes_failed();
                 warn!(
-                    kind = %K::kind(&()),
+                    %kind,
                     namespace = namespace.as_deref().unwrap_or("all"),
                     error = %Chain(&failed),
                     "a kubernetes watch failed",

@@ -118,7 +118,7 @@ async fn services_come_and_change_as_the_catalogue_does() {
         health_filter: String::new(),
         http: HttpClient::default(),
     };
-    let (publish, mut groups) = Publish::new(Arc::default());
+    let (publish, mut groups) = Publish::new(Arc::default(), Arc::default());
     tokio::spawn(run(discovery, Components::system(), publish));
     let mut when = async |is_it: fn(&str) -> bool| {
         let found = groups.wait_for(|groups| groups.as_ref().is_some_and(|g| is_it(&lines(g))));

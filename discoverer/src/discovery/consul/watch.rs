@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, header};
 use runtime::Components;
 use serde::de::DeserializeOwned;
 
-use super::super::{USER_AGENT, http::MAX_BODY_BYTES};
+use super::super::{USER_AGENT, http::MAX_BODY_BYTES, provider::Publish};
 
 /// How long a watch waits for something new.
 const WAIT: Duration = Duration::from_secs(120);
@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) struct Agent {
     pub(super) discovery: ConsulDiscovery,
     client: Client,
+    publish: Publish,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +40,14 @@ impl AgentError {
 }
 
 impl Agent {
-    pub(super) fn new(discovery: ConsulDiscovery, components: &Components) -> Self {
+    pub(super) fn new(
+        discovery: ConsulDiscovery,
+        components: &Components,
+        publish: Publish,
+    ) -> Self {
         Self {
             client: Client::new(discovery.http.clone(), components),
+            publish,
             discovery,
         }
     }
@@ -49,6 +55,19 @@ impl Agent {
     /// What stands at `path`, and the index of that state. With `after` it waits until there is another state than that,
     /// or a while.
     pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        with: &[(&str, &str)],
+        after: Option<u64>,
+    ) -> Result<(T, u64), AgentError> {
+        let answer = self.answer(path, with, after).await;
+        if answer.is_err() {
+            self.publish.metrics().refresh_failed("consul");
+        }
+        answer
+    }
+
+    async fn answer<T: DeserializeOwned>(
         &self,
         path: &str,
         with: &[(&str, &str)],

@@ -68,7 +68,7 @@ async fn a_list_and_the_events_after_it_give_the_last_state() {
     let server = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
 
     let discovery = discovery(address, KubernetesRole::EndpointSlice, &[]);
-    let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
+    let (publish, mut groups) = Publish::new(Arc::new(Notify::new()), Arc::default());
     let watching = tokio::spawn(run(discovery, Components::system(), publish));
     // The list has three pods of old; the events scale them up and down, and replace one.
     let last = ["10.244.0.11:8080", "10.244.0.61:8080", "10.244.0.115:8080"];
@@ -110,7 +110,7 @@ async fn a_namespace_that_is_refused_takes_no_other_with_it() {
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     for (namespaces, any) in [(&["secret", "demo"][..], true), (&["secret"][..], false)] {
-        let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
+        let (publish, mut groups) = Publish::new(Arc::new(Notify::new()), Arc::default());
         let discovery = discovery(address, KubernetesRole::Pod, namespaces);
         let watching = tokio::spawn(run(discovery, Components::system(), publish));
         let told = groups.wait_for(Option::is_some).await.unwrap().clone();
@@ -168,7 +168,7 @@ async fn an_expired_watch_lists_again_and_targets_stay_while_the_server_is_gone(
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-    let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
+    let (publish, mut groups) = Publish::new(Arc::new(Notify::new()), Arc::default());
     let discovery = discovery(address, KubernetesRole::Pod, &[]);
     let watching = tokio::spawn(run(discovery, Components::system(), publish));
     let mut told = Vec::new();
@@ -213,7 +213,7 @@ async fn the_api_server_is_shown_a_token_that_is_fetched() {
         tls: TlsConfig::default(),
         proxy: Proxy::default(),
     }));
-    let (publish, mut groups) = Publish::new(Arc::new(Notify::new()));
+    let (publish, mut groups) = Publish::new(Arc::new(Notify::new()), Arc::default());
     let watching = tokio::spawn(run(discovery, Components::system(), publish));
     let told = groups.wait_for(Option::is_some).await.unwrap().clone();
     assert!(!told.unwrap().is_empty());
