@@ -1,4 +1,6 @@
 //! What an ingester tells of itself.
+mod prometheus;
+
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
@@ -7,6 +9,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use tsdb::Retention;
+
+pub(crate) use self::prometheus::OfPrometheus;
 
 /// Why a scrape failed, as a label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -54,6 +58,7 @@ pub(crate) struct Metrics {
     pub(crate) streams: Gauge,
     pub(crate) sent_bytes: Counter,
     pub(crate) calls: Family<Method, Counter>,
+    pub(crate) prometheus: OfPrometheus,
 }
 
 fn seconds() -> Histogram {
@@ -98,6 +103,7 @@ impl Metrics {
             streams: Gauge::default(),
             sent_bytes: Counter::default(),
             calls: Family::default(),
+            prometheus: OfPrometheus::default(),
         };
         registry.register(
             "prometheus_tsdb_retention_limit_seconds",
@@ -109,6 +115,7 @@ impl Metrics {
             "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled",
             metrics.retention_bytes.clone(),
         );
+        prometheus::register(&metrics, registry);
         metrics.register(registry.sub_registry_with_prefix("pleiades_ingester"));
         metrics
     }

@@ -117,6 +117,7 @@ impl Ingester for Service {
         });
         let (written, reason) = written.await.map_err(|e: TsdbError| status(&e))?;
         self.0.metrics.pushed_samples.inc_by(written.n_stored);
+        self.0.metrics.prometheus.appended(written.n_stored);
         for refusal in &written.refused {
             let reason = match refusal.reason {
                 Refused::OutOfBounds => "out of bounds",

@@ -107,7 +107,9 @@ impl Figures {
                 .block_cache_bytes
                 .set(store.block_cache_bytes as i64);
             shared.gate.counted(stats.n_active_series);
-            let keys: HashSet<_> = shared.targets.all().iter().map(|state| state.key).collect();
+            let targets = shared.targets.all();
+            metrics.prometheus.targets(&targets);
+            let keys: HashSet<_> = targets.iter().map(|state| state.key).collect();
             shared.gate.sum_up(|key| keys.contains(&key));
             metrics.damaged.set(stats.damaged_total as i64);
             for damage in shared.db.take_damage() {

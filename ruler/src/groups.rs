@@ -12,6 +12,7 @@ use tracing::{error, info};
 use crate::{
     evaluation::{self, RuleState, World},
     metrics::Metrics,
+    metrics::RuleGroup,
     notify::{Notice, Notifier},
     placement::owner,
     rules::{self, Group},
@@ -170,8 +171,23 @@ impl Runner {
     }
 
     fn count(&self) {
-        let n_groups = self.evaluator.status.lock().len();
-        self.evaluator.metrics.groups.set(n_groups as i64);
+        let (n_groups, is_here) = {
+            let status = self.evaluator.status.lock();
+            (status.len(), status.contains_key(&self.group.key))
+        };
+        let metrics = &self.evaluator.metrics;
+        metrics.groups.set(n_groups as i64);
+        let written = &self.group.written;
+        let label = RuleGroup {
+            rule_group: format!("{};{}", written.file, written.name),
+        };
+        match is_here {
+            true => {
+                let n_rules = written.rules.len() as i64;
+                metrics.rules.get_or_create(&label).set(n_rules);
+            }
+            false => drop(metrics.rules.remove(&label)),
+        }
     }
 
     /// True if this ruler is the group's, and its lease says that the others think so too.

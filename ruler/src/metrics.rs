@@ -1,12 +1,22 @@
 //! What a ruler tells of itself, under Prometheus' names.
 use prometheus_client::{
+    encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
+        family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
 };
+
+use crate::notify::QUEUE;
+
+/// The file and the name of a group, as a label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RuleGroup {
+    pub(crate) rule_group: String,
+}
 
 /// The metrics of one ruler. Clones share them.
 #[derive(Clone, Debug)]
@@ -27,12 +37,18 @@ pub(crate) struct Metrics {
     pub(crate) write_retries: Counter,
     /// Groups that this ruler evaluates.
     pub(crate) groups: Gauge,
+    /// The rules of each of them.
+    pub(crate) rules: Family<RuleGroup, Gauge>,
     /// Alerts sent.
     pub(crate) alerts_sent: Counter,
     /// Alerts that were dropped: the queue was full, or an Alertmanager did not take them.
     pub(crate) alerts_dropped: Counter,
     /// Requests to Alertmanagers that failed.
     pub(crate) notification_errors: Counter,
+    /// Alerts that wait.
+    pub(crate) queued: Gauge,
+    /// Alertmanagers that alerts are sent to.
+    pub(crate) alertmanagers: Gauge,
 }
 
 impl Metrics {
@@ -88,6 +104,30 @@ impl Metrics {
             "Rule groups that this ruler evaluates",
             groups.clone(),
         );
+        let rules = Family::default();
+        registry.register(
+            "prometheus_rule_group_rules",
+            "The number of rules",
+            rules.clone(),
+        );
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let queued = gauge(
+            "prometheus_notifications_queue_length",
+            "The number of alert notifications in the queue",
+        );
+        let alertmanagers = gauge(
+            "prometheus_notifications_alertmanagers_discovered",
+            "The number of alertmanagers discovered and active",
+        );
+        let capacity = gauge(
+            "prometheus_notifications_queue_capacity",
+            "The capacity of the alert notifications queue",
+        );
+        capacity.set(QUEUE as i64);
         Self {
             iterations,
             iterations_missed,
@@ -97,9 +137,12 @@ impl Metrics {
             samples,
             write_retries,
             groups,
+            rules,
             alerts_sent,
             alerts_dropped,
             notification_errors,
+            queued,
+            alertmanagers,
         }
     }
 }

@@ -18,7 +18,7 @@ use url::form_urlencoded::byte_serialize;
 use crate::{alert::Alert, alertmanagers::Found, metrics::Metrics, run::Current};
 
 /// Alerts that wait; more are dropped, the oldest first told.
-const QUEUE: usize = 10_000;
+pub(crate) const QUEUE: usize = 10_000;
 /// Alerts in one request.
 const BATCH: usize = 256;
 
@@ -163,7 +163,11 @@ impl Notifier {
     /// Queues `notices`; what does not fit is dropped and counted, since a late alert must not delay rules.
     pub(crate) fn notify(&self, notices: Vec<Notice>) {
         for batch in notices.chunks(BATCH) {
+            // Counted before it is there to be taken.
+            let n_alerts = batch.len() as i64;
+            self.metrics.queued.inc_by(n_alerts);
             if self.queue.try_send(batch.to_vec()).is_err() {
+                self.metrics.queued.dec_by(n_alerts);
                 self.metrics.alerts_dropped.inc_by(batch.len() as u64);
                 warn!(n_alerts = batch.len(), "the queue of alerts is full");
             }
@@ -184,6 +188,8 @@ impl Sending {
         loop {
             let current = Arc::clone(&config.borrow_and_update());
             to = receivers(&current, &found.borrow_and_update(), &to, &components);
+            let n_receivers: usize = to.iter().map(|receivers| receivers.urls.len()).sum();
+            self.metrics.alertmanagers.set(n_receivers as i64);
             // What was taken from the queue is sent before anything changes.
             loop {
                 tokio::select! {
@@ -191,7 +197,10 @@ impl Sending {
                     () = stop.cancelled() => return,
                     Ok(()) = config.changed() => break,
                     Ok(()) = found.changed() => break,
-                    Some(batch) = self.queue.recv() => self.send(&batch, &to).await,
+                    Some(batch) = self.queue.recv() => {
+                        self.metrics.queued.dec_by(batch.len() as i64);
+                        self.send(&batch, &to).await;
+                    }
                 }
             }
         }

@@ -23,6 +23,16 @@ pub(crate) fn registry() -> Registry {
         "What this process was built from",
         version,
     );
+    // The dashboards and alerts of Prometheus find by it what they are about; the version is that of its behaviour.
+    let version = Info::new(vec![
+        ("version", "3.14.0"),
+        ("revision", concat!("pleiades-", env!("CARGO_PKG_VERSION"))),
+    ]);
+    registry.register(
+        "prometheus_build",
+        "The version of Prometheus that this process behaves like",
+        version,
+    );
     registry
 }
 

@@ -145,6 +145,7 @@ async fn scrape_slot(
     }
     if appended.is_ok() {
         shared.metrics.samples.inc_by(n_samples);
+        shared.metrics.prometheus.appended(n_samples);
     }
     shared.appended(key, &appended);
     shared
@@ -266,6 +267,9 @@ fn report(
 ) {
     let metrics = &shared.metrics;
     metrics.scrapes.inc();
+    let interval = plan.state.target.settings.interval;
+    let before = plan.state.last().began;
+    metrics.prometheus.scraped(interval, before, began);
     metrics.scrape_seconds.observe(took.as_secs_f64());
     metrics.duplicate_samples.inc_by(observed.counts.duplicates);
     let error = failed.or_else(|| observed.error.take().map(ScrapeError::Page));
