@@ -7,7 +7,7 @@ const FLOORS: &[&[&str]] = &[
     &["exposition", "tsdb", "promql", "hashring", "template"],
     &["proto", "config", "kv"],
     &["runtime"],
-    &["fetch"],
+    &["fetch", "operator"],
     &["discoverer", "ingester", "querier", "ruler"],
     &["pleiades", "loadtest", "sim"],
 ];
@@ -19,7 +19,7 @@ const HOUSES: &[(&str, &[&str])] = &[
     ("k8s-openapi", &["discoverer"]),
     ("openraft", &["discoverer"]),
     ("consistent_hash", &["hashring"]),
-    ("serde-saphyr", &["config"]),
+    ("serde-saphyr", &["config", "operator"]),
     ("opentelemetry", &["runtime"]),
     ("turmoil", &["sim"]),
 ];

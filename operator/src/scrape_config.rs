@@ -1,0 +1,214 @@
+//! ScrapeConfigs: one job with discovery of its own.
+use serde_json::{Map, Value, json};
+
+use crate::{
+    client::put,
+    field::{Field, Result},
+    job::Making,
+    relabel::Steps,
+};
+
+/// Mechanisms: the field of an object, and that of a job.
+const MECHANISMS: [(&str, &str); 7] = [
+    ("staticConfigs", "static_configs"),
+    ("fileSDConfigs", "file_sd_configs"),
+    ("httpSDConfigs", "http_sd_configs"),
+    ("kubernetesSDConfigs", "kubernetes_sd_configs"),
+    ("consulSDConfigs", "consul_sd_configs"),
+    ("dnsSDConfigs", "dns_sd_configs"),
+    ("dockerSDConfigs", "docker_sd_configs"),
+];
+
+/// The job of a ScrapeConfig.
+pub(crate) fn jobs(making: &Making<'_>) -> Result<Vec<Map<String, Value>>> {
+    let (object, spec) = (making.object, &making.spec);
+    let name = format!("scrapeConfig/{}/{}", object.namespace, object.name);
+    let mut job = making.job(&name, spec)?;
+    // What other objects call `interval` and `path` has other names here.
+    making.timing(
+        &mut job,
+        &spec.get("scrapeInterval"),
+        &spec.get("scrapeTimeout"),
+    )?;
+    put(&mut job, "metrics_path", spec.get("metricsPath").text()?);
+    put(
+        &mut job,
+        "enable_compression",
+        spec.get("enableCompression").bool()?,
+    );
+    let name_validation = spec.get("nameValidationScheme").text()?;
+    put(
+        &mut job,
+        "metric_name_validation_scheme",
+        name_validation.map(str::to_lowercase),
+    );
+    let escaping = spec.get("nameEscapingScheme").text()?;
+    put(
+        &mut job,
+        "metric_name_escaping_scheme",
+        escaping.map(dashed),
+    );
+    for (name, field) in spec.fields()? {
+        let Some((_, written)) = MECHANISMS.iter().find(|(known, _)| *known == name) else {
+            if name.ends_with("SDConfigs") && !field.items()?.is_empty() {
+                let what =
+                    "this discovery is not supported; http_sd or file_sd can stand in for it";
+                return Err(field.reason(what));
+            }
+            continue;
+        };
+        let sections = field.items()?;
+        let sections: Result<Vec<Value>> = sections
+            .iter()
+            .map(|section| mechanism(making, name, section))
+            .collect();
+        put(
+            &mut job,
+            written,
+            Some(sections?).filter(|all| !all.is_empty()),
+        );
+    }
+    let mut steps = Steps::new();
+    // The operator has the class's steps before the job's name.
+    steps.extend(&making.class.get("relabelings"))?;
+    if let Some(name) = spec.get("jobName").text()? {
+        steps.push(json!({"target_label": "job", "action": "replace", "replacement": name}));
+    }
+    steps.extend(&spec.get("relabelings"))?;
+    steps.enforce(making.settings.enforced_label(object)?, object.namespace);
+    job.insert("relabel_configs".to_owned(), steps.into_value());
+    making.limits(&mut job)?;
+    making.sample_steps(&mut job, &spec.get("metricRelabelings"))?;
+    Ok(vec![job])
+}
+
+/// `ValuesEscaping` as `values`, `DotsEscaping` as `dots`, `AllowUTF8` as `allow-utf-8`, `Underscores` as `underscores`.
+fn dashed(name: &str) -> String {
+    match name {
+        "AllowUTF8" => "allow-utf-8".to_owned(),
+        other => other.to_lowercase(),
+    }
+}
+
+/// One section of a mechanism in the words of `prometheus.yml`.
+fn mechanism(making: &Making<'_>, name: &str, from: &Field<'_>) -> Result<Value> {
+    let mut section = Map::new();
+    match name {
+        "staticConfigs" => {
+            section.insert(
+                "targets".to_owned(),
+                json!(from.object()?.get("targets").strings()?),
+            );
+            let labels = from.get("labels").labels()?;
+            put(
+                &mut section,
+                "labels",
+                (!labels.is_empty()).then(|| json!(labels)),
+            );
+            return Ok(Value::Object(section));
+        }
+        "kubernetesSDConfigs" => kubernetes(&mut section, from)?,
+        "consulSDConfigs" => {
+            let token = making
+                .client
+                .vault
+                .secret(making.object.namespace, &from.get("tokenRef"))?;
+            put(&mut section, "token", token);
+        }
+        _ => {}
+    }
+    for (name, field) in from.fields()? {
+        if let Some(written) = plain(name) {
+            put(
+                &mut section,
+                written,
+                field.is_there().then(|| lower(name, field.value())),
+            );
+        }
+    }
+    if name != "fileSDConfigs" && name != "dnsSDConfigs" {
+        making.client.credentials(&mut section, from)?;
+        making.client.proxy(&mut section, from)?;
+        making
+            .client
+            .tls(&mut section, &from.get("tlsConfig"), None)?;
+    }
+    Ok(Value::Object(section))
+}
+
+/// The name in `prometheus.yml` of a field that is taken over as it is.
+fn plain(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "files" => "files",
+        "url" => "url",
+        "names" => "names",
+        "type" => "type",
+        "port" => "port",
+        "host" => "host",
+        "filters" => "filters",
+        "hostNetworkingHost" => "host_networking_host",
+        "matchFirstNetwork" => "match_first_network",
+        "refreshInterval" => "refresh_interval",
+        "followRedirects" => "follow_redirects",
+        "enableHTTP2" | "enableHttp2" => "enable_http2",
+        "server" => "server",
+        "pathPrefix" => "path_prefix",
+        "datacenter" => "datacenter",
+        "namespace" => "namespace",
+        "partition" => "partition",
+        "scheme" => "scheme",
+        "services" => "services",
+        "tags" => "tags",
+        "tagSeparator" => "tag_separator",
+        "nodeMeta" => "node_meta",
+        "filter" => "filter",
+        "allowStale" => "allow_stale",
+        "apiServer" => "api_server",
+        _ => return None,
+    })
+}
+
+/// Schemes are written in capitals by newer objects.
+fn lower(name: &str, value: Value) -> Value {
+    match (name, value) {
+        ("scheme", Value::String(text)) => Value::String(text.to_lowercase()),
+        (_, value) => value,
+    }
+}
+
+fn kubernetes(section: &mut Map<String, Value>, from: &Field<'_>) -> Result<()> {
+    let role = from.get("role").text()?.map(str::to_lowercase);
+    let attaches = matches!(role.as_deref(), Some("pod" | "endpoints" | "endpointslice"));
+    put(section, "role", role);
+    let namespaces = from.get("namespaces");
+    if namespaces.is_there() {
+        let mut written = Map::new();
+        written.insert(
+            "names".to_owned(),
+            json!(namespaces.object()?.get("names").strings()?),
+        );
+        let own = namespaces.get("ownNamespace").bool()?;
+        put(&mut written, "own_namespace", own);
+        section.insert("namespaces".to_owned(), Value::Object(written));
+    }
+    let mut selectors = Vec::new();
+    for selector in from.get("selectors").items()? {
+        let mut written = Map::new();
+        let role = selector.get("role").text()?.map(str::to_lowercase);
+        put(&mut written, "role", role);
+        put(&mut written, "label", selector.get("label").text()?);
+        put(&mut written, "field", selector.get("field").text()?);
+        selectors.push(Value::Object(written));
+    }
+    put(
+        section,
+        "selectors",
+        (!selectors.is_empty()).then_some(selectors),
+    );
+    let attach = from.get("attachMetadata");
+    if attaches && attach.is_there() {
+        let node = attach.object()?.get("node").bool()? == Some(true);
+        section.insert("attach_metadata".to_owned(), json!({"node": node}));
+    }
+    Ok(())
+}
