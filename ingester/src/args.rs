@@ -60,6 +60,7 @@ impl From<Args> for Settings {
             limits: args.limits,
             exemplar_storage: args.features.has(Feature::ExemplarStorage),
             start_storage: args.features.has(Feature::StStorage),
+            metadata_labels: args.features.has(Feature::TypeAndUnitLabels),
             snapshots: args.data_dir.join("snapshots"),
             snapshot_part: "",
             grace: Duration::from_secs(10),

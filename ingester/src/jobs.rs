@@ -25,7 +25,7 @@ pub(crate) fn jobs(config: Config, before: &Jobs, max_body_size: u64, shared: &S
             Arc::new(Job::new(
                 settings,
                 max_body_size,
-                shared.starts,
+                shared.extras,
                 &shared.components,
             ))
         };

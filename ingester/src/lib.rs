@@ -51,7 +51,7 @@ use crate::{
     assignment::Assignment,
     metrics::Metrics,
     nearby::Nearby,
-    scrape::{Jobs, Pool},
+    scrape::{Extras, Jobs, Pool},
     service::Service,
     shared::Shared,
     storage::Figures,
@@ -117,7 +117,10 @@ pub async fn run(
         opened,
         (
             settings.sync_interval.is_zero(),
-            settings.start_storage,
+            Extras {
+                starts: settings.start_storage,
+                metadata_labels: settings.metadata_labels,
+            },
             settings.limits,
         ),
     ));

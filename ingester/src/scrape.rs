@@ -21,6 +21,6 @@ mod state;
 mod target;
 
 pub(crate) use buffers::Buffers;
-pub(crate) use job::Job;
+pub(crate) use job::{Extras, Job};
 pub(crate) use pool::{Change, Jobs, Pool};
 pub(crate) use state::{Health, MetricMetadata, TargetState, Targets};

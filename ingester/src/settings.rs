@@ -31,6 +31,8 @@ pub struct Settings {
     pub exemplar_storage: bool,
     /// Whether since when scraped samples count is stored.
     pub start_storage: bool,
+    /// Whether scraped series have their types and units as labels.
+    pub metadata_labels: bool,
     /// Where snapshots are made: in `<snapshots>/<name>/<snapshot_part>`.
     pub snapshots: PathBuf,
     /// The folder of this store within a snapshot; empty if the snapshot is the store.

@@ -15,7 +15,7 @@ use crate::{
     limits::{Gate, Limits, Refusal},
     metrics::{Metrics, Reason},
     open::Opened,
-    scrape::{Buffers, Targets},
+    scrape::{Buffers, Extras, Targets},
     snapshots::Snapshots,
 };
 
@@ -28,8 +28,8 @@ pub(crate) struct Shared {
     pub(crate) buffers: Arc<Buffers>,
     /// None if exemplars are not stored.
     pub(crate) exemplars: Option<Exemplars>,
-    /// Whether since when scraped samples count is stored.
-    pub(crate) starts: bool,
+    /// What is looked at on pages besides samples.
+    pub(crate) extras: Extras,
     /// Where snapshots are made.
     pub(crate) snapshots: Snapshots,
     /// Pages are read by as many threads as there are cores: more would only hold more pages in memory.
@@ -53,7 +53,7 @@ impl Shared {
         metrics: Metrics,
         cluster: watch::Receiver<Arc<Cluster>>,
         opened: Opened,
-        (sync_each, starts, limits): (bool, bool, Limits),
+        (sync_each, extras, limits): (bool, Extras, Limits),
     ) -> Self {
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -63,7 +63,7 @@ impl Shared {
             targets: opened.targets,
             buffers: Arc::default(),
             exemplars: opened.exemplars,
-            starts,
+            extras,
             snapshots: opened.snapshots,
             cores: Semaphore::new(n_cores),
             cluster,

@@ -129,6 +129,7 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         limits: args.limits,
         exemplar_storage: args.query.features.has(runtime::Feature::ExemplarStorage),
         start_storage: args.query.features.has(runtime::Feature::StStorage),
+        metadata_labels: args.query.features.has(runtime::Feature::TypeAndUnitLabels),
         snapshots: args.storage_path.join("snapshots"),
         snapshot_part: Kind::Ingester.name(),
         grace: std::time::Duration::from_secs(10),

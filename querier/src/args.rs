@@ -156,11 +156,11 @@ mod tests {
             "querier",
             "--id=querier-0",
             "--discoverers=a:1",
-            "--enable-feature=promql-per-step-stats,type-and-unit-labels",
+            "--enable-feature=promql-per-step-stats,metadata-wal-records",
         ];
         let refused = Cli::try_parse_from(flags).unwrap_err().to_string();
         assert!(
-            refused.contains("invalid value 'type-and-unit-labels'"),
+            refused.contains("invalid value 'metadata-wal-records'"),
             "{refused}"
         );
     }

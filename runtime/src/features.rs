@@ -28,6 +28,8 @@ pub enum Feature {
     ExemplarStorage,
     /// Ingesters store since when scraped samples count, and ask for protobuf pages, which tell it, first.
     StStorage,
+    /// Ingesters store the types and units of scraped series as labels.
+    TypeAndUnitLabels,
     /// Counters begin where their samples say so, once those are stored.
     UseStartTimestamps,
     /// `stats=all` tells how many samples each step of a query looked at.

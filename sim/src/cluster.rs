@@ -189,6 +189,7 @@ fn ingester_settings(name: &str) -> ingester::Settings {
         limits: ingester::Limits::default(),
         exemplar_storage: false,
         start_storage: false,
+        metadata_labels: false,
         snapshots: "snapshots".into(),
         snapshot_part: "",
         grace: Duration::from_secs(10),

@@ -49,6 +49,8 @@ pub(crate) struct CycleRules {
     pub(crate) buckets: BucketRules,
     /// Whether since when samples count is stored.
     pub(crate) starts: bool,
+    /// Whether series have their types and units as labels.
+    pub(crate) metadata_labels: bool,
 }
 
 /// What an attempt to fetch a page brought.
@@ -247,6 +249,7 @@ impl Cycle {
                 histograms: self.rules.histograms,
                 buckets: self.rules.buckets,
                 starts: self.rules.starts,
+                metadata_labels: self.rules.metadata_labels,
             };
             *counts = Counts::default();
             let read = self.known.read(page, format, rules, &mut self.row, counts);

@@ -25,6 +25,15 @@ use fetch::{Client, Request};
 const USER_AGENT: &str = concat!("Pleiades/", env!("CARGO_PKG_VERSION"));
 const TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 
+/// What is looked at on pages besides samples.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extras {
+    /// Since when samples count is stored.
+    pub(crate) starts: bool,
+    /// Types and units become labels.
+    pub(crate) metadata_labels: bool,
+}
+
 /// A scrape job ready to scrape with.
 pub(crate) struct Job {
     settings: ScrapeJob,
@@ -38,18 +47,17 @@ pub(crate) struct Job {
     /// The decoded bytes of a page stay below.
     body_limit: u64,
     /// Whether since when samples count is stored.
-    starts: bool,
+    extras: Extras,
     /// Where failed fetches are logged.
     pub(crate) failures: Option<FailureLog>,
 }
 
 impl Job {
     /// A job as configured; pages stay below `body_ceiling` also if the job sets no limit or a higher one.
-    /// With `starts` it is stored since when samples count.
     pub(crate) fn new(
         settings: ScrapeJob,
         body_ceiling: u64,
-        starts: bool,
+        extras: Extras,
         components: &Components,
     ) -> Self {
         // Both name the same schemes.
@@ -60,7 +68,7 @@ impl Job {
             false => "identity",
         };
         let mut headers = HeaderMap::new();
-        let protocols = protocols(&settings, starts);
+        let protocols = protocols(&settings, extras.starts);
         let accept = HeaderValue::try_from(accept_header(&protocols, escaping));
         headers.insert(header::ACCEPT, accept.expect("the header is plain ASCII"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
@@ -74,7 +82,7 @@ impl Job {
             fallback: settings.fallback_protocol,
             relabel: settings.metric_relabel.clone().into(),
             body_limit: body_limit.min(body_ceiling),
-            starts,
+            extras,
             failures: FailureLog::new(&settings.failure_log_file, &settings.name),
             settings,
         }
@@ -122,7 +130,8 @@ impl Job {
                 settings.native_histogram_bucket_limit,
                 settings.native_histogram_min_bucket_factor,
             ),
-            starts: self.starts,
+            starts: self.extras.starts,
+            metadata_labels: self.extras.metadata_labels,
         }
     }
 

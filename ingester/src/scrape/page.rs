@@ -4,6 +4,7 @@
 //! its place; only surprises are looked up by hash, and only texts that are new are parsed into labels. Of the page
 //! before no text is kept, only the [`Print`] of each.
 mod buckets;
+mod family;
 mod reading;
 
 use std::sync::Arc;
@@ -140,6 +141,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) buckets: BucketRules,
     /// Whether since when samples count is looked at.
     pub(crate) starts: bool,
+    /// Whether series have their types and units as labels.
+    pub(crate) metadata_labels: bool,
 }
 
 /// What was counted on the way, as far as the page was read.

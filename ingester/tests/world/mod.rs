@@ -182,6 +182,7 @@ impl World {
             limits: self.limits,
             exemplar_storage: true,
             start_storage: false,
+            metadata_labels: false,
             snapshots: "snapshots".into(),
             snapshot_part: "",
             grace: Duration::from_secs(10),

@@ -62,6 +62,7 @@ fn rules() -> CycleRules {
         },
         buckets: BucketRules::new(0, 0.0),
         starts: false,
+        metadata_labels: false,
     }
 }
 
@@ -395,4 +396,58 @@ proptest! {
             prop_assert_eq!(sorted(&bench), sorted(&alone));
         }
     }
+}
+
+#[test]
+fn types_and_units_become_labels() {
+    let mut bench = Bench::new(CycleRules {
+        metadata_labels: true,
+        ..rules()
+    });
+    let text = "# TYPE a counter\na{__type__=\"gauge\",__unit__=\"own\"} 1\n# HELP b x\nb 2\n# TYPE h histogram\nh_sum 3\n";
+    bench.check(
+        text,
+        expect![[r#"
+        {__name__="up"} 1
+        {__name__="scrape_duration_seconds"} 0.5
+        {__name__="scrape_samples_scraped"} 3
+        {__name__="scrape_samples_post_metric_relabeling"} 3
+        {__name__="scrape_series_added"} 3
+        {__name__="a", __type__="counter", __unit__="own"} 1
+        {__name__="b"} 2
+        {__name__="h_sum", __type__="histogram"} 3
+    "#]],
+    );
+    // A page that is as expected tells what is new on it, too.
+    bench.check(
+        &format!("{text}h_count 4\n"),
+        expect![[r#"
+        {__name__="up"} 1
+        {__name__="scrape_duration_seconds"} 0.5
+        {__name__="scrape_samples_scraped"} 4
+        {__name__="scrape_samples_post_metric_relabeling"} 4
+        {__name__="scrape_series_added"} 1
+        {__name__="a", __type__="counter", __unit__="own"} 1
+        {__name__="b"} 2
+        {__name__="h_sum", __type__="histogram"} 3
+        {__name__="h_count", __type__="histogram"} 4
+    "#]],
+    );
+    let bytes = "# HELP t_seconds x\n# TYPE t_seconds gauge\n# UNIT t_seconds seconds\nt_seconds 1\n# TYPE i info\ni_info 1\n# EOF\n";
+    let format = Encoding::Lines(Format::OpenMetrics);
+    let observed = bench.observe(Scraped::Page {
+        bytes: bytes.into(),
+        format,
+    });
+    assert_eq!(observed.error, None);
+    let row = bench.row();
+    let told = row.iter().map(|(labels, _)| labels);
+    let told = told.filter(|labels| labels.get("__type__").is_some());
+    let told: Vec<String> = told
+        .map(|labels| labels.without("job").to_string())
+        .collect();
+    expect![[r#"
+        {__name__="t_seconds", __type__="gauge", __unit__="seconds"}
+        {__name__="i_info", __type__="info"}"#]]
+    .assert_eq(&told.join("\n"));
 }

@@ -1,13 +1,15 @@
 //! One page on its way from text to places and values.
 use exposition::{
-    Encoding, Entry, Exemplar, Expected, Format, Item, Parser, Print, Sample, Series,
+    Encoding, Entry, Exemplar, Expected, Format, Item, LabelsError, Parser, Print, Sample, Series,
 };
 use hashbrown::HashTable;
 use model::{Labels, Timestamp};
 use tsdb::{Ordinal, RowValues};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{Beside, Between, Counts, Found, Known, Line, PageError, Place, Read, Rules};
+use super::{
+    Beside, Between, Counts, Found, Known, Line, PageError, Place, Read, Rules, family::Family,
+};
 use crate::scrape::metadata::Fingerprint;
 
 /// One page under way.
@@ -29,6 +31,10 @@ pub(super) struct Reading<'a> {
     /// A histogram had too many buckets.
     over_buckets: bool,
     told: Fingerprint,
+    /// What was told of the next series, if that becomes labels.
+    family: Option<Family>,
+    /// How the lines are written that stand before a series and were not told one by one.
+    lines_before: Option<Format>,
     exemplars: Vec<(u32, u64)>,
     found: Vec<Found>,
     rules: Rules<'a>,
@@ -51,6 +57,8 @@ impl<'a> Reading<'a> {
             n_samples: 0,
             over_buckets: false,
             told: Fingerprint::default(),
+            family: rules.metadata_labels.then(Family::default),
+            lines_before: None,
             exemplars: Vec::new(),
             found: Vec::new(),
             rules,
@@ -124,6 +132,7 @@ impl<'a> Reading<'a> {
         format: Format,
         row: &mut RowValues,
     ) -> Result<(), PageError> {
+        self.lines_before = Some(format);
         let mut parser = Parser::new(page, format);
         loop {
             let next = match self.expected() {
@@ -145,6 +154,9 @@ impl<'a> Reading<'a> {
             Item::Sample(sample) => self.take_sample(sample, row),
             Item::Told(entry) => {
                 self.told.add(&entry);
+                if let Some(family) = &mut self.family {
+                    family.take(&entry);
+                }
                 Ok(())
             }
         }
@@ -215,6 +227,9 @@ impl<'a> Reading<'a> {
         self.counts.scraped += 1;
         self.told.series(series.before);
         if !series.before.is_empty() {
+            if let (Some(family), Some(format)) = (&mut self.family, self.lines_before) {
+                family.take_lines(series, format);
+            }
             self.between.push(Between {
                 line: self.lines.len() as u32,
                 lines: Print::of(series.before),
@@ -270,8 +285,8 @@ impl<'a> Reading<'a> {
             return;
         }
         // What gives no label set is left out; its sample is kept, as in Prometheus.
-        let labels = series
-            .labels()
+        let labels = self
+            .labels(series)
             .map(|labels| self.rules.naming.stored(&labels));
         if let (Ok(Ok(Some(series_labels))), Ok(labels)) = (labels, exemplar.labels()) {
             self.found.push(Found {
@@ -343,9 +358,18 @@ impl<'a> Reading<'a> {
         place
     }
 
+    /// The labels of a series on the page.
+    fn labels(&self, series: &Series<'_>) -> Result<Labels, LabelsError> {
+        let labels = series.labels()?;
+        Ok(match &self.family {
+            Some(family) => family.labelled(labels),
+            None => labels,
+        })
+    }
+
     /// Parses a text that was never seen.
     fn name(&mut self, series: &Series<'_>) -> Result<Place, PageError> {
-        match self.rules.naming.stored(&series.labels()?)? {
+        match self.rules.naming.stored(&self.labels(series)?)? {
             None => Ok(Place::DROPPED),
             Some(labels) => {
                 let limit = self.rules.sample_limit;

@@ -205,3 +205,20 @@ fn classic_histograms_of_lines_are_converted_if_asked_for() {
         assert_eq!(histogram.unwrap().count, f64::from(count));
     }
 }
+
+#[test]
+fn types_of_messages_become_labels() {
+    let mut bench = Bench::new(CycleRules {
+        metadata_labels: true,
+        ..rules()
+    });
+    let page = [
+        family("c", 0, &[counter(1.0, "a")]),
+        family("h", 4, &[histogram(2)]),
+    ];
+    let (_, lines) = bench.messages(&page);
+    expect![[r#"
+        {__name__="up"} 1
+        {__name__="c", __type__="counter", l="a"} 1
+        {__name__="h", __type__="histogram"} 7.5 {count:4, sum:7.5, (1,1.189207115002721]:2, (1.189207115002721,1.414213562373095]:2}"#]].assert_eq(&lines.join("\n"));
+}
