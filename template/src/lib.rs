@@ -21,7 +21,7 @@ pub use value::Value;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// It does not parse.
-    #[error("error parsing template {name}: {line}: {what}")]
+    #[error("template: {name}:{line}: {what}")]
     Parse {
         /// The template's name.
         name: String,
@@ -177,6 +177,36 @@ mod tests {
         check("{{ $nobody }}", Err("undefined variable \"$nobody\""));
         check("{{ .Labels.job", Err("unclosed action"));
         check("{{ nofunc 1 }}", Err("function \"nofunc\" not defined"));
+    }
+
+    #[test]
+    fn variables_that_are_not_there_are_refused_before_anything_runs() {
+        let refused = |text: &str| match Template::parse("t", &format!("{ALERT_DEFINITIONS}{text}"))
+        {
+            Ok(_) => "good".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(
+            refused("{{ $label.foo }}"),
+            "template: t:1: undefined variable \"$label\""
+        );
+        for gone in [
+            "{{ if $x := 1 }}{{ end }}{{ $x }}",
+            "{{ if false }}{{ $x }}{{ end }}",
+            "{{ range $x, $y := .Labels }}{{ else }}{{ $z }}{{ end }}",
+            "{{ define \"d\" }}{{ $labels }}{{ end }}",
+            "{{ (printf \"%v\" $x) }}",
+        ] {
+            assert!(refused(gone).contains("undefined variable"), "{gone}");
+        }
+        for good in [
+            "{{ $ }}{{ $x := $labels }}{{ $x.job }}",
+            "{{ if $x := 1 }}{{ $y := $x }}{{ else if $z := 2 }}{{ $x }}{{ $y }}{{ $z }}{{ end }}",
+            "{{ range $i, $x := .Labels }}{{ $i }}{{ $x }}{{ end }}",
+            "{{ define \"d\" }}{{ $x := . }}{{ $ }}{{ $x }}{{ end }}{{ $value }}",
+        ] {
+            assert_eq!(refused(good), "good", "{good}");
+        }
     }
 
     #[test]

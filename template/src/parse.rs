@@ -77,6 +77,7 @@ pub(super) fn parse(pieces: Vec<Piece>) -> Result<Vec<Node>, SyntaxError> {
         pieces: pieces.into(),
         line: 1,
         depth: 0,
+        variables: vec![ROOT.to_owned()],
     };
     let (nodes, end) = parser.nodes()?;
     match end {
@@ -92,10 +93,15 @@ enum End {
     Word(String, Vec<Token>),
 }
 
+/// The variable that holds what the template was begun with.
+const ROOT: &str = "$";
+
 struct Parser {
     pieces: VecDeque<Piece>,
     line: usize,
     depth: usize,
+    /// Those that are defined here. Go forgets those of a block at its end, not at its `else`.
+    variables: Vec<String>,
 }
 
 impl Parser {
@@ -161,7 +167,9 @@ impl Parser {
                 }
                 "define" => {
                     let (name, _) = self.name(rest)?;
+                    let outside = std::mem::replace(&mut self.variables, vec![ROOT.to_owned()]);
                     let (body, end) = self.nodes()?;
+                    self.variables = outside;
                     self.must_end(&end, "define")?;
                     Node::Define { name, body }
                 }
@@ -183,6 +191,17 @@ impl Parser {
 
     /// The pipeline of `if`, `with` or `range`, what follows it, and what follows `else`.
     fn block(
+        &mut self,
+        kind: &str,
+        tokens: Vec<Token>,
+    ) -> Result<(Pipeline, Vec<Node>, Vec<Node>), SyntaxError> {
+        let n_outside = self.variables.len();
+        let block = self.inside_block(kind, tokens)?;
+        self.variables.truncate(n_outside);
+        Ok(block)
+    }
+
+    fn inside_block(
         &mut self,
         kind: &str,
         tokens: Vec<Token>,
@@ -241,12 +260,14 @@ impl Parser {
         }
     }
 
-    fn pipeline(&self, tokens: Vec<Token>) -> Result<Pipeline, SyntaxError> {
+    fn pipeline(&mut self, tokens: Vec<Token>) -> Result<Pipeline, SyntaxError> {
         let mut terms = Terms {
             tokens: tokens.into_iter().peekable(),
             depth: self.depth,
+            variables: std::mem::take(&mut self.variables),
         };
         let pipeline = terms.pipeline().map_err(|what| self.error(what))?;
+        self.variables = terms.variables;
         match terms.tokens.next() {
             None => Ok(pipeline),
             Some(token) => Err(self.error(format!("unexpected {token:?} in command"))),
@@ -258,6 +279,8 @@ impl Parser {
 struct Terms {
     tokens: Peekable<IntoIter<Token>>,
     depth: usize,
+    /// Those that are defined here.
+    variables: Vec<String>,
 }
 
 impl Terms {
@@ -313,6 +336,7 @@ impl Terms {
             self.tokens.next();
             left -= 1;
         }
+        self.variables.extend(names.iter().cloned());
         Ok((names, *sign == Token::Declare))
     }
 
@@ -334,7 +358,10 @@ impl Terms {
                 fields.extend((!name.is_empty()).then_some(name));
                 Operand::Dot
             }
-            Some(Token::Variable(name)) => Operand::Variable(name),
+            Some(Token::Variable(name)) => match self.variables.contains(&name) {
+                true => Operand::Variable(name),
+                false => return Err(format!("undefined variable {name:?}")),
+            },
             Some(Token::Int(number)) => Operand::Constant(Value::Int(number)),
             Some(Token::Float(number)) => Operand::Constant(Value::Float(number)),
             Some(Token::Text(text)) => Operand::Constant(Value::Text(text)),
