@@ -148,6 +148,10 @@ impl Files {
         loop {
             match self.edited.load(seen.clone()).await {
                 Ok(loaded) => {
+                    if seen.is_none() || !complaint.is_empty() {
+                        // Also where there is nothing to commit: what is there is good.
+                        self.metrics.reloaded(true);
+                    }
                     complaint.clear();
                     if !seen.as_ref().is_some_and(|seen| seen.same_text(&loaded)) {
                         (seen, pending) = (Some(loaded), true);

@@ -1,6 +1,7 @@
 //! `pleiades check`: what is wrong with files, told as promtool tells it.
 mod discovery;
 mod metrics;
+mod server;
 
 use std::{
     io::{self, Read as _},
@@ -17,6 +18,10 @@ use model::Millis;
 pub(crate) enum Command {
     /// Check if the config files are valid or not.
     Config(ConfigFiles),
+    /// Check if the Prometheus server is healthy.
+    Healthy(server::Server),
+    /// Check if the Prometheus server is ready.
+    Ready(server::Server),
     /// Check if the rule files are valid or not.
     Rules {
         /// The rule files to check, default is read from standard input.
@@ -116,6 +121,8 @@ pub(crate) async fn run(command: Command) -> ExitCode {
             };
             ExitCode::from(show(&report))
         }
+        Command::Healthy(server) => status(server.ask("/-/healthy").await),
+        Command::Ready(server) => status(server.ask("/-/ready").await),
         Command::WebConfig { files } => ExitCode::from(show(&config::check_web_config(&files))),
         Command::Metrics(args) => ExitCode::from(metrics::run(&args, io::stdin().lock())),
         Command::ServiceDiscovery(args) => match discovery::run(args).await {
@@ -125,6 +132,20 @@ pub(crate) async fn run(command: Command) -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+    }
+}
+
+/// Prints what a server says of itself, or why it says nothing good.
+fn status(said: anyhow::Result<String>) -> ExitCode {
+    match said {
+        Ok(text) => {
+            crate::complain(&format!("  SUCCESS:  {text}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            crate::complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
     }
 }
 
