@@ -30,6 +30,13 @@ pub enum Note {
     SortInRangeQuery,
     /// `rate` or `increase` over a metric whose name is not a counter's.
     PossibleNonCounter(String),
+    /// `rate` or `increase` over a metric whose label `__type__` is not a counter's.
+    NonCounterType {
+        /// The metric.
+        metric: String,
+        /// What the label says.
+        kind: String,
+    },
     /// Buckets of `histogram_quantile` that had to be made monotonic.
     ForcedMonotonicity {
         /// The metric, if it is still known.
@@ -141,6 +148,7 @@ impl Note {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::PossibleNonCounter(_)
+            | Self::NonCounterType { .. }
             | Self::ForcedMonotonicity { .. }
             | Self::IncompatibleTypes { .. }
             | Self::IgnoredInAggregation(_)
@@ -180,6 +188,12 @@ impl Note {
             Self::PossibleNonCounter(metric) => format!(
                 "PromQL info: metric might not be a counter, name does not end in \
                  _total/_sum/_count/_bucket: {}",
+                quote(metric)
+            ),
+            Self::NonCounterType { metric, kind } => format!(
+                "PromQL info: metric might not be a counter, __type__ label is not set to \
+                 \"counter\" or \"histogram\", got {}: {}",
+                quote(kind),
                 quote(metric)
             ),
             Self::ForcedMonotonicity { metric, .. } => format!(

@@ -43,6 +43,9 @@ pub struct QueryOptions {
     pub delayed_name_removal: bool,
     /// Counters are taken to begin where their samples say so, as with `--enable-feature=use-start-timestamps`.
     pub start_timestamps: bool,
+    /// A counter is known by its label `__type__` rather than by its name, as with
+    /// `--enable-feature=type-and-unit-labels`.
+    pub metadata_labels: bool,
     /// The samples that each step looks at are counted one by one, as with `--enable-feature=promql-per-step-stats`.
     pub per_step_stats: bool,
 }
@@ -56,6 +59,7 @@ impl Default for QueryOptions {
             threads: NonZeroUsize::MIN,
             delayed_name_removal: false,
             start_timestamps: false,
+            metadata_labels: false,
             per_step_stats: false,
         }
     }

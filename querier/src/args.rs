@@ -110,6 +110,7 @@ impl From<QueryArgs> for QuerySettings {
             max_concurrency: args.query_max_concurrency,
             language: args.features.language(),
             start_timestamps: args.features.has(Feature::UseStartTimestamps),
+            metadata_labels: args.features.has(Feature::TypeAndUnitLabels),
             delayed_name_removal: args.features.has(Feature::PromqlDelayedNameRemoval),
             per_step_stats: args.features.has(Feature::PromqlPerStepStats),
         }

@@ -287,6 +287,7 @@ impl Engine {
             lookback_delta: lookback.unwrap_or(self.settings.lookback_delta),
             max_samples: self.settings.max_samples,
             start_timestamps: self.settings.start_timestamps,
+            metadata_labels: self.settings.metadata_labels,
             delayed_name_removal: self.settings.delayed_name_removal,
             per_step_stats: self.settings.per_step_stats && query.per_step_stats,
             threads: self.threads,

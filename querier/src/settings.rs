@@ -42,6 +42,8 @@ pub struct QuerySettings {
     pub delayed_name_removal: bool,
     /// `--enable-feature=use-start-timestamps`
     pub start_timestamps: bool,
+    /// `--enable-feature=type-and-unit-labels`
+    pub metadata_labels: bool,
     /// `--enable-feature=promql-per-step-stats`
     pub per_step_stats: bool,
 }
@@ -57,6 +59,7 @@ impl Default for QuerySettings {
             language: promql::Options::default(),
             delayed_name_removal: false,
             start_timestamps: false,
+            metadata_labels: false,
             per_step_stats: false,
         }
     }

@@ -164,6 +164,34 @@ fn a_rate_reads_to_the_ends_of_its_window_and_doubts_gauges() {
 }
 
 #[test]
+fn types_that_are_labels_tell_counters() {
+    let store = [
+        series(
+            r#"{__name__="a", __type__="counter", x="1"}"#,
+            &[1.0, 2.0, 3.0],
+        ),
+        series(
+            r#"{__name__="b_total", __type__="gauge", x="2"}"#,
+            &[1.0, 2.0, 3.0],
+        ),
+        series(r#"{__name__="c_total", x="3"}"#, &[1.0, 2.0, 3.0]),
+    ];
+    let options = QueryOptions {
+        metadata_labels: true,
+        ..QueryOptions::default()
+    };
+    let query = r#"rate({__name__=~".+"}[2m])"#;
+    let notes = |query: &str| {
+        let evaluation = ask_with(&store, query, at(2), &options, &|| false).unwrap();
+        evaluation.annotations.infos(query).join("\n")
+    };
+    expect![[r#"
+        PromQL info: metric might not be a counter, __type__ label is not set to "counter" or "histogram", got "gauge": "b_total" (1:10)
+        PromQL info: metric might not be a counter, __type__ label is not set to "counter" or "histogram", got "": "c_total" (1:10)"#]].assert_eq(&notes(&format!("sum({query})")));
+    expect![[""]].assert_eq(&notes("rate(a[2m])"));
+}
+
+#[test]
 fn dropped_names_join_series_or_clash() {
     check(
         &store(),

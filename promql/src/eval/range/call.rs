@@ -254,9 +254,17 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Says so if a metric that is taken for a counter has not the name of one.
+    /// Says so if a metric that is taken for a counter has not the name of one, or not the type.
     fn doubt_counter(&self, call: &RangeCall, labels: &Labels, called: &mut Called) {
         let name = labels.metric_name();
+        if self.options.metadata_labels {
+            let kind = labels.value("__type__");
+            if !name.is_empty() && !["counter", "histogram"].contains(&kind) {
+                let (metric, kind) = (name.to_owned(), kind.to_owned());
+                self.annotate(Note::NonCounterType { metric, kind }, &call.matrix.span);
+            }
+            return;
+        }
         if called.doubted == name {
             return;
         }
