@@ -1,9 +1,13 @@
 //! What a querier tells of itself.
+mod engine;
+
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
+
+use self::engine::EngineMetrics;
 
 /// How a query ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -98,6 +102,8 @@ pub(crate) struct Metrics {
     pub(crate) fetched_samples: Counter,
     /// Calls to ingesters that failed.
     pub(crate) ingester_failures: Counter,
+    /// What is told of queries under Prometheus' names.
+    pub(crate) engine: EngineMetrics,
 }
 
 impl Metrics {
@@ -107,10 +113,12 @@ impl Metrics {
         let seconds = [
             0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0,
         ];
+        let queries_active = Gauge::default();
         let metrics = Self {
             queries: Family::default(),
             query_duration: Histogram::new(seconds),
-            queries_active: Gauge::default(),
+            engine: EngineMetrics::new(registry, &queries_active),
+            queries_active,
             fetched_samples: Counter::default(),
             ingester_failures: Counter::default(),
         };

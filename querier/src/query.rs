@@ -157,6 +157,7 @@ impl Engine {
             Offload::Threads => available_parallelism().unwrap_or(NonZeroUsize::MIN),
             Offload::Inline => NonZeroUsize::MIN,
         };
+        metrics.engine.limited(settings.max_concurrency);
         Self {
             ingesters: Ingesters::new(&components, Arc::clone(&metrics)),
             components,
@@ -269,6 +270,12 @@ impl Engine {
             samples,
         } = evaluation;
         costs.samples = samples;
+        self.metrics.engine.evaluated(
+            costs.queued,
+            costs.fetching,
+            costs.evaluating,
+            costs.samples.total,
+        );
         let mut warnings = annotations.warnings(&query.text);
         warnings.extend(warning);
         let infos = annotations.infos(&query.text);
