@@ -34,9 +34,11 @@ impl Client<'_> {
             let auth = json!({"username": username, "password": password});
             section.insert("basic_auth".to_owned(), auth);
         }
-        if let Some(authorization) = from.get("authorization").there() {
+        let authorization = from.get("authorization");
+        // An empty one says nothing.
+        if !authorization.fields()?.is_empty() {
             let auth = self.authorization(&authorization)?;
-            section.insert("authorization".to_owned(), auth);
+            section.insert("authorization".to_owned(), auth.into());
         }
         put(
             section,
@@ -51,7 +53,7 @@ impl Client<'_> {
         Ok(())
     }
 
-    pub(crate) fn authorization(&self, from: &Field<'_>) -> Result<Value> {
+    pub(crate) fn authorization(&self, from: &Field<'_>) -> Result<Map<String, Value>> {
         let mut auth = Map::new();
         let kind = from.object()?.get("type").text()?.unwrap_or("Bearer");
         auth.insert("type".to_owned(), kind.trim().into());
@@ -64,7 +66,7 @@ impl Client<'_> {
             "credentials_file",
             from.get("credentialsFile").text()?,
         );
-        Ok(Value::Object(auth))
+        Ok(auth)
     }
 
     fn oauth2(&self, from: &Field<'_>) -> Result<Value> {

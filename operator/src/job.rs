@@ -7,6 +7,7 @@ use crate::{
     field::{Field, Result},
     object::Object,
     relabel::Steps,
+    selector::Selector,
     settings::Settings,
     vault::Vault,
 };
@@ -83,7 +84,6 @@ impl<'m> Making<'m> {
         }
         let track = from.get("trackTimestampsStaleness").bool()?;
         put(&mut job, "track_timestamps_staleness", track);
-        self.timing(&mut job, &from.get("interval"), &from.get("scrapeTimeout"))?;
         put(&mut job, "metrics_path", from.get("path").text()?);
         let params = from.get("params");
         put(
@@ -115,14 +115,28 @@ impl<'m> Making<'m> {
         self.client
             .tls(job, &from.get("tlsConfig"), Some(&self.class))?;
         self.client.credentials(job, from)?;
-        let some = ["basic_auth", "authorization", "oauth2", "bearer_token"];
         let of_class = self.class.get("authorization");
-        if of_class.is_there()
-            && !some.iter().any(|name| job.contains_key(*name))
-            && !from.get("bearerTokenFile").is_there()
-        {
-            let auth = self.client.authorization(&of_class)?;
-            job.insert("authorization".to_owned(), auth);
+        if !of_class.is_there() {
+            return Ok(());
+        }
+        let of_class = self.client.authorization(&of_class)?;
+        match job.get_mut("authorization").and_then(Value::as_object_mut) {
+            // A type alone goes with the credentials of the class.
+            Some(own) => {
+                let some = ["credentials", "credentials_file"];
+                if !some.iter().any(|name| own.contains_key(*name)) {
+                    let of_class = some.iter().filter_map(|name| of_class.get_key_value(*name));
+                    own.extend(of_class.map(|(name, value)| (name.clone(), value.clone())));
+                }
+            }
+            None => {
+                let others = ["basic_auth", "oauth2", "bearer_token"];
+                if !others.iter().any(|name| job.contains_key(*name))
+                    && from.get("bearerTokenFile").text()?.is_none()
+                {
+                    job.insert("authorization".to_owned(), of_class.into());
+                }
+            }
         }
         Ok(())
     }
@@ -137,14 +151,24 @@ impl<'m> Making<'m> {
         let interval = interval.text()?;
         let all = self.settings.scrape_interval()?;
         job.insert("scrape_interval".to_owned(), interval.unwrap_or(all).into());
-        let timeout = match (timeout.text()?, interval) {
-            (Some(timeout), _) => Some(timeout),
-            // One for all may not fit an interval of its own.
-            (None, Some(_)) => None,
-            (None, None) => self.settings.spec().get("scrapeTimeout").text()?,
+        let timeout = match timeout.text()? {
+            Some(timeout) => Some(timeout),
+            None => self.shared_timeout(interval.unwrap_or(all))?,
         };
         put(job, "scrape_timeout", timeout);
         Ok(())
+    }
+
+    /// The timeout of all jobs that have none of their own, which is no longer than their `interval`.
+    fn shared_timeout<'i>(&'i self, interval: &'i str) -> Result<Option<&'i str>> {
+        let field = self.settings.spec().get("scrapeTimeout");
+        let Some(timeout) = field.text()? else {
+            return Ok(None);
+        };
+        let longest = model::parse_duration(timeout).map_err(|what| field.reason(what))?;
+        // Where the interval is no duration, the job is refused for it.
+        let is_longer = model::parse_duration(interval).is_ok_and(|interval| longest > interval);
+        Ok(Some(if is_longer { interval } else { timeout }))
     }
 
     /// `http` or `https`, which newer objects write in capitals.
@@ -178,7 +202,10 @@ impl<'m> Making<'m> {
             }
         }
         put(job, "body_size_limit", lowest.map(|(size, _)| size));
-        let protocols = own.get("scrapeProtocols").strings()?;
+        let mut protocols = own.get("scrapeProtocols").strings()?;
+        if protocols.is_empty() {
+            protocols = all.get("scrapeProtocols").strings()?;
+        }
         put(
             job,
             "scrape_protocols",
@@ -201,6 +228,7 @@ impl<'m> Making<'m> {
             let flag = own.get(name).bool()?.or(all.get(name).bool()?);
             put(job, written, flag);
         }
+        self.names(job)?;
         let buckets = own.get("nativeHistogramBucketLimit").number()?;
         put(job, "native_histogram_bucket_limit", buckets);
         let factor = own.get("nativeHistogramMinBucketFactor");
@@ -208,6 +236,23 @@ impl<'m> Making<'m> {
             let quantity = quantity(&factor)?;
             put(job, "native_histogram_min_bucket_factor", Some(quantity));
         }
+        Ok(())
+    }
+
+    /// Which names metrics may have, and how others are written; only ScrapeConfigs say so for themselves.
+    fn names(&self, job: &mut Map<String, Value>) -> Result<()> {
+        let all = self.settings.spec();
+        let text = |name| match self.spec.get(name).text()? {
+            Some(own) => Ok(Some(own)),
+            None => all.get(name).text(),
+        };
+        let validation = text("nameValidationScheme")?.map(str::to_lowercase);
+        put(job, "metric_name_validation_scheme", validation);
+        let escaping = text("nameEscapingScheme")?.map(|name| match name {
+            "AllowUTF8" => "allow-utf-8".to_owned(),
+            other => other.to_lowercase(),
+        });
+        put(job, "metric_name_escaping_scheme", escaping);
         Ok(())
     }
 
@@ -255,6 +300,30 @@ impl<'m> Making<'m> {
         Ok(())
     }
 
+    /// Applies the object's `selector`: as steps of relabelling by the labels of `kind`, or, where `selectorMechanism`
+    /// says so, as what the API server is asked for of each of `roles`, which is given back.
+    pub(crate) fn select(
+        &self,
+        steps: &mut Steps,
+        kind: &str,
+        roles: &[&str],
+    ) -> Result<Vec<Value>> {
+        let selector = Selector::read(&self.spec.get("selector"))?.unwrap_or_default();
+        let mechanism = self.spec.get("selectorMechanism");
+        match mechanism.text()? {
+            None | Some("RelabelConfig") => {
+                steps.select(kind, &selector);
+                Ok(Vec::new())
+            }
+            Some("RoleSelector") => {
+                let label = selector.to_string();
+                let of_role = |role: &&str| json!({"role": role, "label": label});
+                Ok(roles.iter().map(of_role).collect())
+            }
+            Some(_) => Err(mechanism.reason("expected RelabelConfig or RoleSelector")),
+        }
+    }
+
     /// One `kubernetes_sd_configs` of `role` in the namespaces that `selector` names.
     pub(crate) fn kubernetes(
         &self,
@@ -262,6 +331,7 @@ impl<'m> Making<'m> {
         role: &str,
         selector: &Field<'_>,
         attaches: bool,
+        selectors: Vec<Value>,
     ) -> Result<()> {
         let mut discovery = Map::new();
         discovery.insert("role".to_owned(), role.into());
@@ -287,6 +357,9 @@ impl<'m> Making<'m> {
         if let Some(attach) = attach.filter(|_| attaches) {
             let node = attach.object()?.get("node").bool()? == Some(true);
             discovery.insert("attach_metadata".to_owned(), json!({"node": node}));
+        }
+        if !selectors.is_empty() {
+            discovery.insert("selectors".to_owned(), selectors.into());
         }
         job.insert("kubernetes_sd_configs".to_owned(), json!([discovery]));
         Ok(())

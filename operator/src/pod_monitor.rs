@@ -5,7 +5,6 @@ use crate::{
     field::{Field, NameOrNumber, Result},
     job::Making,
     relabel::{Steps, sanitized},
-    selector::Selector,
     service_monitor::{keep_port, name_endpoint},
 };
 
@@ -22,25 +21,26 @@ fn job(making: &Making<'_>, i: usize, endpoint: &Field<'_>) -> Result<Map<String
     let (object, spec) = (making.object, &making.spec);
     let name = format!("podMonitor/{}/{}/{i}", object.namespace, object.name);
     let mut job = making.job(&name, endpoint)?;
-    making.kubernetes(&mut job, "pod", &spec.get("namespaceSelector"), true)?;
-
+    making.timing(
+        &mut job,
+        &endpoint.get("interval"),
+        &endpoint.get("scrapeTimeout"),
+    )?;
     let mut steps = Steps::new();
     if endpoint.get("filterRunning").bool()? != Some(false) {
         steps.drop_ended_pods();
     }
-    let selector = Selector::read(&spec.get("selector"))?.unwrap_or_default();
-    steps.select("pod", &selector);
+    let selectors = making.select(&mut steps, "pod", &["pod"])?;
+    let namespaces = spec.get("namespaceSelector");
+    making.kubernetes(&mut job, "pod", &namespaces, true, selectors)?;
     let port = endpoint.get("port").text()?;
-    let number = endpoint
-        .get("portNumber")
-        .number()?
-        .map(NameOrNumber::Number);
-    let target_port = number.or(endpoint.get("targetPort").name_or_number()?);
+    let number = endpoint.get("portNumber").number()?.filter(|n| *n != 0);
+    let target_port = endpoint.get("targetPort").name_or_number()?;
     keep_port(
         &mut steps,
         port,
         "__meta_kubernetes_pod_container_port_name",
-        target_port,
+        number.map(NameOrNumber::Number).or(target_port),
     );
     steps.copy("__meta_kubernetes_namespace", "namespace");
     steps.copy("__meta_kubernetes_pod_container_name", "container");
@@ -51,6 +51,7 @@ fn job(making: &Making<'_>, i: usize, endpoint: &Field<'_>) -> Result<Map<String
         let source = format!("__meta_kubernetes_pod_label_{}", sanitized(label));
         steps.copy_if_any(&source, "job");
     }
+    // As in the operator, `portNumber` gives no such label.
     name_endpoint(&mut steps, port, target_port);
     making.target_steps(&mut job, steps, &endpoint.get("relabelings"))?;
     making.limits(&mut job)?;

@@ -124,7 +124,8 @@ fn ingresses(
 ) -> Result<()> {
     let selector = Selector::read(&ingress.object()?.get("selector"))?.unwrap_or_default();
     steps.select("ingress", &selector);
-    making.kubernetes(job, "ingress", &ingress.get("namespaceSelector"), false)?;
+    let namespaces = ingress.get("namespaceSelector");
+    making.kubernetes(job, "ingress", &namespaces, false, Vec::new())?;
     steps.push(json!({
         "source_labels": ["__meta_kubernetes_ingress_scheme", "__address__", "__meta_kubernetes_ingress_path"],
         "separator": ";", "regex": "(.+);(.+);(.+)", "target_label": "__param_target",

@@ -67,6 +67,7 @@ impl Steps {
             let present = format!("__meta_kubernetes_{kind}_labelpresent_{key}");
             let (both, is_there) = ([label.as_str(), present.as_str()], [present.as_str()]);
             match &requirement.test {
+                Test::Equal(value) => self.keep(&both, &format!("({value});true")),
                 Test::In(values) => self.keep(&both, &format!("({});true", values.join("|"))),
                 Test::NotIn(values) => self.drop(&both, &format!("({});true", values.join("|"))),
                 Test::Exists => self.keep(&is_there, "true"),

@@ -11,13 +11,25 @@ use crate::{
 /// Fields of a group and of a rule that are durations, which an empty text leaves out.
 const DURATIONS: [&str; 4] = ["interval", "query_offset", "for", "keep_firing_for"];
 
+/// What a group says beside its rules; `partial_response_strategy` is for others than Prometheus.
+const GROUP: [&str; 5] = ["name", "interval", "query_offset", "limit", "labels"];
+/// What a rule says beside its expression.
+const RULE: [&str; 6] = [
+    "record",
+    "alert",
+    "for",
+    "keep_firing_for",
+    "labels",
+    "annotations",
+];
+
 /// The name of the file of `object`, and its text.
 pub(crate) fn file(settings: &Settings, object: &Object<'_>) -> Result<(String, String)> {
     let label = settings.enforced_label(object)?;
     let spec = object.spec();
     let mut groups = Vec::new();
     for group in spec.object()?.get("groups").items()? {
-        let mut written = fields(&group, &["rules", "partial_response_strategy"])?;
+        let mut written = fields(&group, &GROUP)?;
         let mut rules = Vec::new();
         for rule in group.get("rules").items()? {
             rules.push(Value::Object(self::rule(&rule, label, object.namespace)?));
@@ -31,12 +43,12 @@ pub(crate) fn file(settings: &Settings, object: &Object<'_>) -> Result<(String, 
     Ok((name, text))
 }
 
-/// The fields of `from` but for `others`, and for durations that are empty.
-fn fields(from: &Field<'_>, others: &[&str]) -> Result<Map<String, Value>> {
+/// The fields of `from` that are among `known`, but for durations that are empty. An API server leaves others out, too.
+fn fields(from: &Field<'_>, known: &[&str]) -> Result<Map<String, Value>> {
     let mut fields = Map::new();
     for (name, field) in from.fields()? {
         let empty = DURATIONS.contains(&name) && field.text()?.is_none();
-        if !others.contains(&name) && !empty && field.is_there() {
+        if known.contains(&name) && !empty && field.is_there() {
             fields.insert(name.to_owned(), field.value());
         }
     }
@@ -44,7 +56,7 @@ fn fields(from: &Field<'_>, others: &[&str]) -> Result<Map<String, Value>> {
 }
 
 fn rule(from: &Field<'_>, label: Option<&str>, namespace: &str) -> Result<Map<String, Value>> {
-    let mut rule = fields(from, &["expr"])?;
+    let mut rule = fields(from, &RULE)?;
     let field = from.get("expr");
     // An expression may be a number.
     let text = match field.value() {

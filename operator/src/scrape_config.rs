@@ -36,18 +36,6 @@ pub(crate) fn jobs(making: &Making<'_>) -> Result<Vec<Map<String, Value>>> {
         "enable_compression",
         spec.get("enableCompression").bool()?,
     );
-    let name_validation = spec.get("nameValidationScheme").text()?;
-    put(
-        &mut job,
-        "metric_name_validation_scheme",
-        name_validation.map(str::to_lowercase),
-    );
-    let escaping = spec.get("nameEscapingScheme").text()?;
-    put(
-        &mut job,
-        "metric_name_escaping_scheme",
-        escaping.map(dashed),
-    );
     for (name, field) in spec.fields()? {
         let Some((_, written)) = MECHANISMS.iter().find(|(known, _)| *known == name) else {
             if name.ends_with("SDConfigs") && !field.items()?.is_empty() {
@@ -80,14 +68,6 @@ pub(crate) fn jobs(making: &Making<'_>) -> Result<Vec<Map<String, Value>>> {
     making.limits(&mut job)?;
     making.sample_steps(&mut job, &spec.get("metricRelabelings"))?;
     Ok(vec![job])
-}
-
-/// `ValuesEscaping` as `values`, `DotsEscaping` as `dots`, `AllowUTF8` as `allow-utf-8`, `Underscores` as `underscores`.
-fn dashed(name: &str) -> String {
-    match name {
-        "AllowUTF8" => "allow-utf-8".to_owned(),
-        other => other.to_lowercase(),
-    }
 }
 
 /// One section of a mechanism in the words of `prometheus.yml`.
@@ -162,6 +142,7 @@ fn plain(name: &str) -> Option<&'static str> {
         "tagSeparator" => "tag_separator",
         "nodeMeta" => "node_meta",
         "filter" => "filter",
+        "healthFilter" => "health_filter",
         "allowStale" => "allow_stale",
         "apiServer" => "api_server",
         _ => return None,

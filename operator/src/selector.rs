@@ -1,7 +1,12 @@
 //! Kubernetes' label selectors.
 //!
 //! Source: `LabelSelectorAsSelector` in apimachinery's `pkg/apis/meta/v1/helpers.go`.
-use std::collections::{BTreeMap, BTreeSet};
+mod syntax;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::field::{Field, Result};
 
@@ -21,6 +26,7 @@ pub(crate) struct Requirement {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Test {
+    Equal(String),
     In(Vec<String>),
     NotIn(Vec<String>),
     Exists,
@@ -33,17 +39,30 @@ impl Selector {
         if !field.is_there() {
             return Ok(None);
         }
-        let equal = field.object()?.get("matchLabels").labels()?;
+        let equal_field = field.object()?.get("matchLabels");
+        let equal = equal_field.labels()?;
+        for (key, value) in &equal {
+            let wrong = syntax::wrong_key(key).or_else(|| syntax::wrong_value(value));
+            if let Some(what) = wrong {
+                return Err(equal_field.get(key).reason(what));
+            }
+        }
         let mut requirements: Vec<Requirement> = equal
             .into_iter()
             .map(|(key, value)| Requirement {
                 key,
-                test: Test::In(vec![value]),
+                test: Test::Equal(value),
             })
             .collect();
         for expression in field.get("matchExpressions").items()? {
             let key = expression.get("key").str()?.unwrap_or("").to_owned();
+            if let Some(what) = syntax::wrong_key(&key) {
+                return Err(expression.get("key").reason(what));
+            }
             let values = expression.get("values").strings()?;
+            if let Some(what) = values.iter().find_map(|value| syntax::wrong_value(value)) {
+                return Err(expression.get("values").reason(what));
+            }
             let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
             let operator = expression.get("operator").str()?.unwrap_or("");
             let test = match operator {
@@ -74,12 +93,37 @@ impl Selector {
         self.requirements.iter().all(|requirement| {
             let value = labels.get(&requirement.key);
             match &requirement.test {
+                Test::Equal(wanted) => value == Some(wanted),
                 Test::In(values) => value.is_some_and(|value| values.contains(value)),
                 Test::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
                 Test::Exists => value.is_some(),
                 Test::DoesNotExist => value.is_none(),
             }
         })
+    }
+}
+
+/// As an API server is asked: `app=web,env notin (dev,test),!old`, by the keys' order.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut sorted: Vec<&Requirement> = self.requirements.iter().collect();
+        sorted.sort_by_key(|requirement| &requirement.key);
+        for (i, Requirement { key, test }) in sorted.into_iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            f.write_str(comma)?;
+            let list = |values: &[String]| {
+                let sorted: BTreeSet<&str> = values.iter().map(String::as_str).collect();
+                sorted.into_iter().collect::<Vec<_>>().join(",")
+            };
+            match test {
+                Test::Equal(value) => write!(f, "{key}={value}")?,
+                Test::In(values) => write!(f, "{key} in ({})", list(values))?,
+                Test::NotIn(values) => write!(f, "{key} notin ({})", list(values))?,
+                Test::Exists => f.write_str(key)?,
+                Test::DoesNotExist => write!(f, "!{key}")?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,6 @@ use crate::{
     field::{Field, NameOrNumber, Result},
     job::Making,
     relabel::{Steps, sanitized},
-    selector::Selector,
 };
 
 /// The jobs of a ServiceMonitor.
@@ -39,11 +38,15 @@ fn job(making: &Making<'_>, i: usize, endpoint: &Field<'_>) -> Result<Map<String
     let name = format!("serviceMonitor/{}/{}/{i}", object.namespace, object.name);
     let mut job = making.job(&name, endpoint)?;
     let role = role(making)?;
-    making.kubernetes(&mut job, role, &spec.get("namespaceSelector"), true)?;
-
+    making.timing(
+        &mut job,
+        &endpoint.get("interval"),
+        &endpoint.get("scrapeTimeout"),
+    )?;
     let mut steps = Steps::new();
-    let selector = Selector::read(&spec.get("selector"))?.unwrap_or_default();
-    steps.select("service", &selector);
+    let selectors = making.select(&mut steps, "service", &[role, "service"])?;
+    let namespaces = spec.get("namespaceSelector");
+    making.kubernetes(&mut job, role, &namespaces, true, selectors)?;
     let prefix = match role {
         "endpointslice" => "__meta_kubernetes_endpointslice",
         _ => "__meta_kubernetes_endpoint",

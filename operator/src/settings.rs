@@ -207,6 +207,16 @@ impl Settings {
                 return Ok(None);
             }
         }
+        // What was there before exclusions of all kinds.
+        for excluded in spec.get("prometheusRulesExcludedFromEnforce").items()? {
+            let text = |name: &str| Ok::<_, Reason>(excluded.get(name).str()?.unwrap_or(""));
+            if object.kind == Kind::PrometheusRule
+                && text("ruleNamespace")? == object.namespace
+                && text("ruleName")? == object.name
+            {
+                return Ok(None);
+            }
+        }
         Ok(Some(label))
     }
 }

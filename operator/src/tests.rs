@@ -1,4 +1,5 @@
 mod generated;
+mod honoured;
 mod kube_prometheus;
 
 use std::collections::BTreeMap;
