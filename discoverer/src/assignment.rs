@@ -31,6 +31,8 @@ pub struct Delta {
     pub full: bool,
     /// Jobs of which what is not among the upserts is assigned no longer.
     pub whole_jobs: Vec<String>,
+    /// If there are any, all jobs: what is of another is assigned no longer.
+    pub all_jobs: Vec<String>,
     /// New or changed: key, target, and the ingester's rank.
     pub upserts: Vec<(GroupKey, Arc<Target>, u8)>,
     /// No longer assigned, and why.
@@ -62,9 +64,12 @@ impl Assigned {
             ..Delta::default()
         };
         if !delta.full && !self.full {
-            let jobs = targets.jobs().iter().map(|(job, _)| job);
-            let settled = jobs.filter(|job| targets.is_settled(job) && !self.whole.contains(*job));
-            delta.whole_jobs = settled.cloned().collect();
+            let jobs = || targets.jobs().iter().map(|(job, _)| job);
+            let is_new = |job: &&String| targets.is_settled(job) && !self.whole.contains(*job);
+            delta.whole_jobs = jobs().filter(is_new).cloned().collect();
+            if !delta.whole_jobs.is_empty() {
+                delta.all_jobs = jobs().cloned().collect();
+            }
         }
         let mut wanted = BTreeMap::new();
         for (key, target) in targets.by_key() {
@@ -122,6 +127,7 @@ impl Delta {
             config_version,
             full: self.full,
             whole_jobs: self.whole_jobs.clone(),
+            all_jobs: self.all_jobs.clone(),
             upserts: self.upserts.iter().map(upsert).collect(),
             removes: self.removes.iter().map(remove).collect(),
         }

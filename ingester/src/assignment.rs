@@ -69,7 +69,11 @@ impl Assignment {
         if is_set(delta) {
             let told: BTreeSet<_> = delta.removes.iter().map(|r| GroupKey(r.key)).collect();
             let of_whole_job = |held: &Change| match held {
-                Change::Upsert { target, .. } => delta.whole_jobs.contains(&target.job),
+                Change::Upsert { target, .. } => {
+                    let all = &delta.all_jobs;
+                    let is_none = !all.is_empty() && !all.contains(&target.job);
+                    is_none || delta.whole_jobs.contains(&target.job)
+                }
                 Change::Moved(_) | Change::Removed(_) => false,
             };
             let held = self.targets.iter();
@@ -262,9 +266,15 @@ mod tests {
         // Of a job's whole set what is not in it is gone; of other jobs nothing is.
         let whole = |job: &str| v1::AssignmentDelta {
             whole_jobs: vec![job.to_owned()],
+            all_jobs: vec![job.to_owned(), "a".to_owned()],
             ..Default::default()
         };
         assert_eq!(assignment.changes(&whole("b"), |_| true), []);
+        // Nor is there anything of a job that is none.
+        let mut none = whole("b");
+        none.all_jobs = vec!["b".to_owned()];
+        let of_no_job = assignment.clone().changes(&none, |_| true);
+        assert_eq!(of_no_job, [Change::Removed(GroupKey(c.key))]);
         let of_job = assignment.clone().changes(&whole("a"), |_| true);
         assert_eq!(of_job, [Change::Removed(GroupKey(c.key))]);
         let own_and_gone = assignment.changes(&full(&[]), |_| true);

@@ -68,7 +68,7 @@ fn check(assigned: &mut Assigned, targets: &Targets, map: &ShardMap, expected: E
             let removes: Vec<Reason> = delta.removes.iter().map(|(_, reason)| *reason).collect();
             let whole = match delta.whole_jobs.as_slice() {
                 [] => String::new(),
-                jobs => format!("whole {jobs:?}, "),
+                jobs => format!("whole {jobs:?} of {:?}, ", delta.all_jobs),
             };
             format!(
                 "full {}, {whole}upserts {upserts:?}, removes {removes:?}",
@@ -184,7 +184,9 @@ fn a_job_does_not_wait_for_the_providers_of_others() {
     told(
         (true, some),
         (false, &[("b", "b:1")]),
-        expect![[r#"full false, whole ["a"], upserts ["a:1", "b:1", "c:1"], removes []"#]],
+        expect![[
+            r#"full false, whole ["a"] of ["a", "b"], upserts ["a:1", "b:1", "c:1"], removes []"#
+        ]],
     );
     // What is gone from a settled job is gone; of another one nothing is.
     told(
