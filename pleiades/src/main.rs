@@ -22,9 +22,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use runtime::{Chain, Telemetry, TelemetryArgs};
 
-/// The system's allocator takes and gives back the memory of each page anew, and keeps a heap for each thread.
+/// One allocator for this code and for RocksDB's, which stays compact while series come and go for hours. How soon it gives
+/// memory back is set where it is built, in `scripts/setup`.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Prometheus-compatible monitoring that grows by adding ingesters.
 #[derive(Debug, Parser)]

@@ -10,6 +10,12 @@ use crate::{
 /// A dictionary of fewer places is never begun anew.
 const SMALL_DICTIONARY: usize = 256;
 
+/// Of 96 places of a dictionary so many are in held rows at the least, or it is begun anew, …
+const FULL: usize = 56;
+/// … and so many more in some groups, by their keys: groups that churn together, as all of one rollout do, are not to
+/// begin anew together, or memory would rise and fall with all of them.
+const FULLER: u64 = 16;
+
 /// A group whose newest row is older is gone, …
 const GONE: Millis = Millis::from_seconds(15 * 60);
 /// … if that is so many times as long as from its row before to that.
@@ -138,8 +144,8 @@ impl Group {
         self.dictionaries.iter().map(|d| d.number).filter(idle)
     }
 
-    /// True if fewer than two thirds of the current dictionary's places are in any held row by it: empty places take
-    /// memory in every row.
+    /// True if fewer than about two thirds of the current dictionary's places are in any held row by it: empty places
+    /// take memory in every row.
     fn is_mostly_empty(&self) -> bool {
         let (n, number) = (self.current().len(), self.current().number);
         if n < SMALL_DICTIONARY {
@@ -154,7 +160,8 @@ impl Group {
             let mut rows = self.rows.iter().map(|r| &r.values);
             rows.any(|values| values.dictionary() == number && values.has(place))
         };
-        (0..n).filter(|place| held(*place)).count() < n * 2 / 3
+        let full = FULL + (self.key.0 % FULLER) as usize;
+        (0..n).filter(|place| held(*place)).count() < n * full / 96
     }
 
     /// What a row with `head` is to this group.
