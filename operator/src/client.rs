@@ -29,8 +29,13 @@ impl Client<'_> {
     ) -> Result<()> {
         let secret = |field: &Field<'_>| self.vault.secret(self.namespace, field);
         if let Some(basic) = from.get("basicAuth").there() {
-            let username = secret(&basic.object()?.get("username"))?.unwrap_or_default();
-            let password = secret(&basic.get("password"))?.unwrap_or_default();
+            basic.object()?;
+            let needed = |name: &str| {
+                let field = basic.get(name);
+                let unnamed = || field.reason("the name of a secret is needed");
+                secret(&field)?.ok_or_else(unnamed)
+            };
+            let (username, password) = (needed("username")?, needed("password")?);
             let auth = json!({"username": username, "password": password});
             section.insert("basic_auth".to_owned(), auth);
         }

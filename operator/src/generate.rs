@@ -10,9 +10,11 @@ use model::NameValidation;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    culprit::bad_step,
     field::{Reason, Result},
     job::Making,
     object::{Kind, Object, Objects},
+    place::told,
     pod_monitor, probe, rules, scrape_config, service_monitor,
     settings::Settings,
     vault::{Reference, Vault},
@@ -125,14 +127,20 @@ fn checked_jobs(
     vault: &Vault<'_>,
 ) -> Result<Vec<Map<String, Value>>> {
     let jobs = jobs(settings, object, vault)?;
+    let text = written(&jobs);
     let bundle = Bundle {
         path: PathBuf::new(),
-        main: written(&jobs),
+        main: text.clone(),
         ..Bundle::default()
     };
     let config = Config::from_bundle(&bundle, &Outside::default());
     let config = config.map_err(|error| match error {
-        LoadError::Main { cause, .. } => Reason(cause.to_string()),
+        LoadError::Main { cause, .. } => {
+            let class = settings.class(&object.spec()).ok();
+            let fields = [Some(object.spec()), class].into_iter().flatten();
+            let step = fields.filter_map(|field| bad_step(&field)).next();
+            step.unwrap_or_else(|| Reason(told(&cause, &text)))
+        }
         other => Reason(other.to_string()),
     })?;
     match config.unsupported().first() {

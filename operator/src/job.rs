@@ -85,12 +85,11 @@ impl<'m> Making<'m> {
         let track = from.get("trackTimestampsStaleness").bool()?;
         put(&mut job, "track_timestamps_staleness", track);
         put(&mut job, "metrics_path", from.get("path").text()?);
-        let params = from.get("params");
-        put(
-            &mut job,
-            "params",
-            params.is_there().then(|| params.value()),
-        );
+        let mut params = Map::new();
+        for (name, values) in from.get("params").fields()? {
+            params.insert(name.to_owned(), json!(values.strings()?));
+        }
+        put(&mut job, "params", (!params.is_empty()).then_some(params));
         self.scheme(&mut job, &from.get("scheme"))?;
         put(
             &mut job,
@@ -148,6 +147,11 @@ impl<'m> Making<'m> {
         interval: &Field<'_>,
         timeout: &Field<'_>,
     ) -> Result<()> {
+        for field in [interval, timeout] {
+            if let Some(text) = field.text()? {
+                model::parse_duration(text).map_err(|what| field.reason(what))?;
+            }
+        }
         let interval = interval.text()?;
         let all = self.settings.scrape_interval()?;
         job.insert("scrape_interval".to_owned(), interval.unwrap_or(all).into());

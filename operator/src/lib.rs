@@ -13,11 +13,13 @@
 //! `pkg/namespacelabeler/labeler.go` in the Prometheus Operator.
 
 mod client;
+mod culprit;
 mod enforce;
 mod field;
 mod generate;
 mod job;
 mod object;
+mod place;
 mod pod_monitor;
 mod probe;
 mod relabel;

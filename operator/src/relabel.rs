@@ -105,7 +105,7 @@ impl Steps {
 }
 
 /// One step of an object in the words of `prometheus.yml`.
-fn translated(step: &Field<'_>) -> Result<Value> {
+pub(crate) fn translated(step: &Field<'_>) -> Result<Value> {
     let mut translated = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
         if let Some(value) = value {

@@ -98,12 +98,8 @@ fn mechanism(making: &Making<'_>, name: &str, from: &Field<'_>) -> Result<Value>
         _ => {}
     }
     for (name, field) in from.fields()? {
-        if let Some(written) = plain(name) {
-            put(
-                &mut section,
-                written,
-                field.is_there().then(|| lower(name, field.value())),
-            );
+        if let Some((written, kind)) = plain(name) {
+            put(&mut section, written, kind.read(&field)?);
         }
     }
     if name != "fileSDConfigs" && name != "dnsSDConfigs" {
@@ -116,45 +112,80 @@ fn mechanism(making: &Making<'_>, name: &str, from: &Field<'_>) -> Result<Value>
     Ok(Value::Object(section))
 }
 
-/// The name in `prometheus.yml` of a field that is taken over as it is.
-fn plain(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "files" => "files",
-        "url" => "url",
-        "names" => "names",
-        "type" => "type",
-        "port" => "port",
-        "host" => "host",
-        "filters" => "filters",
-        "hostNetworkingHost" => "host_networking_host",
-        "matchFirstNetwork" => "match_first_network",
-        "refreshInterval" => "refresh_interval",
-        "followRedirects" => "follow_redirects",
-        "enableHTTP2" | "enableHttp2" => "enable_http2",
-        "server" => "server",
-        "pathPrefix" => "path_prefix",
-        "datacenter" => "datacenter",
-        "namespace" => "namespace",
-        "partition" => "partition",
-        "scheme" => "scheme",
-        "services" => "services",
-        "tags" => "tags",
-        "tagSeparator" => "tag_separator",
-        "nodeMeta" => "node_meta",
-        "filter" => "filter",
-        "healthFilter" => "health_filter",
-        "allowStale" => "allow_stale",
-        "apiServer" => "api_server",
-        _ => return None,
-    })
+/// What a field that is taken over holds.
+enum Holds {
+    Text,
+    /// Written in capitals by newer objects.
+    Word,
+    Flag,
+    Number,
+    Texts,
+    TextsByName,
+    /// `{name, values}`, by their names.
+    Filters,
 }
 
-/// Schemes are written in capitals by newer objects.
-fn lower(name: &str, value: Value) -> Value {
-    match (name, value) {
-        ("scheme", Value::String(text)) => Value::String(text.to_lowercase()),
-        (_, value) => value,
+impl Holds {
+    /// The field's value; none if it is absent or says nothing.
+    fn read(&self, field: &Field<'_>) -> Result<Option<Value>> {
+        Ok(match self {
+            Self::Text => field.text()?.map(Value::from),
+            Self::Word => field.text()?.map(|word| word.to_lowercase().into()),
+            Self::Flag => field.bool()?.map(Value::from),
+            Self::Number => field.number()?.map(Value::from),
+            Self::Texts => Some(field.strings()?)
+                .filter(|texts| !texts.is_empty())
+                .map(Value::from),
+            Self::TextsByName => Some(field.labels()?)
+                .filter(|texts| !texts.is_empty())
+                .map(|texts| json!(texts)),
+            Self::Filters => {
+                let mut filters = Vec::new();
+                for filter in field.items()? {
+                    let name = filter.object()?.get("name").text()?.unwrap_or("");
+                    filters.push((name, filter.get("values").strings()?));
+                }
+                filters.sort_by_key(|(name, _)| *name);
+                let filter = |(name, values)| json!({"name": name, "values": values});
+                Some(filters.into_iter().map(filter).collect::<Vec<Value>>())
+                    .filter(|filters| !filters.is_empty())
+                    .map(Value::from)
+            }
+        })
     }
+}
+
+/// The name in `prometheus.yml` of a field that is taken over, and what it holds.
+fn plain(name: &str) -> Option<(&'static str, Holds)> {
+    Some(match name {
+        "files" => ("files", Holds::Texts),
+        "url" => ("url", Holds::Text),
+        "names" => ("names", Holds::Texts),
+        "type" => ("type", Holds::Text),
+        "port" => ("port", Holds::Number),
+        "host" => ("host", Holds::Text),
+        "filters" => ("filters", Holds::Filters),
+        "hostNetworkingHost" => ("host_networking_host", Holds::Text),
+        "matchFirstNetwork" => ("match_first_network", Holds::Flag),
+        "refreshInterval" => ("refresh_interval", Holds::Text),
+        "followRedirects" => ("follow_redirects", Holds::Flag),
+        "enableHTTP2" | "enableHttp2" => ("enable_http2", Holds::Flag),
+        "server" => ("server", Holds::Text),
+        "pathPrefix" => ("path_prefix", Holds::Text),
+        "datacenter" => ("datacenter", Holds::Text),
+        "namespace" => ("namespace", Holds::Text),
+        "partition" => ("partition", Holds::Text),
+        "scheme" => ("scheme", Holds::Word),
+        "services" => ("services", Holds::Texts),
+        "tags" => ("tags", Holds::Texts),
+        "tagSeparator" => ("tag_separator", Holds::Text),
+        "nodeMeta" => ("node_meta", Holds::TextsByName),
+        "filter" => ("filter", Holds::Text),
+        "healthFilter" => ("health_filter", Holds::Text),
+        "allowStale" => ("allow_stale", Holds::Flag),
+        "apiServer" => ("api_server", Holds::Text),
+        _ => return None,
+    })
 }
 
 fn kubernetes(section: &mut Map<String, Value>, from: &Field<'_>) -> Result<()> {

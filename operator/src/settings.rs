@@ -1,4 +1,6 @@
 //! A `Prometheus` manifest: which objects are taken, and what holds for all of them.
+mod check;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -108,6 +110,7 @@ impl Settings {
             warnings,
         };
         settings.check_classes()?;
+        check::usable(&settings)?;
         Ok(settings)
     }
 

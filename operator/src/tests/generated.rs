@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use expect_test::expect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -296,7 +298,7 @@ fn one_bad_object_spoils_no_other() {
             "spec.endpoints[0].port: expected a string, found a number",
         ),
         (
-            "endpoints: [{port: m, basicAuth: {password: {name: none, key: k}}}]",
+            "endpoints: [{port: m, basicAuth: {username: {name: none, key: k}}}]",
             "key \"k\" in secret \"bad/none\" not found",
         ),
         (
@@ -398,6 +400,9 @@ fn a_scrape_class_fills_in_what_is_not_said() {
     );
 }
 
+/// A manifest that selects all, read once for all cases.
+static ALL: LazyLock<Settings> = LazyLock::new(|| settings(""));
+
 /// Any tree that has the names of fields.
 fn tree() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -461,13 +466,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
     fn whatever_an_object_holds_the_good_one_is_made(spec in tree(), kind in 0..5_usize) {
-        let settings = settings("");
+        let settings = &*ALL;
         let mut all = objects(&[POD_MONITOR]);
         let object = json!({"metadata": {"name": "odd", "namespace": "shop"}, "spec": spec});
         all.objects.entry(Kind::ALL[kind]).or_default().push(object);
-        let values = references(&settings, &all);
+        let values = references(settings, &all);
         let values = values.into_iter().map(|r| (r, "secret".to_owned())).collect();
-        let generated = generate(&settings, &all, &values);
+        let generated = generate(settings, &all, &values);
         let name = json!("podMonitor/shop/db/0");
         prop_assert!(jobs(&generated).iter().any(|job| job["job_name"] == name));
     }

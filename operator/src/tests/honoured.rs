@@ -188,3 +188,86 @@ fn a_selector_that_kubernetes_refuses_is_refused() {
         "spec.selectorMechanism: expected RelabelConfig or RoleSelector"
     );
 }
+
+#[test]
+fn a_refusal_names_the_field() {
+    let wrong = |endpoint: &str| refusal("", &monitor("", endpoint));
+    assert_eq!(
+        wrong(", params: {a: b}"),
+        "spec.endpoints[0].params.a: expected a list, found a string"
+    );
+    let step = wrong(", relabelings: [{targetLabel: a}, {regex: '(', targetLabel: b}]");
+    assert!(
+        step.starts_with("spec.endpoints[0].relabelings[1]: error parsing regexp"),
+        "{step}"
+    );
+    let often = wrong(", interval: often");
+    assert!(
+        often.starts_with("spec.endpoints[0].interval: not a valid duration"),
+        "{often}"
+    );
+    let basic = wrong(", basicAuth: {username: {name: s, key: u}}");
+    assert_eq!(
+        basic,
+        "spec.endpoints[0].basicAuth.password: the name of a secret is needed"
+    );
+    let scraped = |spec: &str| {
+        refusal(
+            "",
+            &format!(
+                "kind: ScrapeConfig\nmetadata: {{name: a, namespace: shop}}\nspec: {{{spec}}}"
+            ),
+        )
+    };
+    assert_eq!(
+        scraped("dnsSDConfigs: [{names: [a], type: A, port: '9'}]"),
+        "spec.dnsSDConfigs[0].port: expected a whole number, found a string"
+    );
+    let unsupported = scraped("ec2SDConfigs: [{region: a}]");
+    assert!(
+        unsupported.starts_with("spec.ec2SDConfigs: this discovery is not supported"),
+        "{unsupported}"
+    );
+}
+
+#[test]
+fn docker_and_consul_are_asked_with_filters() {
+    let text = "kind: ScrapeConfig\nmetadata: {name: a, namespace: shop}\nspec:\n  dockerSDConfigs: \
+        [{host: 'unix:///d', port: 8, matchFirstNetwork: false, filters: [{name: b, values: [z]}, {name: a, values: [x]}]}]\n  \
+        consulSDConfigs: [{server: 'c:8500', nodeMeta: {rack: '1'}, filter: f, healthFilter: h, allowStale: false, tags: []}]";
+    let job = job("", text);
+    let docker = json!([{"host": "unix:///d", "port": 8, "match_first_network": false,
+        "filters": [{"name": "a", "values": ["x"]}, {"name": "b", "values": ["z"]}]}]);
+    assert_eq!(job["docker_sd_configs"], docker);
+    let consul = json!([{"server": "c:8500", "node_meta": {"rack": "1"}, "filter": "f", "health_filter": "h",
+        "allow_stale": false}]);
+    assert_eq!(job["consul_sd_configs"], consul);
+}
+
+#[test]
+fn a_mistake_in_the_manifest_is_told_when_it_is_read() {
+    let told = |spec: &str| {
+        let head = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {name: k8s, namespace: m}\nspec:";
+        crate::Settings::parse(&format!("{head} {{{spec}}}"))
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        told("enforcedSampleLimit: many"),
+        "spec.enforcedSampleLimit: expected a whole number, found a string"
+    );
+    assert!(told("scrapeInterval: often").starts_with("spec.scrapeInterval: "));
+    assert_eq!(
+        told("scrapeClasses: [{name: a, tlsConfig: {caFile: 1}}]"),
+        "spec.scrapeClasses[0].tlsConfig.caFile: expected a string, found a number"
+    );
+    let step = told("scrapeClasses: [{name: a, relabelings: [{regex: '(', targetLabel: b}]}]");
+    assert!(
+        step.starts_with("spec.scrapeClasses[0].relabelings[0]: "),
+        "{step}"
+    );
+    assert!(
+        told("enforcedNamespaceLabel: 'a b', serviceDiscoveryRole: Pods")
+            .contains("expected Endpoints")
+    );
+}
