@@ -1,5 +1,6 @@
 mod generated;
 mod honoured;
+mod hostile;
 mod kube_prometheus;
 
 use std::collections::BTreeMap;

@@ -1,13 +1,11 @@
-use std::sync::LazyLock;
-
+//! What objects of each kind give.
 use expect_test::expect;
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{jobs, lines, made, objects, settings};
 use crate::{Kind, Settings, Store, generate, references};
 
-const SERVICE_MONITOR: &str = "
+pub(super) const SERVICE_MONITOR: &str = "
 apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 metadata: {name: web, namespace: shop, labels: {team: a}}
@@ -84,7 +82,7 @@ fn a_service_monitor_has_a_job_for_each_endpoint() {
     assert!(steps.contains(&json!({"target_label": "endpoint", "replacement": "8080"})));
 }
 
-const POD_MONITOR: &str = "
+pub(super) const POD_MONITOR: &str = "
 kind: PodMonitor
 metadata: {name: db, namespace: shop}
 spec:
@@ -205,7 +203,7 @@ spec:
     .assert_eq(&lines(&jobs(&generated)[0]));
 }
 
-const RULES: &str = "
+pub(super) const RULES: &str = "
 kind: PrometheusRule
 metadata: {name: alerts, namespace: shop, uid: '7'}
 spec:
@@ -398,82 +396,4 @@ fn a_scrape_class_fills_in_what_is_not_said() {
         steps.last(),
         Some(&json!({"target_label": "mesh", "replacement": "yes"}))
     );
-}
-
-/// A manifest that selects all, read once for all cases.
-static ALL: LazyLock<Settings> = LazyLock::new(|| settings(""));
-
-/// Any tree that has the names of fields.
-fn tree() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<u32>().prop_map(Value::from),
-        "[a-z0-9/:{}\"]{0,6}".prop_map(Value::from),
-    ];
-    let names = [
-        "endpoints",
-        "podMetricsEndpoints",
-        "port",
-        "selector",
-        "matchLabels",
-        "matchExpressions",
-        "key",
-        "operator",
-        "values",
-        "tlsConfig",
-        "ca",
-        "secret",
-        "name",
-        "basicAuth",
-        "password",
-        "relabelings",
-        "action",
-        "regex",
-        "targets",
-        "staticConfig",
-        "static",
-        "ingress",
-        "prober",
-        "url",
-        "groups",
-        "rules",
-        "expr",
-        "record",
-        "staticConfigs",
-        "kubernetesSDConfigs",
-        "role",
-        "interval",
-        "sampleLimit",
-        "params",
-        "oauth2",
-        "clientId",
-    ];
-    leaf.prop_recursive(5, 64, 6, move |inner| {
-        let fields = proptest::collection::btree_map(
-            proptest::sample::select(names.to_vec()),
-            inner.clone(),
-            0..6,
-        );
-        prop_oneof![
-            proptest::collection::vec(inner, 0..4).prop_map(Value::from),
-            fields.prop_map(|fields| fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()),
-        ]
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-    #[test]
-    fn whatever_an_object_holds_the_good_one_is_made(spec in tree(), kind in 0..5_usize) {
-        let settings = &*ALL;
-        let mut all = objects(&[POD_MONITOR]);
-        let object = json!({"metadata": {"name": "odd", "namespace": "shop"}, "spec": spec});
-        all.objects.entry(Kind::ALL[kind]).or_default().push(object);
-        let values = references(settings, &all);
-        let values = values.into_iter().map(|r| (r, "secret".to_owned())).collect();
-        let generated = generate(settings, &all, &values);
-        let name = json!("podMonitor/shop/db/0");
-        prop_assert!(jobs(&generated).iter().any(|job| job["job_name"] == name));
-    }
 }
