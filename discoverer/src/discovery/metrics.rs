@@ -359,32 +359,34 @@ mod tests {
             let told = page.lines().filter(|line| {
                 !line.starts_with('#') && !line.ends_with(" 0") && !line.contains("seconds_")
             });
-            told.map(|line| format!("{line}\n")).collect::<String>()
+            let mut told: Vec<String> = told.map(|line| format!("{line}\n")).collect();
+            told.sort_unstable();
+            told.concat()
         };
         expect![[r#"
             prometheus_sd_discovered_targets{name="scrape",config="a"} 3
+            prometheus_sd_kubernetes_events_total{role="endpointslice",event="add"} 1
             prometheus_sd_last_update_timestamp_seconds{name="scrape",config="a"} 1.5
+            prometheus_sd_refresh_failures_total{mechanism="http"} 1
             prometheus_sd_updates_total{name="notify"} 1
             prometheus_sd_updates_total{name="scrape"} 1
-            prometheus_sd_refresh_failures_total{mechanism="http"} 1
-            prometheus_sd_kubernetes_events_total{role="endpointslice",event="add"} 1
-            prometheus_target_scrape_pools_total 1
-            prometheus_target_scrape_pool_targets{scrape_job="a"} 2
-            prometheus_target_scrape_pool_target_limit{scrape_job="a"} 1
             prometheus_target_scrape_pool_exceeded_target_limit_total 1
             prometheus_target_scrape_pool_sync_total{scrape_job="a"} 1
+            prometheus_target_scrape_pool_target_limit{scrape_job="a"} 1
+            prometheus_target_scrape_pool_targets{scrape_job="a"} 2
+            prometheus_target_scrape_pools_total 1
             prometheus_target_sync_failed_total{scrape_job="a"} 1
         "#]]
         .assert_eq(&page());
         metrics.end();
         resolver.targets(2, &Config::default(), Vec::new(), &metrics);
         expect![[r#"
+            prometheus_sd_kubernetes_events_total{role="endpointslice",event="add"} 1
+            prometheus_sd_refresh_failures_total{mechanism="http"} 1
             prometheus_sd_updates_total{name="notify"} 1
             prometheus_sd_updates_total{name="scrape"} 1
-            prometheus_sd_refresh_failures_total{mechanism="http"} 1
-            prometheus_sd_kubernetes_events_total{role="endpointslice",event="add"} 1
-            prometheus_target_scrape_pools_total 1
             prometheus_target_scrape_pool_exceeded_target_limit_total 1
+            prometheus_target_scrape_pools_total 1
         "#]]
         .assert_eq(&page());
     }
