@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How targets are found in a Kubernetes cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KubernetesDiscovery {
     /// The API server's address; none for the cluster that we run in.
     pub api_server: Option<String>,

@@ -55,6 +55,13 @@ pub struct Args {
         env = "PLEIADES_CONFIG_SKIP_UNSUPPORTED_SD"
     )]
     pub skip_unsupported_sd: bool,
+    /// Manifest of a Prometheus object: take the ServiceMonitors, PodMonitors, Probes, ScrapeConfigs and
+    /// PrometheusRules that it selects in the Kubernetes cluster, as Prometheus Operator would.
+    #[arg(
+        long = "operator.prometheus-file",
+        env = "PLEIADES_OPERATOR_PROMETHEUS_FILE"
+    )]
+    pub operator_file: Option<PathBuf>,
     /// Where the Raft log and its snapshots are kept.
     #[arg(long, env = "PLEIADES_DATA_DIR", default_value = "data")]
     pub data_dir: PathBuf,
@@ -88,6 +95,7 @@ impl From<Args> for Settings {
             language: args.features.language(),
             skip_unsupported_sd: args.skip_unsupported_sd,
             replication: args.replication_factor,
+            operator_file: args.operator_file,
         }
     }
 }

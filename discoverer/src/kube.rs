@@ -7,8 +7,11 @@
 //! [`Objects`] and what is made of them are pure; the watches fill them. Nothing is told before each watch has had its
 //! first full list or was refused it, and a watch in error keeps what it has. A namespace that is refused is left out.
 //!
+//! Beside targets it finds what the objects of Prometheus Operator say ([`Cluster`]).
+//!
 //! Source: `discovery/kubernetes` in Prometheus.
 mod client;
+mod custom;
 mod endpoint;
 mod endpoints;
 mod ingress;
@@ -21,12 +24,15 @@ mod progress;
 mod provider;
 mod service;
 mod slice;
+mod values;
 
 use config::{AttachMetadata, KubernetesRole, TargetGroup};
 
+pub(crate) use custom::{Cluster, Standing};
 pub(crate) use objects::Objects;
 use objects::Table;
 pub(crate) use provider::run;
+pub(crate) use values::{ValueError, Values};
 
 /// The groups that `role` makes of what the cluster holds in the namespaces that `told` names.
 fn groups(

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use crate::{
     discovery,
     duties::{map_due, placeable, states_due},
+    generated::{self, Generator},
     lease::Leases,
     raft::{Group, Leadership, WriteError},
     state::{Command, Outcome, State},
@@ -57,6 +58,8 @@ pub(crate) struct Leader {
     pub(crate) replication: ReplicationFactor,
     pub(crate) targets: watch::Sender<Arc<Targets>>,
     pub(crate) metrics: Arc<discovery::Metrics>,
+    /// None if nothing is generated.
+    pub(crate) generator: Option<Generator>,
 }
 
 impl Leader {
@@ -83,7 +86,16 @@ impl Leader {
                 },
                 () = self.attend() => {}
                 () = discovery => {}
+                () = self.generate() => {}
             }
+        }
+    }
+
+    /// Generates for ever, or sees to it that nothing generated is left.
+    async fn generate(&self) {
+        match &self.generator {
+            Some(generator) => generator.clone().run().await,
+            None => generated::retire(&self.group).await,
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! joins, leases ──> duties ──> Command ──> raft ──> State ──> everyone (Watch)
-//! files ──────────> configuration ──────────┘         │
+//! files ──────────> configuration ──────────┤         │
+//! monitors, rules ─> generated ─────────────┘         │
 //!                                                 discovery ──> Targets ──> ingesters (Assignments)
 //! ```
 //!
@@ -15,6 +16,7 @@ pub mod assignment;
 mod configuration;
 mod discovery;
 pub mod duties;
+mod generated;
 mod kube;
 mod leader;
 pub mod lease;
@@ -30,6 +32,7 @@ mod watching;
 pub use args::Args;
 pub use configuration::Refused;
 pub use discovery::once as discover_once;
+pub use generated::ManifestError;
 pub use raft::STORE_FAMILY;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -48,6 +51,7 @@ use tsdb::Store;
 
 use crate::{
     configuration::{Edited, Files},
+    generated::{Generator, Manifest, Pace},
     leader::{Leader, Term},
     metrics::Metrics,
     raft::{Group, GroupError, Leadership},
@@ -80,6 +84,9 @@ pub struct Settings {
     pub skip_unsupported_sd: bool,
     /// How many replicas each shard has.
     pub replication: ReplicationFactor,
+    /// Where the manifest of the `Prometheus` object lies by which monitors and rules of the cluster are taken; none for
+    /// taking none.
+    pub operator_file: Option<PathBuf>,
 }
 
 /// Why a discoverer ended.
@@ -92,6 +99,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: Refused,
+    },
+    /// The manifest of the `Prometheus` object is refused.
+    #[error("error loading --operator.prometheus-file={}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ManifestError,
     },
     /// An address cannot be listened on.
     #[error(transparent)]
@@ -130,6 +145,13 @@ pub async fn run(
         let path = settings.config_file;
         return Err(Error::Configuration { path, source });
     }
+    let manifest = match settings.operator_file.clone() {
+        Some(path) => {
+            let read = Manifest::read(path.clone(), components.offload).await;
+            Some(read.map_err(|source| Error::Manifest { path, source })?)
+        }
+        None => None,
+    };
     let mut tasks = Tasks::new(shutdown);
     let peers = settings.peers.clone();
     let group = Group::start(&settings.id, peers, store, &components, &mut tasks).await?;
@@ -153,6 +175,17 @@ pub async fn run(
         targets: targets.clone(),
         metrics: Arc::clone(&metrics),
     };
+    let generator = manifest.as_ref().map(|manifest| Generator {
+        group: group.clone(),
+        components: components.clone(),
+        metrics: Arc::clone(&metrics),
+        settings: manifest.settings(),
+        api: generated::own_cluster(),
+        pace: Pace::default(),
+    });
+    if let Some(manifest) = manifest {
+        spawn(&mut tasks, "manifest", manifest.watch());
+    }
     let leader = Leader {
         group: group.clone(),
         term,
@@ -160,6 +193,7 @@ pub async fn run(
         replication: settings.replication,
         targets: to_targets,
         metrics: Arc::clone(&metrics.discovery),
+        generator,
     };
     let readiness = Readiness::default();
     let (to_skipped, skipped) = watch::channel(Vec::new());

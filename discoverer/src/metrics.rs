@@ -1,12 +1,28 @@
 //! What a discoverer tells of itself on `/metrics`.
 use std::sync::{Arc, atomic::AtomicU64};
 
+use operator::{Generated, Kind};
 use prometheus_client::{
-    metrics::{counter::Counter, gauge::Gauge},
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
-use crate::{discovery, raft::Leadership, state::State, targets::Targets};
+use crate::{discovery, kube::Standing, raft::Leadership, state::State, targets::Targets};
+
+/// Which kind of objects, as a label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfKind {
+    kind: String,
+}
+
+impl From<Kind> for OfKind {
+    fn from(kind: Kind) -> Self {
+        Self {
+            kind: kind.name().to_owned(),
+        }
+    }
+}
 
 /// The discoverer's own metrics.
 #[derive(Debug, Default)]
@@ -23,6 +39,9 @@ pub(crate) struct Metrics {
     pub(crate) assignments: Counter,
     /// What discovery tells of itself while this discoverer leads.
     pub(crate) discovery: Arc<discovery::Metrics>,
+    watched: Family<OfKind, Gauge>,
+    selected: Family<OfKind, Gauge>,
+    refused: Family<OfKind, Gauge>,
 }
 
 impl Metrics {
@@ -77,7 +96,53 @@ impl Metrics {
             "Assignment messages sent to ingesters",
             metrics.assignments.clone(),
         );
+        let of_kinds = [
+            (
+                "pleiades_operator_watched",
+                "1 if the leader knows all objects of the kind, 0 if they are not installed or may not be seen",
+                &metrics.watched,
+            ),
+            (
+                "pleiades_operator_selected",
+                "Objects of the kind that the manifest selects, and that were taken",
+                &metrics.selected,
+            ),
+            (
+                "pleiades_operator_refused",
+                "Objects of the kind that the manifest selects, and that were refused",
+                &metrics.refused,
+            ),
+        ];
+        for (name, help, family) in of_kinds {
+            registry.register(name, help, family.clone());
+        }
         metrics
+    }
+
+    /// Takes in which kinds of objects are known.
+    pub(crate) fn watched(&self, standings: &[(Kind, Standing)]) {
+        for (kind, standing) in standings {
+            let gauge = self.watched.get_or_create(&OfKind::from(*kind));
+            gauge.set(i64::from(*standing == Standing::Listed));
+        }
+    }
+
+    /// Takes in what was generated.
+    pub(crate) fn generated(&self, generated: &Generated) {
+        for kind in Kind::ALL {
+            let n_refused = generated.refused.iter().filter(|r| r.kind == kind).count();
+            let n_selected = generated.selected.get(&kind).copied().unwrap_or_default();
+            let of = OfKind::from(kind);
+            self.refused.get_or_create(&of).set(n_refused as i64);
+            self.selected.get_or_create(&of).set(n_selected as i64);
+        }
+    }
+
+    /// Forgets what a leader alone knows of generating.
+    pub(crate) fn clear_generated(&self) {
+        self.watched.clear();
+        self.selected.clear();
+        self.refused.clear();
     }
 
     /// Takes in the outcome of a reload.

@@ -68,6 +68,7 @@ impl Running {
             language: promql::Options::default(),
             skip_unsupported_sd: false,
             replication: ReplicationFactor::new(2).unwrap(),
+            operator_file: None,
         };
         let stop = CancellationToken::new();
         let store = Arc::new(MemoryStore::new());

@@ -34,6 +34,13 @@ pub(crate) struct All {
         env = "PLEIADES_CONFIG_SKIP_UNSUPPORTED_SD"
     )]
     skip_unsupported_sd: bool,
+    /// Manifest of a Prometheus object: take the ServiceMonitors, PodMonitors, Probes, ScrapeConfigs and
+    /// PrometheusRules that it selects in the Kubernetes cluster, as Prometheus Operator would.
+    #[arg(
+        long = "operator.prometheus-file",
+        env = "PLEIADES_OPERATOR_PROMETHEUS_FILE"
+    )]
+    operator_file: Option<PathBuf>,
     /// Base path for metrics storage.
     #[arg(
         long = "storage.tsdb.path",
@@ -108,6 +115,7 @@ pub(crate) async fn run(args: All) -> anyhow::Result<()> {
         language: args.query.features.language(),
         skip_unsupported_sd: args.skip_unsupported_sd,
         replication: ReplicationFactor::new(1).expect("one is above zero"),
+        operator_file: args.operator_file.clone(),
     };
     let data = DataDir::new("--storage.tsdb.path", &args.storage_path);
     let store = data.open_part(Kind::Discoverer)?;

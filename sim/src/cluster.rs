@@ -163,6 +163,7 @@ fn discoverer_settings(name: &str) -> discoverer::Settings {
         language: Default::default(),
         skip_unsupported_sd: false,
         replication: ReplicationFactor::new(2).expect("two is above zero"),
+        operator_file: None,
     }
 }
 
