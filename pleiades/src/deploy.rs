@@ -13,11 +13,13 @@ fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
-/// The objects of the overlay, as `kubectl kustomize` renders it; scripts/kubectl makes sure that there is one.
-fn rendered() -> Vec<Value> {
+const OVERLAYS: [&str; 2] = ["default", "operator"];
+
+/// The objects of an overlay, as `kubectl kustomize` renders it; scripts/kubectl makes sure that there is one.
+fn rendered(overlay: &str) -> Vec<Value> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/kubectl");
     let kubectl = if own.exists() { own } else { "kubectl".into() };
-    let overlay = deploy().join("overlays/default");
+    let overlay = deploy().join("overlays").join(overlay);
     let output = Command::new(&kubectl)
         .arg("kustomize")
         .arg(&overlay)
@@ -41,7 +43,7 @@ fn container(workload: &Value) -> &Value {
 
 #[test]
 fn each_role_has_its_workload_service_and_disruption_budget() {
-    let objects = rendered();
+    let objects = rendered("default");
     for (role, kind) in [
         ("discoverer", "StatefulSet"),
         ("ingester", "StatefulSet"),
@@ -82,7 +84,7 @@ fn each_role_has_its_workload_service_and_disruption_budget() {
 
 #[test]
 fn each_command_line_is_one_that_the_program_takes() {
-    for workload in workloads(&rendered()) {
+    for workload in workloads(&OVERLAYS.map(rendered).concat()) {
         let container = container(workload);
         let texts = |value: &Value| -> Vec<String> {
             let list = value.as_array().expect("a list");
@@ -125,4 +127,11 @@ fn its_configuration_is_good() {
         &runtime::outside(promql::Options::default()),
     );
     assert_eq!(report.exit_code, 0, "{:?}", report.lines);
+}
+
+#[test]
+fn its_manifest_for_the_operators_objects_is_good() {
+    let file = deploy().join("components/operator/prometheus.yaml");
+    let settings = operator::Settings::parse(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert!(settings.warnings().is_empty(), "{:?}", settings.warnings());
 }
