@@ -52,9 +52,7 @@ impl Values {
     ) -> Result<BTreeMap<Reference, String>, ValueError> {
         self.held.retain(|reference, _| wanted.contains(reference));
         let is_old = self.read.is_none_or(|read| read.elapsed() >= age);
-        if is_old {
-            self.read = Some(Instant::now());
-        }
+        let began = Instant::now();
         let mut due: BTreeMap<Place, Vec<Reference>> = BTreeMap::new();
         for reference in wanted {
             if is_old || !self.held.contains_key(reference) {
@@ -105,6 +103,9 @@ impl Values {
                 let text = texts.get(&reference.key).cloned();
                 self.held.insert(reference, text);
             }
+        }
+        if is_old {
+            self.read = Some(began);
         }
         let held = self.held.iter();
         Ok(held
