@@ -17,7 +17,7 @@ use crate::{
     say,
 };
 
-/// Memory may grow by this part after the time of warming up.
+/// Memory may grow by this part from one half of the time after warming up to the other.
 const FLAT: f64 = 0.1;
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -154,20 +154,27 @@ fn bytes_below(path: &Path) -> u64 {
     entries.map(size).sum()
 }
 
+/// Memory rises and falls with what is cut and retired, so that the mean of the second half of the minutes after warming
+/// up is held against that of the first.
 fn verdict(watched: &[u64], warm_up: Duration) -> bool {
     let warm = (warm_up.as_secs() / MINUTE.as_secs()) as usize;
-    let (Some(begin), Some(end)) = (watched.get(warm.saturating_sub(1)), watched.last()) else {
+    let watched = watched.get(warm..).unwrap_or_default();
+    let (before, after) = watched.split_at(watched.len() / 2);
+    if before.is_empty() {
         say("too short for a verdict");
         return false;
-    };
-    let growth = *end as f64 / *begin as f64 - 1.0;
+    }
+    let mean = |minutes: &[u64]| minutes.iter().sum::<u64>() as f64 / minutes.len() as f64;
+    let growth = mean(after) / mean(before) - 1.0;
     let word = match growth <= FLAT {
         true => "flat",
         false => "not flat",
     };
+    let (first, half, last) = (warm + 1, warm + before.len(), warm + watched.len());
     say(&format!(
-        "memory is {word}: {:+.1} % since minute {warm}",
-        growth * 100.0
+        "memory is {word}: {:+.1} % from the mean of minutes {first} to {half} to that of {} to {last}",
+        growth * 100.0,
+        half + 1
     ));
     growth <= FLAT
 }
@@ -179,8 +186,8 @@ mod tests {
     #[test]
     fn memory_that_grows_after_the_warm_up_is_not_flat() {
         let minutes = |n: u64| Duration::from_secs(60 * n);
-        assert!(verdict(&[10, 50, 100, 105, 109], minutes(3)));
-        assert!(!verdict(&[10, 50, 100, 105, 112], minutes(3)));
-        assert!(!verdict(&[10, 50], minutes(3)));
+        assert!(verdict(&[10, 50, 90, 110, 100, 115], minutes(2)));
+        assert!(!verdict(&[10, 50, 90, 110, 115, 110], minutes(2)));
+        assert!(!verdict(&[10, 50, 90], minutes(2)));
     }
 }

@@ -62,18 +62,17 @@ pub(crate) enum Verdict {
 }
 
 impl Group {
-    /// A group without rows. The first segment is cut early, by a number from the key,
-    /// so that groups that began together are not cut together.
+    /// A group without rows. The first segment is cut early, by a number from the key: groups that began together, as at
+    /// a start, are cut evenly over time, and memory does not rise and fall with all of them.
     pub(crate) fn new(key: GroupKey, dictionary: DictionaryNo, rows_per_segment: usize) -> Self {
-        let half = rows_per_segment / 2;
-        let early = (key.0 % rows_per_segment.max(1) as u64) as usize / 2;
+        let early = key.0 % rows_per_segment.max(1) as u64;
         Self {
             key,
             dictionaries: vec![Dictionary::new(dictionary)],
             rows: Vec::new(),
             last: None,
             gap: None,
-            rows_to_cut: (half + early).max(1),
+            rows_to_cut: early as usize + 1,
             n_active: 0,
             evicted: false,
         }

@@ -109,9 +109,10 @@ fn a_broken_row_is_missed_aloud_after_a_restart() {
     let db = open(&store, 0);
     run(&db, 0, 10 * MINUTE);
     let family = Era::Rows.family(0);
+    // The newest row, which no segment has yet.
     let row = [
         &segment_of(GROUP)[..],
-        &((1u64 << 63) | 300_000).to_be_bytes(),
+        &((1u64 << 63) | 540_000).to_be_bytes(),
     ]
     .concat();
     assert_eq!(flip(&store, &family, &row), 1);
