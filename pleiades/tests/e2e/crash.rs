@@ -1,7 +1,7 @@
 //! The power fails.
 use std::{fs, time::Duration};
 
-use crate::support::{Cluster, Pages, equal, now, turn, until};
+use crate::support::{Cluster, Pages, equal, has_ended, now, turn, until};
 
 const TARGETS: usize = 20;
 const SOON: Duration = Duration::from_secs(20);
@@ -33,10 +33,10 @@ async fn what_was_synced_is_there_after_every_process_was_killed() {
         before.iter().all(|series| series.samples.len() >= 2),
         "{before:?}"
     );
-    let members = cluster.members();
+    let pids = cluster.pids();
     cluster.kill();
     until("every process is gone", SOON, async || {
-        equal(members.iter().filter(|member| member.lives()).count(), 0)
+        equal(pids.iter().filter(|pid| !has_ended(**pid)).count(), 0)
     })
     .await;
     drop(cluster);

@@ -16,7 +16,7 @@ pub(crate) use self::{
     api::{Api, Series},
     cluster::Cluster,
     pages::{Pages, known_value},
-    process::{BINARY, Process, clean, free_address, pleiades, without_privileges},
+    process::{BINARY, Process, clean, free_address, has_ended, pleiades, without_privileges},
 };
 
 /// Held by the test that runs: clusters beside each other would only slow each other down.

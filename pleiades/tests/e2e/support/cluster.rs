@@ -211,6 +211,13 @@ impl Cluster {
         Ok(n_copies)
     }
 
+    /// The processes, the one that watches them too.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let members = self.members();
+        let pids = members.iter().map(|member| member.pid);
+        pids.chain([self.supervisor.pid()]).collect()
+    }
+
     /// Kills every process at once, the one that watches them too.
     pub(crate) fn kill(&self) {
         self.supervisor.signal(Signal::KILL);
