@@ -262,7 +262,7 @@ impl Client {
             let mut message = http::Request::new(Full::from(body.clone()));
             *message.method_mut() = method.clone();
             *message.uri_mut() = uri.clone();
-            message.headers_mut().extend(headers.clone());
+            *message.headers_mut() = headers.clone();
             for name in secrets.keys() {
                 message.headers_mut().remove(name);
             }

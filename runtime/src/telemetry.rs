@@ -4,7 +4,11 @@ use std::io;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
-use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,7 +89,7 @@ impl Telemetry {
             .as_ref()
             .map(|p| tracing_opentelemetry::layer().with_tracer(p.tracer("pleiades")));
         let subscriber = tracing_subscriber::registry()
-            .with(traces.with_filter(tracing_subscriber::filter::LevelFilter::INFO))
+            .with(traces.with_filter(traced(provider.is_some())))
             .with(lines.with_filter(filter));
         tracing::subscriber::set_global_default(subscriber)?;
         Ok(Self { provider })
@@ -99,6 +103,18 @@ impl Drop for Telemetry {
         {
             tracing::warn!(%error, "traces were not sent");
         }
+    }
+}
+
+/// Which spans become traces, none if they are not `wanted`. That of a scrape is of level debug: formatted each time for
+/// lines of a log that seldom come, it would be a twentieth of what a small scrape costs.
+fn traced(wanted: bool) -> Targets {
+    let targets = Targets::new();
+    match wanted {
+        true => targets
+            .with_default(LevelFilter::INFO)
+            .with_target("ingester::scrape", LevelFilter::DEBUG),
+        false => targets,
     }
 }
 

@@ -185,6 +185,7 @@ impl Pool {
         let plan = Plan {
             state: Arc::clone(&assigned.state),
             client: job.client(&assigned.state.target),
+            request: Arc::new(job.request(&assigned.state.target)),
             job,
         };
         match &assigned.task {

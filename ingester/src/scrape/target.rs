@@ -1,12 +1,12 @@
 //! The scrape loop of one target: wait for the slot, fetch, make the row, store it.
 use std::{sync::Arc, time::Duration};
 
-use ::fetch::Client;
+use ::fetch::{Client, Request};
 use exposition::{Encoding, Format};
 use model::{GroupKey, Labels, Millis, Outcome, RowHead, Timestamp};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, debug, info_span};
+use tracing::{Instrument as _, debug, debug_span};
 use tsdb::{Defined, Tsdb, TsdbError};
 
 use super::{
@@ -28,6 +28,7 @@ pub(crate) struct Plan {
     pub(crate) state: Arc<TargetState>,
     pub(crate) job: Arc<Job>,
     pub(crate) client: Arc<Client>,
+    pub(crate) request: Arc<Request>,
 }
 
 /// Scrapes one target until `stop`, by the newest plan.
@@ -57,7 +58,7 @@ pub(crate) async fn scrape_slots(
         if row_time(slot, shared.now(), interval) < slot {
             continue;
         }
-        let span = info_span!("scrape", group = %key, job = current.state.target.job);
+        let span = debug_span!("scrape", group = %key, job = current.state.target.job);
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
@@ -76,7 +77,7 @@ async fn scrape_slot(
     plan: &Plan,
     cycle: &mut Option<Cycle>,
 ) {
-    let Plan { state, job, client } = plan;
+    let Plan { state, job, .. } = plan;
     let rules = job.rules(&state.target, shared.exemplars.is_some());
     let mut known = match cycle.take() {
         Some(cycle) if *cycle.rules() == rules => cycle,
@@ -84,7 +85,7 @@ async fn scrape_slot(
     };
     let (began, started) = (shared.now(), Instant::now());
     let buffer = shared.buffers.take(known.page_len());
-    let fetched = fetch(client, job, state, buffer).await;
+    let fetched = fetch(plan, buffer).await;
     let took = started.elapsed();
     let (scraped, failed) = match fetched {
         Ok(page) => (page, None),
@@ -154,22 +155,17 @@ async fn scrape_slot(
         .observe(started.elapsed().saturating_sub(took).as_secs_f64());
 }
 
-async fn fetch(
-    client: &Client,
-    job: &Job,
-    state: &TargetState,
-    buffer: Vec<u8>,
-) -> Result<Scraped, ScrapeError> {
-    if let Some(own) = &state.target.settings.own
+async fn fetch(plan: &Plan, buffer: Vec<u8>) -> Result<Scraped, ScrapeError> {
+    if let Some(own) = &plan.state.target.settings.own
         && !own.refusal.is_empty()
     {
         return Err(ScrapeError::Refused(own.refusal.to_string()));
     }
-    let fetched = client.get(&job.request(&state.target), buffer).await?;
+    let fetched = plan.client.get(&plan.request, buffer).await?;
     // An empty page needs no format, as in Prometheus.
     let format = match fetched.body.is_empty() {
         true => Encoding::Lines(Format::Text),
-        false => job.format(fetched.header("content-type"))?,
+        false => plan.job.format(fetched.header("content-type"))?,
     };
     Ok(Scraped::Page {
         bytes: fetched.body,
