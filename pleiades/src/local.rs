@@ -11,7 +11,7 @@ mod roster;
 mod settle;
 mod supervisor;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use control::Request;
@@ -85,6 +85,11 @@ pub(crate) async fn run(command: Command, telemetry: &TelemetryArgs) -> anyhow::
     let done = control::ask(&cluster.data_dir, &request).await?;
     crate::print(&done);
     Ok(())
+}
+
+/// The gRPC addresses of the discoverers of the cluster in `data_dir`.
+pub(crate) fn discoverers(data_dir: &Path) -> anyhow::Result<Vec<String>> {
+    Ok(roster::Roster::read(data_dir)?.discoverers())
 }
 
 fn status(cluster: &DataDir) -> anyhow::Result<()> {

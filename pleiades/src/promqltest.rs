@@ -1,4 +1,5 @@
 //! `pleiades promqltest`: runs scripts in the test language of Prometheus' PromQL engine.
+mod clustered;
 mod stored;
 
 use std::{fmt::Write as _, fs, path::PathBuf, process::ExitCode};
@@ -7,7 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use promql::script::{Builtin, Engine, Outcome, Verdict, read, run as evaluate};
 
-use crate::promqltest::stored::Stored;
+use crate::promqltest::{clustered::Clustered, stored::Stored};
 
 /// Which scripts, and what holds their series.
 #[derive(Debug, Args)]
@@ -28,6 +29,19 @@ enum Source {
     Memory,
     /// The storage engine, in a temporary directory.
     Tsdb,
+    /// The ingesters of a local cluster, over gRPC.
+    Cluster,
+}
+
+impl Source {
+    /// An engine over it; on a thread that may block.
+    fn engine(self) -> anyhow::Result<Box<dyn Engine>> {
+        Ok(match self {
+            Self::Memory => Box::new(Builtin::default()),
+            Self::Tsdb => Box::new(Stored::default()),
+            Self::Cluster => Box::new(Clustered::start()?),
+        })
+    }
 }
 
 /// Runs the scripts and prints what came of them; fails if any eval did, or a script cannot be read.
@@ -35,9 +49,16 @@ pub(crate) async fn run(args: PromqlTest) -> ExitCode {
     let PromqlTest { files, source } = args;
     // Evaluation and the store block.
     let all = tokio::task::spawn_blocking(move || {
+        let engine = match source.engine() {
+            Ok(engine) => engine,
+            Err(error) => {
+                crate::complain(&format!("{error:#}"));
+                return false;
+            }
+        };
         let mut all_passed = true;
         for file in files {
-            match report(&file, source) {
+            match report(&file, &*engine) {
                 Ok(report) => {
                     crate::print(report.text.trim_end());
                     all_passed &= report.n_failed == 0;
@@ -63,14 +84,10 @@ struct Report {
     n_failed: usize,
 }
 
-fn report(file: &std::path::Path, source: Source) -> anyhow::Result<Report> {
+fn report(file: &std::path::Path, engine: &dyn Engine) -> anyhow::Result<Report> {
     let text = fs::read_to_string(file).context("read the script")?;
     let commands = read(&text)?;
-    let engine: Box<dyn Engine> = match source {
-        Source::Memory => Box::new(Builtin::default()),
-        Source::Tsdb => Box::new(Stored::default()),
-    };
-    let outcomes = evaluate(&commands, &*engine);
+    let outcomes = evaluate(&commands, engine);
     let failed: Vec<(&Outcome, &str)> = outcomes
         .iter()
         .filter_map(|outcome| match &outcome.verdict {
@@ -118,7 +135,7 @@ mod tests {
         });
         assert!(!files.is_empty());
         for file in files {
-            let report = report(&file, Source::Tsdb).unwrap();
+            let report = report(&file, &Stored::default()).unwrap();
             assert_eq!(report.n_failed, 0, "{}", report.text);
         }
     }
@@ -129,8 +146,8 @@ mod tests {
         let file = dir.path().join("a.test");
         let script = "load 1m\n  x 1 2\n  h {{count:1}}\n\neval instant at 1m x\n  x 3\n\neval instant at 1m x\n  x 2\n";
         fs::write(&file, script).unwrap();
-        let told = |source| {
-            let text = report(&file, source).unwrap().text;
+        let told = |engine: &dyn Engine| {
+            let text = report(&file, engine).unwrap().text;
             text.replace(&file.display().to_string(), "FILE")
         };
         expect_test::expect![[r#"
@@ -138,7 +155,7 @@ mod tests {
               line 5: x
                 x at 60.000: wanted 3 for {__name__="x"}, got 2
         "#]]
-        .assert_eq(&told(Source::Memory));
-        assert_eq!(told(Source::Tsdb), told(Source::Memory));
+        .assert_eq(&told(&Builtin::default()));
+        assert_eq!(told(&Stored::default()), told(&Builtin::default()));
     }
 }

@@ -12,6 +12,7 @@ mod cancel;
 mod configuration;
 mod coverage;
 mod damage;
+mod embedded;
 mod fanout;
 mod fetch;
 mod grpc;
@@ -28,6 +29,7 @@ mod union;
 mod write;
 
 pub use args::{Args, QueryArgs};
+pub use embedded::{Answered, Embedded};
 pub use merge::merge;
 pub use settings::{QuerySettings, Settings};
 
@@ -36,7 +38,7 @@ use std::{sync::Arc, time::Duration};
 use prometheus_client::registry::Registry;
 use proto::v1::querier_server::QuerierServer;
 use runtime::{
-    Components, Discoverers, ListenError, Load, Membership, Readiness, TaskError, Tasks,
+    Cluster, Components, Discoverers, ListenError, Load, Membership, Readiness, TaskError, Tasks,
     base_router, serve_grpc, serve_http,
 };
 use tokio::sync::watch;
@@ -85,16 +87,7 @@ pub async fn run(
     let exposed = components.exposed.clone();
     let _exposed = exposed.add(registry);
     let started = components.clock.now();
-    let (to, configuration) = watch::channel(Arc::default());
-    let (followed, outside) = (membership.cluster(), components.clone());
-    tasks.spawn("configuration", |stop| async move {
-        configuration::follow(outside, followed, to, stop).await;
-        Ok::<_, TaskError>(())
-    });
-    let view = View {
-        cluster: membership.cluster(),
-        configuration,
-    };
+    let view = view(&mut tasks, &components, membership.cluster());
     let engine = Engine::new(components, view, settings.query, metrics);
 
     let readiness = Readiness::default();
@@ -124,4 +117,22 @@ pub async fn run(
     let routes = tonic::service::Routes::new(service);
     tasks.spawn("grpc", |stop| serve_grpc(grpc, routes, stop));
     Ok(tasks.run(GRACE).await?)
+}
+
+/// What is known of the cluster and of its configuration from now on.
+fn view(
+    tasks: &mut Tasks,
+    components: &Components,
+    cluster: watch::Receiver<Arc<Cluster>>,
+) -> View {
+    let (to, configuration) = watch::channel(Arc::default());
+    let (followed, outside) = (cluster.clone(), components.clone());
+    tasks.spawn("configuration", |stop| async move {
+        configuration::follow(outside, followed, to, stop).await;
+        Ok::<_, TaskError>(())
+    });
+    View {
+        cluster,
+        configuration,
+    }
 }

@@ -25,11 +25,12 @@ pub(crate) async fn write(
             samples,
             histograms,
             exemplars: Vec::new(),
+            starts: Vec::new(),
         }
     };
     let push = Push {
         series: samples.iter().map(series).collect(),
-        metadata: Vec::new(),
+        ..Push::default()
     };
     runtime::write(&push, cluster, channels).await
 }

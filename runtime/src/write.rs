@@ -9,7 +9,10 @@ use std::{
 };
 
 use futures::future::join_all;
-use model::{Exemplar, GroupKey, HistogramSample, Labels, METRIC_NAME, NodeId, Sample, Sparse};
+use model::{
+    Exemplar, GroupKey, HistogramSample, Labels, METRIC_NAME, NodeId, Sample, Sparse, StartTime,
+    Timestamp,
+};
 use proto::{
     beside_message,
     v1::{self, ingester_client::IngesterClient},
@@ -34,6 +37,8 @@ pub struct PushedSeries {
     pub samples: Vec<Sample>,
     /// Its histograms.
     pub histograms: Vec<HistogramSample>,
+    /// Since when those of them count of which that is known, oldest first.
+    pub starts: Vec<StartTime>,
     /// Its exemplars, oldest first.
     pub exemplars: Vec<Exemplar>,
 }
@@ -45,6 +50,8 @@ pub struct Push {
     pub series: Vec<PushedSeries>,
     /// What is told of metrics; who tells it is not.
     pub metadata: Vec<v1::MetricMetadata>,
+    /// Samples may lie before others of their series.
+    pub backfill: bool,
 }
 
 /// Why samples were not stored as they must be; a retry may do it.
@@ -162,13 +169,13 @@ async fn send(
         why: status.message().to_owned(),
     };
     let mut client = IngesterClient::new(channels.to(&member.grpc).map_err(failed)?);
-    let mut all = Written::default();
+    let (mut all, backfill) = (Written::default(), batches.push.backfill);
     for (series, metadata) in batches {
         let request = v1::WriteRequest {
             epoch,
             series,
             metadata,
-            backfill: false,
+            backfill,
         };
         let answer = client.write(request).await;
         let v1::WriteResponse { n_refused, reason } = answer.map_err(failed)?.into_inner();
@@ -187,7 +194,7 @@ struct Batches<'a> {
     left: std::vec::IntoIter<usize>,
     metadata: Vec<usize>,
     /// What is left of the series that the last message ended in.
-    begun: Option<(&'a Labels, &'a [Sample], &'a [HistogramSample])>,
+    begun: Option<(&'a PushedSeries, &'a [Sample], &'a [HistogramSample])>,
 }
 
 impl<'a> Batches<'a> {
@@ -207,18 +214,14 @@ impl Iterator for Batches<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let (mut series, mut room) = (Vec::new(), BATCH_BYTES);
         while room > 0 && self.begun.is_none() || series.is_empty() {
-            let (labels, samples, histograms, exemplars) = match self.begun.take() {
-                Some((labels, samples, histograms)) => (labels, samples, histograms, &[][..]),
+            let (one, samples, histograms, exemplars) = match self.begun.take() {
+                Some((one, samples, histograms)) => (one, samples, histograms, &[][..]),
                 None => match self.left.next().map(|i| &self.push.series[i]) {
-                    Some(next) => (
-                        &next.labels,
-                        &*next.samples,
-                        &*next.histograms,
-                        &*next.exemplars,
-                    ),
+                    Some(next) => (next, &*next.samples, &*next.histograms, &*next.exemplars),
                     None => break,
                 },
             };
+            let labels = &one.labels;
             let text: usize = labels.iter().map(|(n, v)| n.len() + v.len() + 8).sum();
             room = room.saturating_sub(text + exemplars.len() * BYTES_PER_EXEMPLAR);
             let n_fitting = (room / BYTES_PER_SAMPLE).max(1).min(samples.len());
@@ -238,12 +241,13 @@ impl Iterator for Batches<'_> {
                 rest = after;
             }
             let is_done = later.is_empty() && rest.is_empty();
-            self.begun = (!is_done).then_some((labels, later, rest));
+            self.begun = (!is_done).then_some((one, later, rest));
+            let starts = starts(&one.starts, &times);
             series.push(v1::PushedSeries {
                 labels: Some(labels.into()),
                 times_millis: times,
                 values,
-                beside: beside_message(&places, &Sparse::new()),
+                beside: beside_message(&places, &starts),
                 exemplars: exemplars.iter().map(Into::into).collect(),
             });
         }
@@ -253,9 +257,23 @@ impl Iterator for Batches<'_> {
     }
 }
 
+/// The known starts of what was taken at `times`, by place.
+fn starts(known: &[StartTime], times: &[i64]) -> Sparse<Timestamp> {
+    let mut starts = Sparse::new();
+    if known.is_empty() {
+        return starts;
+    }
+    for (place, at) in times.iter().enumerate() {
+        if let Ok(found) = known.binary_search_by_key(at, |start| start.at.as_millis()) {
+            starts.push(place as u32, known[found].start);
+        }
+    }
+    starts
+}
+
 #[cfg(test)]
 mod tests {
-    use model::{Histogram, Timestamp};
+    use model::Histogram;
 
     use super::*;
 
@@ -281,6 +299,10 @@ mod tests {
             samples: samples.collect(),
             histograms: histograms.collect(),
             exemplars: Vec::new(),
+            starts: vec![StartTime {
+                at: Timestamp::from_millis(n_all - 1),
+                start: Timestamp::from_millis(7),
+            }],
         };
         let mut short = long.clone();
         short.samples.truncate(3);
@@ -288,6 +310,7 @@ mod tests {
         let push = Push {
             series: vec![short, long],
             metadata: vec![v1::MetricMetadata::default()],
+            ..Push::default()
         };
         let route = Route {
             series: vec![0, 1, 0],
@@ -308,6 +331,9 @@ mod tests {
             let first = series.times_millis.iter().position(|t| *t >= n_samples);
             let places = first.unwrap() as u32..series.values.len() as u32;
             assert!(beside.0.iter().map(|(place, _)| place).eq(places));
+            let last = series.times_millis.iter().position(|t| *t == n_all - 1);
+            let starts = beside.1.iter().map(|(place, _)| place as usize);
+            assert!(starts.eq(last));
         }
         let times = messages
             .iter()

@@ -10,6 +10,7 @@ mod killed;
 mod refusals;
 mod remote_write;
 mod scale;
+mod scripts;
 mod support;
 mod tools;
 mod traces;

@@ -60,7 +60,7 @@ pub fn answer(
         .collect::<Result<_, _>>()?;
     let answer = evaluate(&plan, &Fetched { selections }, &|| false).map_err(|e| e.to_string())?;
     Ok(Answer {
-        value: value(answer.value),
+        value: answer.value.into(),
         warnings: answer.annotations.warnings(query),
         infos: answer.annotations.infos(query),
     })
@@ -83,13 +83,15 @@ fn fetch(store: &Store, selection: &Selection) -> Vec<Arc<Series>> {
         .collect()
 }
 
-fn value(value: QueryValue) -> Value {
-    match value {
-        QueryValue::Scalar(sample) => Value::Scalar(sample.value),
-        QueryValue::String { text, .. } => Value::String(text),
-        QueryValue::Vector(vector) => {
-            Value::Vector(vector.into_iter().map(|v| (v.labels, v.value)).collect())
+impl From<QueryValue> for Value {
+    fn from(value: QueryValue) -> Self {
+        match value {
+            QueryValue::Scalar(sample) => Self::Scalar(sample.value),
+            QueryValue::String { text, .. } => Self::String(text),
+            QueryValue::Vector(vector) => {
+                Self::Vector(vector.into_iter().map(|v| (v.labels, v.value)).collect())
+            }
+            QueryValue::Matrix(series) => Self::Matrix(series),
         }
-        QueryValue::Matrix(series) => Value::Matrix(series),
     }
 }

@@ -71,7 +71,7 @@ pub enum Verdict {
     Failed(String),
 }
 
-/// Runs a script, and tells what came of each of its evals.
+/// Runs a script from an empty store, and tells what came of each of its evals.
 ///
 /// An instant eval is also asked as the middle of a range query, and with `@` on all its selectors at other times:
 /// the result must be the same.
@@ -82,7 +82,8 @@ pub fn run(commands: &[Command], engine: &dyn Engine) -> Vec<Outcome> {
         query: query.to_owned(),
         verdict: Verdict::Failed(message),
     };
-    for command in commands {
+    // What the script before has loaded goes.
+    for command in [Command::Clear].iter().chain(commands) {
         match command {
             Command::Clear => {
                 store = Store::default();

@@ -77,6 +77,7 @@ impl Taken {
                 samples,
                 histograms,
                 exemplars,
+                starts: Vec::new(),
             });
         }
     }
