@@ -13,6 +13,7 @@ mod compliance;
 mod disk;
 mod history;
 mod ingest;
+mod jitter;
 mod played;
 mod process;
 mod query;
@@ -40,6 +41,8 @@ pub enum Command {
     Disk(disk::Args),
     /// What scraping costs: CPU for a sample, memory for a series, bytes written.
     Ingest(ingest::Args),
+    /// How far off their slots scrapes are while there are many targets.
+    Jitter(jitter::Args),
     /// How long the queries of dashboards take, and whether the answers agree.
     Query(query::Args),
     /// How long the first right answer takes after kill -9.
@@ -104,6 +107,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Compliance(args) => compliance::run(args).await,
         Command::Disk(args) => disk::run(args).await,
         Command::Ingest(args) => ingest::run(args).await,
+        Command::Jitter(args) => jitter::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Restart(args) => restart::run(args).await,
     }

@@ -1,4 +1,5 @@
 //! A fleet of targets that one process plays, for scrapers to be measured and compared with.
+mod gaps;
 mod layout;
 mod number;
 mod page;

@@ -58,6 +58,15 @@ impl Played {
         count(&told["series"]).context("the fleet tells no number of series")
     }
 
+    /// The time between two requests for the same page, of all targets since this was asked last.
+    pub(super) async fn gaps(&self) -> anyhow::Result<Vec<Duration>> {
+        let told = self.client.get("/gaps").await.context("ask the fleet")?;
+        let micros = told["micros"].as_array();
+        let micros = micros.context("the fleet tells no gaps")?.iter();
+        let gaps = micros.map(|gap| count(gap).map(Duration::from_micros));
+        gaps.collect::<Option<_>>().context("a gap is no number")
+    }
+
     /// Ends it.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.process.stop().await.context("end the fleet")

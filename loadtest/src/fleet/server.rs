@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
@@ -20,7 +20,7 @@ use model::Timestamp;
 use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet};
 
-use super::Fleet;
+use super::{Fleet, gaps::Gaps};
 
 /// How targets are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,7 @@ impl Server {
     pub async fn run(self) -> io::Result<()> {
         let targets: Arc<str> = self.targets_json().into();
         let samples: Arc<AtomicU64> = Arc::default();
+        let gaps = Arc::new(Gaps::new(self.fleet.shape().targets));
         let targets_of_all = 0..self.fleet.shape().targets;
         let n_series: usize = targets_of_all.map(|i| self.fleet.n_series(i)).sum();
         let mut serving = JoinSet::new();
@@ -133,6 +134,7 @@ impl Server {
                 gzip: self.gzip,
                 length: Arc::default(),
                 samples: Arc::clone(&samples),
+                gaps: Arc::clone(&gaps),
             };
             let router = match self.addresses {
                 Addresses::PathPerTarget => {
@@ -159,8 +161,11 @@ impl Server {
                 let samples = samples.load(Ordering::Relaxed);
                 json!({ "samples": samples, "series": n_series }).to_string()
             };
+            let gaps = Arc::clone(&gaps);
+            let gaps = async move || json!({ "micros": gaps.take() }).to_string();
             let router = router
                 .route("/targets", get(list))
+                .route("/gaps", get(gaps))
                 .route("/stats", get(stats))
                 .with_state(pages);
             serving.spawn(async move { axum::serve(listener, router).await });
@@ -192,10 +197,12 @@ struct Pages {
     length: Arc<AtomicUsize>,
     /// How many samples were shown on all pages of all targets.
     samples: Arc<AtomicU64>,
+    gaps: Arc<Gaps>,
 }
 
 impl Pages {
     fn answer(&self, target: usize, headers: &HeaderMap) -> Response {
+        self.gaps.asked(target, Instant::now());
         let expected = self.length.load(Ordering::Relaxed);
         let mut page = Vec::with_capacity(expected + expected / 16);
         self.fleet.write_page(target, now(), &mut page);
