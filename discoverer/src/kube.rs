@@ -1,11 +1,11 @@
 //! Targets found in a Kubernetes cluster: the one place that names kube.
 //!
 //! ```text
-//! API server ──> watches ──> Objects ──> groups by role ──> the provider's whole set
+//! API server ──> feeds, shared by sections ──> Objects ──> groups by role ──> the provider's whole set
 //! ```
 //!
-//! [`Objects`] and what is made of them are pure; the watches fill them. Nothing is told before each watch has had its
-//! first full list or was refused it, and a watch in error keeps what it has. A namespace that is refused is left out.
+//! [`Objects`] and what is made of them are pure; feeds fill them, one watch for all sections that need the same objects.
+//! Nothing is told before each watch has had its first full list or was refused it, and a watch in error keeps what it has. A namespace that is refused is left out.
 //!
 //! Beside targets it finds what the objects of Prometheus Operator say ([`Cluster`]).
 //!
@@ -14,6 +14,7 @@ mod client;
 mod custom;
 mod endpoint;
 mod endpoints;
+mod feed;
 mod ingress;
 mod lean;
 mod node;
@@ -29,8 +30,9 @@ mod values;
 use config::{AttachMetadata, KubernetesRole, TargetGroup};
 
 pub(crate) use custom::{Cluster, Standing};
+pub(crate) use feed::Feeds;
 pub(crate) use objects::Objects;
-use objects::Table;
+use objects::Tables;
 pub(crate) use provider::run;
 pub(crate) use values::{ValueError, Values};
 
@@ -60,11 +62,11 @@ fn groups(
 }
 
 fn each<K>(
-    table: &Table<K>,
+    tables: &Tables<K>,
     told: &dyn Fn(&str) -> bool,
     group: impl Fn(&K) -> TargetGroup,
 ) -> Vec<TargetGroup> {
-    let told = table.iter().filter(|((namespace, _), _)| told(namespace));
+    let told = tables.iter().filter(|((namespace, _), _)| told(namespace));
     told.map(|(_, object)| group(object)).collect()
 }
 

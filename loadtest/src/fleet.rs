@@ -40,6 +40,9 @@ pub struct Args {
     /// The host that the lists of targets name, in place of the one listened on.
     #[arg(long)]
     pub advertise: Option<String>,
+    /// What the targets' label `instance` begins with, for fleets beside each other: target-0, target-1, …
+    #[arg(long, default_value = "target")]
+    pub name: String,
     /// Every value follows from it, the target and the time.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -120,7 +123,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let server = Server::bind(fleet, args.listen, addresses, args.gzip)
         .await
         .with_context(|| format!("listen on {}", args.listen))?
-        .advertised_as(args.advertise);
+        .advertised_as(args.advertise)
+        .named(args.name);
     if let Some(file) = &args.write_file_sd {
         write_whole(file, &server.targets_json())
             .with_context(|| format!("write the targets to {}", file.display()))?;

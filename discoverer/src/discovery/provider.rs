@@ -45,7 +45,7 @@ impl Publish {
     }
 
     /// Where a provider tells how it fares.
-    pub(crate) fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
@@ -77,6 +77,8 @@ pub(crate) struct Providers {
     running: Vec<Provider>,
     tasks: JoinSet<()>,
     components: Components,
+    /// The watches of Kubernetes clusters.
+    feeds: Arc<kube::Feeds>,
     changed: Arc<Notify>,
     metrics: Arc<Metrics>,
 }
@@ -104,6 +106,7 @@ impl Providers {
             running: Vec::new(),
             tasks: JoinSet::new(),
             components,
+            feeds: Arc::default(),
             changed,
             metrics,
         }
@@ -142,7 +145,8 @@ impl Providers {
             }
             Discovery::File(files) => Some(tasks.spawn(file::run(files, offload, publish))),
             Discovery::Kubernetes(cluster) => {
-                Some(tasks.spawn(kube::run(*cluster, components, publish)))
+                let feeds = Arc::clone(&self.feeds);
+                Some(tasks.spawn(kube::run(*cluster, components, feeds, publish)))
             }
             Discovery::Http(server) => Some(tasks.spawn(http::run(*server, components, publish))),
             Discovery::Dns(names) => Some(tasks.spawn(dns::run(names, offload, publish))),

@@ -1,5 +1,5 @@
 //! What is known of a cluster's objects.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::{
     apps::v1::ReplicaSet,
@@ -10,34 +10,62 @@ use k8s_openapi::api::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use kube::Resource;
+
 use super::lean;
 
 /// Namespace and name; the namespace of what has none is empty.
 pub(crate) type Key = (String, String);
 
-/// Objects of one kind.
-pub(crate) type Table<K> = BTreeMap<Key, K>;
+/// Objects of one kind that one watch has seen.
+pub(crate) type Table<K> = BTreeMap<Key, Arc<K>>;
+
+/// Objects of one kind: a table for each watch, none of which has an object of another.
+#[derive(Debug)]
+pub(crate) struct Tables<K>(Vec<Arc<Table<K>>>);
+
+impl<K> Default for Tables<K> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K> Tables<K> {
+    /// Adds what one more watch has seen.
+    pub(crate) fn add(&mut self, table: Arc<Table<K>>) {
+        self.0.push(table);
+    }
+
+    /// The object of that key.
+    pub(crate) fn get(&self, key: &Key) -> Option<&K> {
+        self.0.iter().find_map(|table| table.get(key)).map(|o| &**o)
+    }
+
+    /// All objects.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &K)> {
+        let all = self.0.iter().flat_map(|table| table.iter());
+        all.map(|(key, object)| (key, &**object))
+    }
+}
 
 /// What is known of a cluster's objects.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
-    pub(crate) nodes: Table<Node>,
-    pub(crate) namespaces: Table<Namespace>,
-    pub(crate) pods: Table<Pod>,
-    pub(crate) services: Table<Service>,
-    pub(crate) endpoints: Table<Endpoints>,
-    pub(crate) slices: Table<EndpointSlice>,
-    pub(crate) ingresses: Table<Ingress>,
-    pub(crate) replica_sets: Table<ReplicaSet>,
-    pub(crate) jobs: Table<Job>,
+    pub(crate) nodes: Tables<Node>,
+    pub(crate) namespaces: Tables<Namespace>,
+    pub(crate) pods: Tables<Pod>,
+    pub(crate) services: Tables<Service>,
+    pub(crate) endpoints: Tables<Endpoints>,
+    pub(crate) slices: Tables<EndpointSlice>,
+    pub(crate) ingresses: Tables<Ingress>,
+    pub(crate) replica_sets: Tables<ReplicaSet>,
+    pub(crate) jobs: Tables<Job>,
 }
 
 /// A kind of objects that has a table.
-pub(crate) trait Kept: Sized {
-    /// Its table.
-    fn table(objects: &mut Objects) -> &mut Table<Self>;
-    /// What all objects have.
-    fn meta(&self) -> &ObjectMeta;
+pub(crate) trait Kept: Resource<DynamicType = ()> + Clone {
+    /// Its tables.
+    fn tables(objects: &mut Objects) -> &mut Tables<Self>;
     /// The object without what no label tells of.
     fn lean(self) -> Self;
 }
@@ -45,11 +73,8 @@ pub(crate) trait Kept: Sized {
 macro_rules! kept {
     ($($kind:ty => $table:ident, $lean:path;)*) => {$(
         impl Kept for $kind {
-            fn table(objects: &mut Objects) -> &mut Table<Self> {
+            fn tables(objects: &mut Objects) -> &mut Tables<Self> {
                 &mut objects.$table
-            }
-            fn meta(&self) -> &ObjectMeta {
-                &self.metadata
             }
             fn lean(self) -> Self {
                 $lean(self)
@@ -77,22 +102,6 @@ pub(crate) fn key(meta: &ObjectMeta) -> Key {
 }
 
 impl Objects {
-    /// Takes an object in, new or changed.
-    pub(crate) fn apply<K: Kept>(&mut self, object: K) {
-        K::table(self).insert(key(object.meta()), object);
-    }
-
-    /// Forgets an object.
-    pub(crate) fn delete<K: Kept>(&mut self, object: &K) {
-        K::table(self).remove(&key(object.meta()));
-    }
-
-    /// Takes in all objects of a kind: those of one namespace, or of all.
-    pub(crate) fn replace<K: Kept>(&mut self, namespace: Option<&str>, all: Vec<K>) {
-        K::table(self).retain(|(of, _), _| namespace.is_some_and(|n| n != of));
-        all.into_iter().for_each(|object| self.apply(object));
-    }
-
     /// The pod that `reference` names.
     pub(crate) fn pod(&self, reference: &ObjectReference) -> Option<&Pod> {
         let namespace = reference.namespace.clone().unwrap_or_default();
@@ -103,7 +112,7 @@ impl Objects {
 
     /// True if there is a node of that name.
     pub(crate) fn has_node(&self, name: &str) -> bool {
-        self.nodes.contains_key(&(String::new(), name.to_owned()))
+        self.nodes.get(&(String::new(), name.to_owned())).is_some()
     }
 
     /// The service of a namespace and name.

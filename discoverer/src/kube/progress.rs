@@ -1,9 +1,9 @@
-//! How far the watches of a section are, and of which namespaces it can tell.
+//! How far the feeds of a section are, and of which namespaces it can tell.
 //!
 //! A namespace whose objects are refused to us (the role has no right to them) is left out until they are not; the
 //! others go on. While the API server cannot be reached nothing is told, so that targets stay as they were.
 
-/// How far all watches of a section are.
+/// How far all feeds of a section are.
 #[derive(Debug, Default)]
 pub(crate) struct Progress(Vec<Watch>);
 
@@ -18,34 +18,29 @@ struct Watch {
 
 /// What a watch has had so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Had {
+pub(crate) enum Had {
     Nothing,
     Refusal,
     List,
 }
 
+impl Had {
+    /// A list is refused; what there was before stays.
+    pub(crate) fn refused(&mut self) {
+        if *self == Self::Nothing {
+            *self = Self::Refusal;
+        }
+    }
+}
+
 impl Progress {
-    /// Counts one more watch; returns its number.
-    pub(crate) fn add(&mut self, namespace: Option<String>, needed: bool) -> usize {
+    /// Counts one more watch.
+    pub(crate) fn add(&mut self, namespace: Option<String>, needed: bool, had: Had) {
         self.0.push(Watch {
             namespace,
             needed,
-            had: Had::Nothing,
+            had,
         });
-        self.0.len() - 1
-    }
-
-    /// The watch has had a full list.
-    pub(crate) fn listed(&mut self, number: usize) {
-        self.0[number].had = Had::List;
-    }
-
-    /// The watch was refused a list; what it has had before stays.
-    pub(crate) fn refused(&mut self, number: usize) {
-        let had = &mut self.0[number].had;
-        if *had == Had::Nothing {
-            *had = Had::Refusal;
-        }
     }
 
     /// True if every watch was answered.
@@ -69,24 +64,27 @@ mod tests {
 
     #[test]
     fn what_is_refused_holds_back_its_own_namespace_alone() {
-        let mut progress = Progress::default();
-        let pods_a = progress.add(Some("a".to_owned()), true);
-        let pods_b = progress.add(Some("b".to_owned()), true);
-        let jobs_b = progress.add(Some("b".to_owned()), false);
-        progress.listed(pods_b);
-        progress.refused(jobs_b);
-        assert!(!progress.is_settled());
-        progress.refused(pods_a);
-        assert!(progress.is_settled());
-        assert!(!progress.tells("a") && progress.tells("b"));
-        // What was listed once is kept.
-        progress.refused(pods_b);
-        assert!(progress.tells("b"));
+        let progress = |pods_a, pods_b| {
+            let mut progress = Progress::default();
+            progress.add(Some("a".to_owned()), true, pods_a);
+            progress.add(Some("b".to_owned()), true, pods_b);
+            progress.add(Some("b".to_owned()), false, Had::Refusal);
+            progress
+        };
+        assert!(!progress(Had::Nothing, Had::List).is_settled());
+        let mut known = progress(Had::Refusal, Had::List);
+        assert!(known.is_settled());
+        assert!(!known.tells("a") && known.tells("b"));
 
-        let nodes = progress.add(None, true);
-        progress.refused(nodes);
-        assert!(!progress.tells("b"));
-        progress.listed(nodes);
-        assert!(progress.tells("b"));
+        known.add(None, true, Had::Refusal);
+        assert!(!known.tells("b"));
+        let mut known = progress(Had::Refusal, Had::List);
+        known.add(None, true, Had::List);
+        assert!(known.tells("b"));
+
+        // What was listed once is kept.
+        let mut had = Had::List;
+        had.refused();
+        assert_eq!(had, Had::List);
     }
 }

@@ -1,11 +1,7 @@
-//! The watches of one section, and the whole set of groups that they give.
-use std::{pin::pin, sync::Arc, time::Duration};
+//! The targets of one section: the feeds that it needs, and the whole set of groups that they give.
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use config::{KubernetesDiscovery, KubernetesRole as Role};
-use futures::{
-    StreamExt as _,
-    future::{BoxFuture, join_all},
-};
 use k8s_openapi::{
     ClusterResourceScope, NamespaceResourceScope,
     api::{
@@ -16,35 +12,32 @@ use k8s_openapi::{
         networking::v1::Ingress,
     },
 };
-use kube::{
-    Api, Client, Resource,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event, watcher},
-    },
-};
-use parking_lot::Mutex;
+use kube::{Api, Client, Resource};
 use runtime::{Chain, Components};
-use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::{
     client::client,
+    feed::{Access, Fed, Feeds, Scope, Watched},
     groups,
-    objects::{Kept, Objects},
+    objects::Objects,
     progress::Progress,
 };
-use crate::discovery::Publish;
+use crate::discovery::{Metrics, Publish};
 
 /// The pause before the API server is sought again.
 const RETRY: Duration = Duration::from_secs(5);
 /// The least pause between two whole sets, as in Prometheus: clusters are never quiet.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Watches the cluster and tells its groups, until it is dropped.
-pub(crate) async fn run(discovery: KubernetesDiscovery, components: Components, publish: Publish) {
-    let offload = components.offload;
+/// Follows the cluster and tells its groups, until it is dropped.
+pub(crate) async fn run(
+    discovery: KubernetesDiscovery,
+    components: Components,
+    feeds: Arc<Feeds>,
+    publish: Publish,
+) {
     let (client, own) = loop {
         match client(&discovery, &components).await {
             Ok(client) => break client,
@@ -55,70 +48,72 @@ pub(crate) async fn run(discovery: KubernetesDiscovery, components: Components, 
             }
         }
     };
-    let mut namespaces = discovery.namespaces.names.clone();
-    namespaces.extend(discovery.namespaces.own.then_some(own));
+    let names = discovery.namespaces.names.iter().cloned();
+    let namespaces = names.chain(discovery.namespaces.own.then_some(own));
     let (role, attach) = (discovery.role, discovery.attach);
-    let watches = Watches {
+    let changed = Arc::new(Notify::new());
+    let section = Needs {
+        namespaces: namespaces.collect(),
+        access: Access::from(&discovery),
         discovery,
         client,
-        namespaces,
-        seen: Arc::default(),
-        publish: publish.clone(),
+        feeds: &feeds,
+        metrics: publish.metrics(),
+        changed: &changed,
     };
-    let seen = Arc::clone(&watches.seen);
-    let tell = async {
-        loop {
-            seen.changed.notified().await;
-            if !seen.state.lock().progress.is_settled() {
-                continue;
-            }
-            let known = Arc::clone(&seen);
-            let found = move || {
-                let state = known.state.lock();
-                let told = |namespace: &str| state.progress.tells(namespace);
-                groups(role, attach, &state.objects, &told)
-            };
-            publish.groups(offload.run(found).await);
-            tokio::time::sleep(PAUSE).await;
+    let parts = section.parts();
+    loop {
+        changed.notified().await;
+        let (objects, progress) = look(&parts);
+        if !progress.is_settled() {
+            continue;
         }
-    };
-    tokio::select! {
-        _ = join_all(watches.all()) => {}
-        () = tell => {}
+        let told = move || {
+            let told = |namespace: &str| progress.tells(namespace);
+            groups(role, attach, &objects, &told)
+        };
+        publish.groups(components.offload.run(told).await);
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// What the watches have seen.
-#[derive(Default)]
-struct Seen {
-    state: Mutex<State>,
-    changed: Notify,
+/// A feed, and what it is to the section.
+struct Part {
+    /// None for all namespaces, and for what is in none.
+    namespace: Option<String>,
+    /// Whether nothing can be told without it.
+    needed: bool,
+    feed: Arc<dyn Fed>,
 }
 
-#[derive(Default)]
-struct State {
-    objects: Objects,
-    progress: Progress,
+/// What is known now. The objects are shared, not copied.
+fn look(parts: &[Part]) -> (Objects, Progress) {
+    let (mut objects, mut progress) = (Objects::default(), Progress::default());
+    for part in parts {
+        let had = part.feed.add_to(&mut objects);
+        progress.add(part.namespace.clone(), part.needed, had);
+    }
+    (objects, progress)
 }
 
-/// What all watches of a section have in common.
-struct Watches {
+/// What the feeds of a section have in common.
+struct Needs<'s> {
     discovery: KubernetesDiscovery,
+    access: Access,
     client: Client,
     /// In these alone; in all if there are none.
-    namespaces: Vec<String>,
-    seen: Arc<Seen>,
-    publish: Publish,
+    namespaces: BTreeSet<String>,
+    feeds: &'s Feeds,
+    metrics: &'s Arc<Metrics>,
+    changed: &'s Arc<Notify>,
 }
 
-type Watch = BoxFuture<'static, ()>;
-
-impl Watches {
-    /// One future for each kind of objects that the role needs, and each namespace.
-    fn all(&self) -> Vec<Watch> {
+impl Needs<'_> {
+    /// One for each kind of objects that the role needs, and each namespace.
+    fn parts(&self) -> Vec<Part> {
         let (role, attach) = (self.discovery.role, self.discovery.attach);
         let behind = matches!(role, Role::Pod | Role::Endpoints | Role::EndpointSlice);
-        let mut all: Vec<Watch> = Vec::new();
+        let mut all: Vec<Part> = Vec::new();
         match role {
             Role::Endpoints => all.extend(self.namespaced::<Endpoints>(Some(role))),
             Role::EndpointSlice => all.extend(self.namespaced::<EndpointSlice>(Some(role))),
@@ -146,7 +141,7 @@ impl Watches {
         all
     }
 
-    fn namespaced<K>(&self, role: Option<Role>) -> Vec<Watch>
+    fn namespaced<K>(&self, role: Option<Role>) -> Vec<Part>
     where
         K: Watched + Resource<Scope = NamespaceResourceScope>,
     {
@@ -154,126 +149,44 @@ impl Watches {
         let needed = role.is_some() || self.discovery.role == Role::Pod;
         if self.namespaces.is_empty() {
             let api = Api::<K>::all(self.client.clone());
-            return vec![self.watch(api, None, role, needed)];
+            return vec![self.part(api, None, role, needed)];
         }
         let one = |namespace: &String| {
             let api = Api::<K>::namespaced(self.client.clone(), namespace);
-            self.watch(api, Some(namespace.clone()), role, needed)
+            self.part(api, Some(namespace.clone()), role, needed)
         };
         self.namespaces.iter().map(one).collect()
     }
 
-    fn of_cluster<K>(&self, role: Option<Role>) -> Watch
+    fn of_cluster<K>(&self, role: Option<Role>) -> Part
     where
         K: Watched + Resource<Scope = ClusterResourceScope>,
     {
         let api = Api::<K>::all(self.client.clone());
-        self.watch(api, None, role, true)
+        self.part(api, None, role, true)
     }
 
-    fn watch<K: Watched>(
+    fn part<K: Watched>(
         &self,
         api: Api<K>,
         namespace: Option<String>,
         role: Option<Role>,
         needed: bool,
-    ) -> Watch {
+    ) -> Part {
         let mut selectors = self.discovery.selectors.iter();
         let selector = selectors.find(|selector| Some(selector.role) == role);
         let given = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let config = watcher::Config {
+        let scope = Scope {
+            access: self.access.clone(),
+            namespace: namespace.clone(),
             label_selector: selector.and_then(|s| given(&s.label)),
             field_selector: selector.and_then(|s| given(&s.field)),
-            ..watcher::Config::default()
         };
-        let number = self
-            .seen
-            .state
-            .lock()
-            .progress
-            .add(namespace.clone(), needed);
-        let (seen, publish) = (Arc::clone(&self.seen), self.publish.clone());
-        Box::pin(follow(api, namespace, config, seen, number, publish))
-    }
-}
-
-/// A kind of objects that can be watched.
-trait Watched:
-    Kept + Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static
-{
-}
-
-impl<K> Watched for K where
-    K: Kept
-        + Resource<DynamicType = ()>
-        + Clone
-        + DeserializeOwned
-        + std::fmt::Debug
-        + Send
-        + 'static
-{
-}
-
-/// Follows one watch for ever; in error it keeps what it has, and tries again ever more slowly.
-async fn follow<K: Watched>(
-    api: Api<K>,
-    namespace: Option<String>,
-    config: watcher::Config,
-    seen: Arc<Seen>,
-    number: usize,
-    publish: Publish,
-) {
-    let (kind, metrics) = (K::kind(&()), publish.metrics());
-    let mut events = pin!(watcher(api, config).default_backoff());
-    let mut listed = Vec::new();
-    while let Some(event) = events.next().await {
-        let mut state = seen.state.lock();
-        match event {
-            Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(object)) => {
-                metrics.kubernetes_event(&kind, "add");
-                listed.push(object.lean());
-            }
-            Ok(Event::InitDone) => {
-                let all = std::mem::take(&mut listed);
-                state.objects.replace(namespace.as_deref(), all);
-                state.progress.listed(number);
-                seen.changed.notify_one();
-            }
-            Ok(Event::Apply(object)) => {
-                // The watch does not tell what is new from what has changed.
-                metrics.kubernetes_event(&kind, "update");
-                state.objects.apply(object.lean());
-                seen.changed.notify_one();
-            }
-            Ok(Event::Delete(object)) => {
-                metrics.kubernetes_event(&kind, "delete");
-                state.objects.delete(&object);
-                seen.changed.notify_one();
-            }
-            Err(failed) => {
-                metrics.kubernetes_failed();
-                warn!(
-                    %kind,
-                    namespace = namespace.as_deref().unwrap_or("all"),
-                    error = %Chain(&failed),
-                    "a kubernetes watch failed",
-                );
-                if is_refused(&failed) {
-                    state.progress.refused(number);
-                    seen.changed.notify_one();
-                }
-            }
+        let feed = self.feeds.get(scope, api, self.metrics, self.changed);
+        Part {
+            namespace,
+            needed,
+            feed,
         }
-    }
-}
-
-/// True if the API server is there and does not give such objects.
-fn is_refused(failed: &watcher::Error) -> bool {
-    match failed {
-        watcher::Error::InitialListFailed(kube::Error::Api(status)) => {
-            matches!(status.code, 403 | 404)
-        }
-        _ => false,
     }
 }

@@ -2,14 +2,18 @@
 mod convention;
 mod corners;
 mod playback;
+mod shared;
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use config::TargetGroup;
 use expect_test::{Expect, expect};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{objects::Kept, *};
+use super::{
+    objects::{Kept, key},
+    *,
+};
 
 /// The folder with what was recorded.
 fn recorded() -> PathBuf {
@@ -26,7 +30,16 @@ fn take<K: Kept + DeserializeOwned>(objects: &mut Objects, resource: &str) {
     }
     let text = fs::read(recorded().join(format!("list/{resource}.json"))).unwrap();
     let list: List<K> = serde_json::from_slice(&text).unwrap();
-    objects.replace(None, list.items);
+    put(objects, list.items);
+}
+
+/// Takes `all` in, new or changed.
+fn put<K: Kept>(objects: &mut Objects, all: impl IntoIterator<Item = K>) {
+    let before = std::mem::take(K::tables(objects));
+    let before = before.iter().map(|(_, object)| object.clone());
+    let of = |object: K| (key(object.meta()), Arc::new(object));
+    let table = before.chain(all).map(of).collect();
+    K::tables(objects).add(Arc::new(table));
 }
 
 fn objects() -> Objects {

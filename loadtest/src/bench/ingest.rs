@@ -88,7 +88,7 @@ async fn measure(
     work: &std::path::Path,
 ) -> anyhow::Result<Measured> {
     let shown_before = fleet.samples().await?;
-    let mut session = Session::start(installed, work, &fleet.targets, args.interval)?;
+    let mut session = Session::start(installed, work, &[&fleet.targets], args.interval)?;
     let up = args.targets as f64;
     session.answers("sum(up)", None, up).await?;
     // The second page of a target tells from the first which memory it takes to keep it.

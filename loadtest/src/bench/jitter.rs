@@ -1,6 +1,7 @@
 //! Whether many targets are scraped when they should be.
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
+use anyhow::Context as _;
 use model::{Millis, format_duration};
 
 use super::{
@@ -11,6 +12,9 @@ use super::{
     table::{Table, beside, short},
 };
 use crate::{duration, say};
+
+/// So many targets are played by one process: each takes two of its file descriptors.
+const FLEET: usize = 2500;
 
 /// The work that each system is given.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,14 +48,22 @@ struct Measured {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let all = args.systems.find().await?;
     let work = args.systems.folder()?;
-    let flags = [
-        format!("--targets={}", args.targets),
-        format!("--series={}", args.series),
-    ];
-    let fleet = Played::start(&flags, work.path()).await?;
-    let measure = async |one: &Installed| measure(one, &args, &fleet, work.path()).await;
+    let mut fleets = Vec::new();
+    for first in (0..args.targets).step_by(FLEET) {
+        let folder = work.path().join(format!("fleet-{first}"));
+        std::fs::create_dir(&folder).with_context(|| format!("make {}", folder.display()))?;
+        let flags = [
+            format!("--targets={}", FLEET.min(args.targets - first)),
+            format!("--series={}", args.series),
+            format!("--name=target-{first}"),
+        ];
+        fleets.push(Played::start(&flags, &folder).await?);
+    }
+    let measure = async |one: &Installed| measure(one, &args, &fleets, work.path()).await;
     let measured = in_turn(&all, measure).await?;
-    fleet.stop().await?;
+    for fleet in fleets {
+        fleet.stop().await?;
+    }
     say(&format!(
         "{} targets with {} series each every {}, measured for {}; (ratios to {}):\n\n{}",
         args.targets,
@@ -67,22 +79,31 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 async fn measure(
     installed: &Installed,
     args: &Args,
-    fleet: &Played,
-    work: &std::path::Path,
+    fleets: &[Played],
+    work: &Path,
 ) -> anyhow::Result<Measured> {
-    let mut session = Session::start(installed, work, &fleet.targets, args.interval)?;
+    let targets: Vec<&Path> = fleets.iter().map(|fleet| &*fleet.targets).collect();
+    let mut session = Session::start(installed, work, &targets, args.interval)?;
     session
         .answers("sum(up)", None, args.targets as f64)
         .await?;
     // The first gaps are from the system before, or from a start at which all is new.
     tokio::time::sleep(args.interval.to_std() * 2).await;
-    fleet.gaps().await?;
+    all_gaps(fleets).await?;
     let before = session.usage()?;
     tokio::time::sleep(args.duration.to_std()).await;
-    let (gaps, after) = (fleet.gaps().await?, session.usage()?);
+    let (gaps, after) = (all_gaps(fleets).await?, session.usage()?);
     session.stop().await?;
     let cpu_cores = (after.cpu_seconds - before.cpu_seconds) / args.duration.as_seconds();
     off(gaps, args.interval.to_std(), cpu_cores)
+}
+
+async fn all_gaps(fleets: &[Played]) -> anyhow::Result<Vec<Duration>> {
+    let mut gaps = Vec::new();
+    for fleet in fleets {
+        gaps.extend(fleet.gaps().await?);
+    }
+    Ok(gaps)
 }
 
 /// By how much `gaps` differ from `interval`.

@@ -88,7 +88,7 @@ async fn measure(
     fleet: &Played,
     work: &Path,
 ) -> anyhow::Result<Measured> {
-    let mut session = Session::start(installed, work, &fleet.targets, args.interval)?;
+    let mut session = Session::start(installed, work, &[&fleet.targets], args.interval)?;
     let up = args.targets as f64;
     session.answers("sum(up)", None, up).await?;
     tokio::time::sleep(args.duration.to_std()).await;

@@ -33,21 +33,25 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts `installed` over fresh data in the folder `work`, scraping `targets` every `interval`.
+    /// Starts `installed` over fresh data in the folder `work`, scraping those that the files `targets` list every `interval`.
     pub(super) fn start(
         installed: &Installed,
         work: &Path,
-        targets: &Path,
+        targets: &[&Path],
         interval: Millis,
     ) -> anyhow::Result<Self> {
         let folder = work.join(installed.system.to_string());
         std::fs::create_dir(&folder).with_context(|| format!("make {}", folder.display()))?;
         let (config, data) = (folder.join("prometheus.yml"), folder.join("data"));
         let interval = format_duration(interval);
+        let targets: Vec<_> = targets
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
         let text = format!(
             "global:\n  scrape_interval: {interval}\n  scrape_timeout: {interval}\nscrape_configs:\n- job_name: fleet\n  \
              file_sd_configs:\n  - files: [{}]\n",
-            targets.display()
+            targets.join(", ")
         );
         std::fs::write(&config, text)?;
         let log = folder.join("log");

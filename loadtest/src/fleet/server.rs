@@ -40,6 +40,7 @@ pub struct Server {
     bound: Vec<SocketAddr>,
     addresses: Addresses,
     advertised: Option<String>,
+    name: String,
     gzip: bool,
 }
 
@@ -77,6 +78,7 @@ impl Server {
             bound,
             addresses,
             advertised: None,
+            name: "target".to_owned(),
             gzip,
         })
     }
@@ -86,6 +88,12 @@ impl Server {
     pub fn advertised_as(mut self, host: Option<String>) -> Self {
         self.advertised = host;
         self
+    }
+
+    /// Lets the targets' instances begin with `name`.
+    #[must_use]
+    pub fn named(self, name: String) -> Self {
+        Self { name, ..self }
     }
 
     /// Where the first port listens.
@@ -113,7 +121,7 @@ impl Server {
         };
         json!({
             "targets": [format!("{host}:{}", bound.port())],
-            "labels": { "__metrics_path__": path, "instance": format!("target-{target}") },
+            "labels": { "__metrics_path__": path, "instance": format!("{}-{target}", self.name) },
         })
     }
 

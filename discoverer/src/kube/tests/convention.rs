@@ -61,7 +61,7 @@ fn annotations_say_where_pods_are_scraped() {
         ),
         pod("f", "10.0.0.5", "Running", json!({})),
     ] {
-        objects.apply(pod);
+        put(&mut objects, [pod]);
     }
     let urls = scraped("deploy/base/prometheus.yml", "kubernetes-pods", &objects);
     let expected = [

@@ -10,7 +10,7 @@ use super::*;
 
 fn with<K: Kept + DeserializeOwned>(objects: &mut Objects, object: Value) {
     let object: K = serde_json::from_value(object).unwrap();
-    objects.apply(object.lean());
+    put(objects, [object.lean()]);
 }
 
 /// The values of a label over all targets; those of the group count for each of them.
@@ -316,9 +316,9 @@ fn what_is_not_held_of_objects_is_not_told_of_them() {
     let whole = objects();
     let mut lean = objects();
     fn slim<K: Kept>(objects: &mut Objects) {
-        let all = std::mem::take(K::table(objects));
-        all.into_values()
-            .for_each(|object| objects.apply(object.lean()));
+        let all = std::mem::take(K::tables(objects));
+        let lean: Vec<K> = all.iter().map(|(_, one)| one.clone().lean()).collect();
+        put(objects, lean);
     }
     slim::<Pod>(&mut lean);
     slim::<Node>(&mut lean);
@@ -339,7 +339,7 @@ fn what_is_not_held_of_objects_is_not_told_of_them() {
         assert_eq!(told(&whole), told(&lean), "{role}");
     }
     let length = |objects: &Objects| {
-        serde_json::to_string(&objects.pods.values().collect::<Vec<_>>())
+        serde_json::to_string(&objects.pods.iter().map(|(_, pod)| pod).collect::<Vec<_>>())
             .unwrap()
             .len()
     };

@@ -69,7 +69,12 @@ async fn a_list_and_the_events_after_it_give_the_last_state() {
 
     let discovery = discovery(address, KubernetesRole::EndpointSlice, &[]);
     let (publish, mut groups) = Publish::new(Arc::new(Notify::new()), Arc::default());
-    let watching = tokio::spawn(run(discovery, Components::system(), publish));
+    let watching = tokio::spawn(run(
+        discovery,
+        Components::system(),
+        Arc::default(),
+        publish,
+    ));
     // The list has three pods of old; the events scale them up and down, and replace one.
     let last = ["10.244.0.11:8080", "10.244.0.61:8080", "10.244.0.115:8080"];
     let played = |groups: &Option<Arc<Vec<TargetGroup>>>| {
@@ -112,7 +117,12 @@ async fn a_namespace_that_is_refused_takes_no_other_with_it() {
     for (namespaces, any) in [(&["secret", "demo"][..], true), (&["secret"][..], false)] {
         let (publish, mut groups) = Publish::new(Arc::new(Notify::new()), Arc::default());
         let discovery = discovery(address, KubernetesRole::Pod, namespaces);
-        let watching = tokio::spawn(run(discovery, Components::system(), publish));
+        let watching = tokio::spawn(run(
+            discovery,
+            Components::system(),
+            Arc::default(),
+            publish,
+        ));
         let told = groups.wait_for(Option::is_some).await.unwrap().clone();
         let told = told.unwrap();
         assert_eq!(told.iter().any(|group| !group.targets.is_empty()), any);
@@ -170,7 +180,12 @@ async fn an_expired_watch_lists_again_and_targets_stay_while_the_server_is_gone(
     let server = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     let (publish, mut groups) = Publish::new(Arc::new(Notify::new()), Arc::default());
     let discovery = discovery(address, KubernetesRole::Pod, &[]);
-    let watching = tokio::spawn(run(discovery, Components::system(), publish));
+    let watching = tokio::spawn(run(
+        discovery,
+        Components::system(),
+        Arc::default(),
+        publish,
+    ));
     let mut told = Vec::new();
     while told.last() != Some(&1) {
         groups.changed().await.unwrap();
@@ -214,7 +229,12 @@ async fn the_api_server_is_shown_a_token_that_is_fetched() {
         proxy: Proxy::default(),
     }));
     let (publish, mut groups) = Publish::new(Arc::new(Notify::new()), Arc::default());
-    let watching = tokio::spawn(run(discovery, Components::system(), publish));
+    let watching = tokio::spawn(run(
+        discovery,
+        Components::system(),
+        Arc::default(),
+        publish,
+    ));
     let told = groups.wait_for(Option::is_some).await.unwrap().clone();
     assert!(!told.unwrap().is_empty());
     assert_eq!(n_tokens.load(Ordering::SeqCst), 1);
