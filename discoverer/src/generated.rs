@@ -22,7 +22,7 @@ use config::KubernetesDiscovery;
 use operator::{Generated, Kind, Objects, Refused, Settings};
 use runtime::{Chain, Components};
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 pub(crate) use self::manifest::Manifest;
 pub use self::manifest::ManifestError;
@@ -88,15 +88,7 @@ impl Generator {
     /// Generates and commits for ever.
     pub(crate) async fn run(mut self) {
         let _cleared = Cleared(Arc::clone(&self.metrics));
-        let cluster = loop {
-            match Cluster::at(&self.api, &self.components).await {
-                Ok(cluster) => break cluster,
-                Err(failed) => {
-                    error!(error = %Chain(&failed), "no way to the kubernetes API");
-                    tokio::time::sleep(self.pace.retry).await;
-                }
-            }
-        };
+        let cluster = Cluster::at(&self.api, &self.components).await;
         tokio::select! {
             () = cluster.follow() => {}
             () = self.generate(&cluster) => {}
@@ -120,10 +112,10 @@ impl Generator {
             }
             tokio::time::sleep(self.pace.pause).await;
             self.metrics.watched(&cluster.standings());
-            let Some(objects) = cluster.objects() else {
+            let Some((objects, unseen)) = cluster.objects() else {
                 continue;
             };
-            let done = self.round(cluster, objects, &mut memory).await;
+            let done = self.round(cluster, objects, &unseen, &mut memory).await;
             failed = done.is_err();
             if let Err(error) = done {
                 warn!(error = %Chain(&error), "the generated configuration stays as it is");
@@ -136,6 +128,7 @@ impl Generator {
         &mut self,
         cluster: &Cluster,
         objects: Objects,
+        unseen: &[Kind],
         memory: &mut Memory,
     ) -> Result<(), RoundError> {
         let offload = self.components.offload;
@@ -154,19 +147,20 @@ impl Generator {
             .await;
         self.metrics.generated(&generated);
         memory.tell(&generated.refused);
-        self.commit(generated).await
+        self.commit(generated, unseen).await
     }
 
-    async fn commit(&self, generated: Generated) -> Result<(), RoundError> {
+    /// Commits what was generated, and what the last part has of the kinds that we may not see, if that is new.
+    async fn commit(&self, mut generated: Generated, unseen: &[Kind]) -> Result<(), RoundError> {
         let mut state = self.group.state();
         // A cluster without a configuration has nothing that could be added to.
         let configured = state.wait_for(|state| state.config.is_some()).await;
-        let is_held = configured.is_ok_and(|state| {
-            let config = state.config.as_ref();
-            config.is_some_and(|config| config.generated == generated.files)
-        });
-        if is_held {
-            return Ok(());
+        let configured = configured.map(|state| state.config.clone());
+        if let Some(held) = configured.ok().flatten() {
+            generated.keep(&held.generated, unseen);
+            if held.generated == generated.files {
+                return Ok(());
+            }
         }
         let n_files = generated.files.len();
         match self

@@ -104,7 +104,7 @@ impl Metrics {
             ),
             (
                 "pleiades_operator_selected",
-                "Objects of the kind that the manifest selects, and that were taken",
+                "Objects of the kind that the manifest selects, the refused ones among them",
                 &metrics.selected,
             ),
             (

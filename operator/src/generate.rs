@@ -115,7 +115,7 @@ fn jobs(
 }
 
 /// A file of jobs. JSON is YAML.
-fn written(jobs: &[Map<String, Value>]) -> String {
+pub(crate) fn written(jobs: &[Map<String, Value>]) -> String {
     serde_json::to_string_pretty(&json!({"scrape_configs": jobs}))
         .expect("a tree of values can be written")
 }

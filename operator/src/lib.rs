@@ -18,6 +18,7 @@ mod enforce;
 mod field;
 mod generate;
 mod job;
+mod keep;
 mod object;
 mod place;
 mod pod_monitor;

@@ -43,6 +43,17 @@ impl Kind {
         }
     }
 
+    /// What its selectors in a manifest begin with, and the names of its jobs.
+    pub(crate) const fn stem(self) -> &'static str {
+        match self {
+            Self::ServiceMonitor => "serviceMonitor",
+            Self::PodMonitor => "podMonitor",
+            Self::Probe => "probe",
+            Self::ScrapeConfig => "scrapeConfig",
+            Self::PrometheusRule => "rule",
+        }
+    }
+
     /// As it stands in the API's addresses.
     pub const fn plural(self) -> &'static str {
         match self {

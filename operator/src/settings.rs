@@ -226,13 +226,7 @@ impl Settings {
 
 /// Which objects of `kind` the manifest's `spec` selects.
 fn selection(spec: &Field<'_>, kind: Kind) -> Result<Selection> {
-    let what = match kind {
-        Kind::ServiceMonitor => "serviceMonitor",
-        Kind::PodMonitor => "podMonitor",
-        Kind::Probe => "probe",
-        Kind::ScrapeConfig => "scrapeConfig",
-        Kind::PrometheusRule => "rule",
-    };
+    let what = kind.stem();
     let read = |suffix| crate::selector::Selector::read(&spec.get(&format!("{what}{suffix}")));
     Ok(Selection {
         objects: read("Selector")?,

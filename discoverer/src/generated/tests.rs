@@ -171,6 +171,35 @@ async fn what_a_cluster_says_is_committed_and_followed() {
 }
 
 #[tokio::test]
+async fn the_next_leader_keeps_what_it_may_not_see_and_follows_the_rest() {
+    let api = Api::start().await;
+    api.put("namespaces", object("", "shop", json!({})));
+    api.put("podmonitors", pod_monitor("metrics"));
+    let discoverer = Discoverer::start(&api).await;
+    let former = tokio::spawn(discoverer.generator.clone().run());
+    discoverer.generated(has(&["podMonitor/shop/db/0"])).await;
+    former.abort();
+    assert!(former.await.unwrap_err().is_cancelled());
+
+    api.refuse("podmonitors", 403);
+    let monitor = json!({"selector": {}, "endpoints": [{"port": "m"}]});
+    api.put("servicemonitors", object("shop", "web", monitor));
+    let next = tokio::spawn(discoverer.generator.clone().run());
+    let both = discoverer
+        .generated(has(&["serviceMonitor/shop/web/0"]))
+        .await;
+    assert!(both.contains("podMonitor/shop/db/0"), "{both}");
+
+    // Once it may see them again, they are what they are.
+    api.put("podmonitors", pod_monitor("other"));
+    api.refuse("podmonitors", 200);
+    discoverer
+        .generated(has(&["podMonitor/shop/db/0", "\"regex\": \"other\""]))
+        .await;
+    next.abort();
+}
+
+#[tokio::test]
 async fn nothing_is_committed_before_all_is_known() {
     let api = Api::start().await;
     api.put("namespaces", object("", "shop", json!({})));

@@ -1,5 +1,5 @@
 //! The way to the API server.
-use std::{fs, io, sync::Arc};
+use std::{fs, io, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use config::{Auth, KubernetesDiscovery, Pem, Source};
@@ -14,15 +14,18 @@ use kube::{
         NamedAuthInfo, NamedCluster, NamedContext,
     },
 };
-use runtime::Components;
+use runtime::{Chain, Components};
 use tower::{BoxError, buffer::BufferLayer, filter::AsyncFilterLayer};
+use tracing::error;
 
+/// The pause before a way to the API server is sought again.
+const RETRY: Duration = Duration::from_secs(5);
 /// How many requests may wait for the connection, as in a client without a layer.
 const WAITING: usize = 1024;
 
 /// There is no way to the API server.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ClientError {
+enum ClientError {
     #[error("find the cluster that this process runs in")]
     InCluster(#[from] InClusterError),
     #[error("use the kubeconfig")]
@@ -35,8 +38,29 @@ pub(crate) enum ClientError {
     Client(#[source] Box<kube::Error>),
 }
 
+/// [`client`], once there is one; each new reason why not is logged, and `failed` is called each time.
+pub(crate) async fn reach(
+    discovery: &KubernetesDiscovery,
+    components: &Components,
+    failed: impl Fn(),
+) -> (Client, String) {
+    let mut told = String::new();
+    loop {
+        let reason = match client(discovery, components).await {
+            Ok(reached) => return reached,
+            Err(error) => Chain(&error).to_string(),
+        };
+        if reason != told {
+            error!(error = %reason, "no way to the kubernetes API");
+            told = reason;
+        }
+        failed();
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
 /// A client for the API server, and the namespace that it counts as its own.
-pub(crate) async fn client(
+async fn client(
     discovery: &KubernetesDiscovery,
     components: &Components,
 ) -> Result<(Client, String), ClientError> {

@@ -27,12 +27,9 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use super::{
-    client::{ClientError, client},
+    client::reach,
     objects::{Key, key},
 };
-
-/// What `kubectl apply` repeats the whole object in.
-const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A cluster, as far as its objects say what is monitored.
 pub(crate) struct Cluster {
@@ -77,23 +74,20 @@ impl<T> Default for Table<T> {
 }
 
 impl Cluster {
-    /// A cluster whose API server is where `discovery` says.
-    pub(crate) async fn at(
-        discovery: &KubernetesDiscovery,
-        components: &Components,
-    ) -> Result<Self, ClientError> {
-        let (client, _) = client(discovery, components).await?;
+    /// A cluster whose API server is where `discovery` says, once there is a way to it.
+    pub(crate) async fn at(discovery: &KubernetesDiscovery, components: &Components) -> Self {
+        let (client, _) = reach(discovery, components, || {}).await;
         let kinds = Kind::ALL.into_iter();
         let kinds = kinds.map(|kind| (kind, Table::default())).collect();
         let seen = Seen {
             kinds,
             ..Seen::default()
         };
-        Ok(Self {
+        Self {
             client,
             seen: Mutex::new(seen),
             changed: Notify::new(),
-        })
+        }
     }
 
     /// Follows all kinds for ever.
@@ -121,8 +115,8 @@ impl Cluster {
         self.changed.notified().await;
     }
 
-    /// What the cluster holds; none before everything that can be seen was seen.
-    pub(crate) fn objects(&self) -> Option<Objects> {
+    /// What the cluster holds, and the kinds that we may not see; none before everything that can be seen was seen.
+    pub(crate) fn objects(&self) -> Option<(Objects, Vec<Kind>)> {
         let seen = self.seen.lock();
         let mut kinds = seen.kinds.values();
         // What a namespace selector stands for cannot be told without namespaces.
@@ -131,15 +125,19 @@ impl Cluster {
         {
             return None;
         }
+        let refused = seen.kinds.iter();
+        let refused = refused.filter(|(_, table)| table.standing == Standing::Refused);
+        let unseen = refused.map(|(kind, _)| *kind).collect();
         let kinds = seen.kinds.iter();
         let objects = kinds.map(|(kind, table)| (*kind, table.objects.values().cloned().collect()));
         let namespaces = seen.namespaces.objects.iter();
-        Some(Objects {
+        let objects = Objects {
             objects: objects.collect(),
             namespaces: namespaces
                 .map(|((_, name), labels)| (name.clone(), labels.clone()))
                 .collect(),
-        })
+        };
+        Some((objects, unseen))
     }
 
     /// How far each kind is.
@@ -244,19 +242,14 @@ fn lean(object: DynamicObject) -> Value {
         namespace,
         uid,
         labels,
-        mut annotations,
         ..
     } = metadata;
-    if let Some(annotations) = &mut annotations {
-        annotations.remove(APPLIED);
-    }
     json!({
         "metadata": {
             "name": name,
             "namespace": namespace,
             "uid": uid,
             "labels": labels.unwrap_or_default(),
-            "annotations": annotations.unwrap_or_default(),
         },
         "spec": data["spec"].take(),
     })

@@ -13,12 +13,11 @@ use k8s_openapi::{
     },
 };
 use kube::{Api, Client, Resource};
-use runtime::{Chain, Components};
+use runtime::Components;
 use tokio::sync::Notify;
-use tracing::error;
 
 use super::{
-    client::client,
+    client::reach,
     feed::{Access, Fed, Feeds, Scope, Watched},
     groups,
     objects::Objects,
@@ -26,8 +25,6 @@ use super::{
 };
 use crate::discovery::{Metrics, Publish};
 
-/// The pause before the API server is sought again.
-const RETRY: Duration = Duration::from_secs(5);
 /// The least pause between two whole sets, as in Prometheus: clusters are never quiet.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -38,16 +35,7 @@ pub(crate) async fn run(
     feeds: Arc<Feeds>,
     publish: Publish,
 ) {
-    let (client, own) = loop {
-        match client(&discovery, &components).await {
-            Ok(client) => break client,
-            Err(failed) => {
-                error!(error = %Chain(&failed), "no way to the kubernetes API");
-                publish.stuck();
-                tokio::time::sleep(RETRY).await;
-            }
-        }
-    };
+    let (client, own) = reach(&discovery, &components, || publish.stuck()).await;
     let names = discovery.namespaces.names.iter().cloned();
     let namespaces = names.chain(discovery.namespaces.own.then_some(own));
     let (role, attach) = (discovery.role, discovery.attach);
