@@ -5,7 +5,7 @@
 # kills   KILLS=n times kill -9 under load, with all that is stored verified after each
 # soak    half an hour of churn, and whether memory stays flat
 # differential  CASES=n random lives of a database beside a plain model
-# bench   BENCH=ingest, disk, restart or query, with flags: what it costs beside Prometheus and VictoriaMetrics
+# bench   BENCH=ingest, jitter, disk, restart or query, with flags: what it costs beside Prometheus and VictoriaMetrics
 # sim     SEEDS=n simulated clusters, with faults
 # fuzz    FUZZ_SECONDS=n for each target of fuzz/; what it finds stays in the cache folder
 # verify  formatting and lints, and cargo-deny where it is installed; changes nothing

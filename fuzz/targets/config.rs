@@ -10,7 +10,7 @@ fuzz_target!(|text: &str| {
     let bundle = Bundle {
         path: "/etc/prometheus/prometheus.yml".into(),
         main: text.to_owned(),
-        files: Default::default(),
+        ..Bundle::default()
     };
     if let Ok(config) = Config::from_bundle(&bundle, &Outside::default()) {
         config.shown(&bundle).expect("show what was read");

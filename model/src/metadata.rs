@@ -23,6 +23,18 @@ pub enum MetricType {
 }
 
 impl MetricType {
+    /// All of them, in the order of remote write's numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Unknown,
+        Self::Counter,
+        Self::Gauge,
+        Self::Histogram,
+        Self::GaugeHistogram,
+        Self::Summary,
+        Self::Info,
+        Self::StateSet,
+    ];
+
     /// The name in exposition formats and in the HTTP API.
     pub const fn as_str(self) -> &'static str {
         match self {

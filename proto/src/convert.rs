@@ -208,19 +208,10 @@ impl TryFrom<&v1::Target> for Target {
 
 /// The metric type of its name in exposition formats; what is not known is [`MetricType::Unknown`].
 pub fn metric_type(name: &str) -> MetricType {
-    use MetricType as T;
-    [
-        T::Counter,
-        T::Gauge,
-        T::Histogram,
-        T::GaugeHistogram,
-        T::Summary,
-        T::Info,
-        T::StateSet,
-    ]
-    .into_iter()
-    .find(|t| t.as_str() == name)
-    .unwrap_or_default()
+    MetricType::ALL
+        .into_iter()
+        .find(|t| t.as_str() == name)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

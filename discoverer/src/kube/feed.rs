@@ -104,9 +104,7 @@ impl Feeds {
             });
             feed
         });
-        feed.seen.followers.lock().push(Arc::downgrade(follower));
-        // It may have had its list long ago.
-        follower.notify_one();
+        feed.seen.add(follower);
         feed
     }
 }
@@ -168,16 +166,21 @@ impl<K: Watched> Feed<K> {
 }
 
 impl<K> Seen<K> {
+    /// Tells `follower` of each change from now on.
+    fn add(&self, follower: &Arc<Notify>) {
+        let mut followers = self.followers.lock();
+        followers.retain(|follower| follower.strong_count() > 0);
+        followers.push(Arc::downgrade(follower));
+        // The list may have come long ago.
+        follower.notify_one();
+    }
+
     /// Changes what is known, and tells those who follow.
     fn change(&self, change: impl FnOnce(&mut State<K>)) {
         change(&mut self.state.lock());
-        self.followers.lock().retain(|follower| {
-            let follower = follower.upgrade();
-            if let Some(follower) = &follower {
-                follower.notify_one();
-            }
-            follower.is_some()
-        });
+        let followers = self.followers.lock();
+        let alive = followers.iter().filter_map(Weak::upgrade);
+        alive.for_each(|follower| follower.notify_one());
     }
 }
 

@@ -75,25 +75,14 @@ pub(crate) fn read<'a>(
 
 /// What is told of a metric; none if its texts are none.
 fn read_metadata(message: &[u8]) -> Result<Option<v1::MetricMetadata>, FieldError> {
-    use MetricType as T;
-    let types = [
-        T::Unknown,
-        T::Counter,
-        T::Gauge,
-        T::Histogram,
-        T::GaugeHistogram,
-        T::Summary,
-        T::Info,
-        T::StateSet,
-    ];
-    let (mut kind, mut texts) = (T::Unknown, [&[][..]; 3]);
+    let (mut kind, mut texts) = (MetricType::Unknown, [&[][..]; 3]);
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next()? {
         match number {
             1 => {
                 let number = usize::try_from(value.varint("Type")?).ok();
                 kind = number
-                    .and_then(|i| types.get(i).copied())
+                    .and_then(|i| MetricType::ALL.get(i).copied())
                     .unwrap_or_default();
             }
             2 => texts[0] = value.bytes("MetricFamilyName")?,
