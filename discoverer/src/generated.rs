@@ -115,7 +115,7 @@ impl Generator {
             let Some((objects, unseen)) = cluster.objects() else {
                 continue;
             };
-            let done = self.round(cluster, objects, &unseen, &mut memory).await;
+            let done = self.round(cluster, objects, unseen, &mut memory).await;
             failed = done.is_err();
             if let Err(error) = done {
                 warn!(error = %Chain(&error), "the generated configuration stays as it is");
@@ -128,11 +128,13 @@ impl Generator {
         &mut self,
         cluster: &Cluster,
         objects: Objects,
-        unseen: &[Kind],
+        mut unseen: Vec<Kind>,
         memory: &mut Memory,
     ) -> Result<(), RoundError> {
         let offload = self.components.offload;
         let settings = self.settings.borrow_and_update().clone();
+        // What the manifest does not take any more goes, seen or not.
+        unseen.retain(|kind| settings.selects(*kind));
         let needed = Arc::clone(&settings);
         let (objects, references) = offload
             .run(move || {
@@ -147,7 +149,7 @@ impl Generator {
             .await;
         self.metrics.generated(&generated);
         memory.tell(&generated.refused);
-        self.commit(generated, unseen).await
+        self.commit(generated, &unseen).await
     }
 
     /// Commits what was generated, and what the last part has of the kinds that we may not see, if that is new.

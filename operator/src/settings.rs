@@ -132,6 +132,12 @@ impl Settings {
             .unwrap_or(SCRAPE_INTERVAL))
     }
 
+    /// True if objects of `kind` are taken at all.
+    pub fn selects(&self, kind: Kind) -> bool {
+        let selection = self.selections.get(&kind);
+        selection.is_some_and(|selection| selection.objects.is_some())
+    }
+
     /// The objects of `kind` that are taken, by namespace and name.
     pub(crate) fn selected<'o>(&self, kind: Kind, objects: &'o Objects) -> Vec<Object<'o>> {
         let Some(selection) = self.selections.get(&kind) else {

@@ -113,6 +113,7 @@ fn write_edges(f: &mut Formatter<'_>, edges: Edges) -> fmt::Result {
 fn write_offset(f: &mut Formatter<'_>, offset: &Length) -> fmt::Result {
     match offset {
         offset if *offset == Length::ZERO => Ok(()),
+        Length::Computed(expr) if !expr.is_offset() => write!(f, " offset ({expr})"),
         offset => write!(f, " offset {offset}"),
     }
 }

@@ -5,8 +5,8 @@ use model::{Steps, TimeRange, Timestamp};
 use prometheus_client::registry::Registry;
 use promql::QueryValue;
 use proto::v1;
-use runtime::{Channels, Cluster, Components, Discoverers, Push, Tasks, WriteError, Written};
-use tokio::{sync::watch, time::Instant};
+use runtime::{Cluster, Components, Discoverers, Push, Tasks, WriteError, Written};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -19,8 +19,6 @@ use crate::{
 /// Asks the ingesters of a cluster, and writes to them, over gRPC; it follows the cluster for as long as it lives.
 pub struct Embedded {
     engine: Engine,
-    cluster: watch::Receiver<Arc<Cluster>>,
-    channels: Channels,
     /// What follows the cluster ends with it.
     _tasks: Tasks,
 }
@@ -44,15 +42,12 @@ impl Embedded {
         components: Components,
     ) -> Self {
         let mut tasks = Tasks::new(CancellationToken::new());
-        let channels = components.channels.clone();
-        let discoverers = Discoverers::new(discoverers, channels.clone());
+        let discoverers = Discoverers::new(discoverers, components.channels.clone());
         let cluster = runtime::follow(&mut tasks, discoverers);
-        let view = crate::view(&mut tasks, &components, cluster.clone());
+        let view = crate::view(&mut tasks, &components, cluster);
         let metrics = Arc::new(Metrics::new(&mut Registry::default()));
         Self {
             engine: Engine::new(components, view, settings, metrics),
-            cluster,
-            channels,
             _tasks: tasks,
         }
     }
@@ -66,7 +61,7 @@ impl Embedded {
             nodes >= n_ingesters && active.count() >= n_ingesters
         };
         // It ends only with what it belongs to.
-        let _ = self.cluster.clone().wait_for(placed).await;
+        let _ = self.engine.view.cluster.clone().wait_for(placed).await;
     }
 
     /// Evaluates `text` at `steps`; a result that lacks something is an error.
@@ -96,8 +91,7 @@ impl Embedded {
     /// # Errors
     /// [`WriteError`]
     pub async fn write(&self, push: &Push) -> Result<Written, WriteError> {
-        let cluster = Arc::clone(&self.cluster.borrow());
-        runtime::write(push, &cluster, &self.channels).await
+        runtime::write(push, &self.cluster(), &self.engine.components.channels).await
     }
 
     /// Deletes all series on every ingester, and what the deletion leaves behind.
@@ -105,7 +99,6 @@ impl Embedded {
     /// # Errors
     /// Which ingester did not, and why.
     pub async fn clear(&self) -> Result<(), String> {
-        let cluster = Arc::clone(&self.cluster.borrow());
         let deadline = Instant::now() + self.engine.timeout();
         let all = TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("one is before the other");
         let request = v1::DeleteRequest {
@@ -120,7 +113,12 @@ impl Embedded {
                 ingester.clean_tombstones(clean).await.map(drop)
             }
         };
+        let cluster = self.cluster();
         let cleared = self.engine.ingesters.every(&cluster, deadline, clear).await;
         cleared.map_err(|failure| failure.to_string())
+    }
+
+    fn cluster(&self) -> Arc<Cluster> {
+        Arc::clone(&self.engine.view.cluster.borrow())
     }
 }

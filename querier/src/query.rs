@@ -135,7 +135,7 @@ pub(crate) struct View {
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(crate) components: Components,
-    view: View,
+    pub(crate) view: View,
     pub(crate) ingesters: Ingesters,
     settings: QuerySettings,
     places: Arc<Semaphore>,

@@ -197,6 +197,19 @@ async fn the_next_leader_keeps_what_it_may_not_see_and_follows_the_rest() {
         .generated(has(&["podMonitor/shop/db/0", "\"regex\": \"other\""]))
         .await;
     next.abort();
+    assert!(next.await.unwrap_err().is_cancelled());
+
+    // What the manifest does not take any more goes, seen or not.
+    api.refuse("podmonitors", 403);
+    let manifest = MANIFEST.replace("  podMonitorSelector: {}\n", "");
+    let settings = Settings::parse(&manifest).unwrap();
+    let mut generator = discoverer.generator.clone();
+    generator.settings = watch::channel(Arc::new(settings)).1;
+    let last = tokio::spawn(generator.run());
+    let gone = |files: &BTreeMap<String, String>| !has(&["podMonitor/"])(files);
+    let rest = discoverer.generated(gone).await;
+    assert!(rest.contains("serviceMonitor/shop/web/0"), "{rest}");
+    last.abort();
 }
 
 #[tokio::test]

@@ -106,7 +106,10 @@ async fn a_query_is_one_trace_through_querier_and_ingester() {
     let _turn = turn().await;
     let (collector, endpoint) = Collector::start().await;
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("prometheus.yml"), "scrape_configs: []\n").unwrap();
+    // A scrape is told whatever comes of it.
+    let config = "scrape_configs:\n- job_name: nobody\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  \
+                  static_configs: [{targets: ['127.0.0.1:1']}]\n";
+    fs::write(dir.path().join("prometheus.yml"), config).unwrap();
     let endpoint = format!("--tracing.otlp-endpoint={endpoint}");
     let small = [
         "--discoverers=1",
@@ -131,6 +134,13 @@ async fn a_query_is_one_trace_through_querier_and_ingester() {
         match has_all {
             true => Ok(()),
             false => Err(format!("{:?}", collector.names())),
+        }
+    })
+    .await;
+    until("scrapes are told", SOON, async || {
+        match collector.spans("pleiades-ingester", "scrape").is_empty() {
+            false => Ok(()),
+            true => Err(format!("{:?}", collector.names())),
         }
     })
     .await;

@@ -35,6 +35,24 @@ pub struct LengthExpr {
     pub span: Span,
 }
 
+impl LengthExpr {
+    /// True if all of its text is read as an offset where it stands without parentheses. Of operations only those are
+    /// that begin with some: behind a literal, a call or a sign they belong to the expression around the offset.
+    pub(crate) fn is_offset(&self) -> bool {
+        match &self.node {
+            LengthNode::Binary(_, sides) => {
+                let mut first = &sides[0];
+                while let LengthNode::Binary(_, sides) = &first.node {
+                    first = &sides[0];
+                }
+                matches!(first.node, LengthNode::Paren(_))
+            }
+            LengthNode::Negated(inner) => !matches!(inner.node, LengthNode::Binary(..)),
+            _ => true,
+        }
+    }
+}
+
 /// The kinds of computations of lengths.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LengthNode {
