@@ -26,6 +26,7 @@ mod provider;
 mod service;
 mod slice;
 mod values;
+mod watch;
 
 use config::{AttachMetadata, KubernetesRole, TargetGroup};
 

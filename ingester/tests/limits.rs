@@ -22,7 +22,7 @@ async fn pods(world: &World) -> Vec<u32> {
         let present = group
             .series
             .iter()
-            .filter(|s| s.rows.last() == Some(&newest));
+            .filter(|s| s.rows.last() == Some(newest));
         pods.extend(present.map(|s| s.labels.get("pod").unwrap().parse::<u32>().unwrap()));
     }
     pods.sort_unstable();

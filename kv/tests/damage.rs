@@ -67,7 +67,7 @@ fn answer(path: &Path) -> Result<(usize, Vec<String>), String> {
                 for series in &slice.series {
                     let i = series.labels.get("__name__").unwrap()[1..].parse().unwrap();
                     for (row, found) in series.rows.iter().zip(&series.values) {
-                        let slot = slice.rows[*row as usize].slot.as_millis();
+                        let slot = slice.rows[row as usize].slot.as_millis();
                         assert_eq!(*found, value(slice.group, i, slot));
                         n += 1;
                     }

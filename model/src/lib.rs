@@ -14,6 +14,7 @@ mod matcher;
 mod metadata;
 mod name;
 pub mod number;
+mod presence;
 pub mod regex;
 mod relabel;
 mod row;
@@ -36,6 +37,7 @@ pub use labels::{
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};
 pub use name::NameValidation;
+pub use presence::{Presence, Rows};
 pub use relabel::{RelabelAction, RelabelError, RelabelRule, relabel, relabel_steps, relabelled};
 pub use row::{GroupSlice, NodeId, Outcome, RowHead, SeriesSlice, Stamp};
 pub use sample::{

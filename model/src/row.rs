@@ -1,7 +1,7 @@
 //! Rows: what one scrape of one target gave, and the slices of them that travel to a querier.
 use std::sync::Arc;
 
-use crate::{GroupKey, Histogram, Labels, Sparse, Timestamp};
+use crate::{GroupKey, Histogram, Labels, Presence, Sparse, Timestamp};
 
 /// A member's number, given once by the Raft group and never reused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,8 +77,8 @@ pub struct GroupSlice {
 pub struct SeriesSlice {
     /// Its name.
     pub labels: Labels,
-    /// Ascending indexes into the slice's rows: where the series was present.
-    pub rows: Vec<u32>,
+    /// Which of the slice's rows have it.
+    pub rows: Presence,
     /// One value for each of `rows`: a number, or the sum of a histogram.
     pub values: Vec<f64>,
     /// One time for each of `rows` if the page gave explicit timestamps, otherwise empty: the rows' own times hold.

@@ -17,9 +17,13 @@ impl<T> Sparse<T> {
     }
 
     /// The values at `places`, one each; none if the places do not ascend, or their number is another.
-    pub fn of(places: Vec<u32>, values: Vec<T>) -> Option<Self> {
-        let fits = places.len() == values.len() && places.is_sorted_by(|a, b| a < b);
-        fits.then(|| Self(places.into_iter().zip(values).collect()))
+    pub fn of(places: impl ExactSizeIterator<Item = u32>, values: Vec<T>) -> Option<Self> {
+        if places.len() != values.len() {
+            return None;
+        }
+        let all: Vec<(u32, T)> = places.zip(values).collect();
+        all.is_sorted_by(|(a, _), (b, _)| a < b)
+            .then_some(Self(all))
     }
 
     /// True if no place has a value.
@@ -97,13 +101,13 @@ mod tests {
 
     #[test]
     fn values_are_found_by_their_places_alone() {
-        let mut sparse = Sparse::of(vec![2, 5], vec!["b", "e"]).unwrap();
+        let mut sparse = Sparse::of([2, 5].into_iter(), vec!["b", "e"]).unwrap();
         sparse.push(7, "g");
         assert_eq!(sparse.get(5), Some(&"e"));
         assert_eq!(sparse.remove(5), Some("e"));
         assert_eq!((sparse.get(5), sparse.get(0)), (None, None));
         assert!(sparse.iter().eq([(2, &"b"), (7, &"g")]));
-        assert_eq!(Sparse::of(vec![3, 3], vec!["a", "b"]), None);
-        assert_eq!(Sparse::of(vec![3], vec!["a", "b"]), None);
+        assert_eq!(Sparse::of([3, 3].into_iter(), vec!["a", "b"]), None);
+        assert_eq!(Sparse::of([3].into_iter(), vec!["a", "b"]), None);
     }
 }

@@ -36,10 +36,10 @@ pub fn beside(message: Option<&v1::Beside>, values: &[f64]) -> Option<Beside> {
         histograms.push(Arc::new(histogram(sent, sum).ok()?));
     }
     let fits = message.histogram_places.len() == message.histograms.len();
-    let histograms = Sparse::of(message.histogram_places.clone(), histograms);
+    let histograms = Sparse::of(message.histogram_places.iter().copied(), histograms);
     let starts = message.starts_millis.iter().copied();
     let starts = starts.map(Timestamp::from_millis).collect();
-    let starts = Sparse::of(message.start_places.clone(), starts)?;
+    let starts = Sparse::of(message.start_places.iter().copied(), starts)?;
     let last = starts.last_place();
     let fits = fits && last.is_none_or(|last| (last as usize) < values.len());
     Some((histograms?, starts)).filter(|_| fits)

@@ -1,5 +1,7 @@
 //! Group slices to and from their messages; columns travel encoded.
-use model::{GroupKey, GroupSlice, NodeId, Outcome, RowHead, SeriesSlice, Stamp, Timestamp};
+use model::{
+    GroupKey, GroupSlice, NodeId, Outcome, Presence, RowHead, SeriesSlice, Stamp, Timestamp,
+};
 
 use crate::{WireError, beside, beside_message, v1};
 
@@ -93,15 +95,15 @@ fn series_message(series: &SeriesSlice, n_rows: usize) -> v1::SeriesSlice {
 }
 
 /// Lengths of runs absent, present, absent, …, without a last run of absent rows; none if all rows are present.
-fn presence_runs(rows: &[u32], n_rows: usize) -> Vec<u32> {
+fn presence_runs(rows: &Presence, n_rows: usize) -> Vec<u32> {
     let (mut runs, mut next) = (Vec::new(), 0);
     if rows.len() == n_rows {
         return runs;
     }
-    for chunk in rows.chunk_by(|a, b| a + 1 == *b) {
-        runs.push(chunk[0] - next);
-        runs.push(chunk.len() as u32);
-        next = chunk[0] + chunk.len() as u32;
+    for run in rows.runs() {
+        runs.push(run.start - next);
+        runs.push(run.end - run.start);
+        next = run.end;
     }
     if runs.is_empty() {
         runs.push(n_rows as u32);
@@ -110,16 +112,16 @@ fn presence_runs(rows: &[u32], n_rows: usize) -> Vec<u32> {
 }
 
 /// The inverse of [`presence_runs`]; none if the runs reach past `n_rows`.
-fn present_rows(runs: &[u32], n_rows: usize) -> Option<Vec<u32>> {
+fn present_rows(runs: &[u32], n_rows: usize) -> Option<Presence> {
     let n_rows = u32::try_from(n_rows).ok()?;
     if runs.is_empty() {
-        return Some((0..n_rows).collect());
+        return Some(Presence::run(0..n_rows));
     }
-    let (mut rows, mut next) = (Vec::new(), 0_u32);
+    let (mut rows, mut next) = (Presence::new(), 0_u32);
     for (i, run) in runs.iter().enumerate() {
         let end = next.checked_add(*run).filter(|end| *end <= n_rows)?;
         if i % 2 == 1 {
-            rows.extend(next..end);
+            rows.push_run(next..end);
         }
         next = end;
     }
@@ -207,14 +209,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_slice_comes_back_as_it_was_sent(present in prop::collection::vec(any::<bool>(), 0..40), explicit: bool, beside: bool) {
-            let rows: Vec<u32> = (0..present.len() as u32).filter(|i| present[*i as usize]).collect();
+            let rows: Presence = (0..present.len() as u32).filter(|i| present[*i as usize]).collect();
             let times = match explicit {
-                true => rows.iter().map(|i| Timestamp::from_millis(i64::from(*i) * 3)).collect(),
+                true => rows.iter().map(|i| Timestamp::from_millis(i64::from(i) * 3)).collect(),
                 false => Vec::new(),
             };
             let mut series = SeriesSlice {
                 labels: Labels::from_pairs([("__name__", "up")]),
-                values: rows.iter().map(|i| if i % 5 == 0 { STALE_NAN } else { f64::from(*i) }).collect(),
+                values: rows.iter().map(|i| if i % 5 == 0 { STALE_NAN } else { f64::from(i) }).collect(),
                 rows,
                 times,
                 ..SeriesSlice::default()

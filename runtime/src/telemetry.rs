@@ -70,8 +70,12 @@ impl Telemetry {
     /// [`TelemetryError`]
     pub fn start(settings: &TelemetrySettings) -> Result<Self, TelemetryError> {
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
-        // Consensus tells every heartbeat and every try to reach a dead peer; what matters of it the discoverer logs itself.
-        let filter = format!("openraft=off,{}", settings.level);
+        // Consensus tells every heartbeat and every try to reach a dead peer, a Kubernetes client every connection and every
+        // try that failed; what matters of it the discoverer logs itself.
+        let filter = format!(
+            "openraft=off,kube_client=error,kube_runtime=error,{}",
+            settings.level
+        );
         let filter = EnvFilter::try_new(filter).map_err(|source| TelemetryError::Level {
             level: settings.level.clone(),
             source,

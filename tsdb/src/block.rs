@@ -4,7 +4,7 @@
 //! a key of its own, so that a query reads only the chunks it needs. A block of one chunk has it in its head.
 use std::ops::Range;
 
-use model::{RowHead, TimeRange, Timestamp};
+use model::{Presence, RowHead, TimeRange, Timestamp};
 use roaring::RoaringBitmap;
 
 use crate::{
@@ -217,10 +217,10 @@ fn put_columns(dst: &mut Vec<u8>, columns: &[Column], rows: &[RowHead]) {
 /// Times as which samples have one, then the distances of those from their rows' times.
 fn put_times(dst: &mut Vec<u8>, column: &Column, rows: &[RowHead]) {
     let explicit = (0..).zip(&column.times).filter(|(_, t)| **t != OWN_TIME);
-    let places: Vec<u32> = explicit.clone().map(|(i, _)| i).collect();
+    let places: Presence = explicit.clone().map(|(i, _)| i).collect();
     let distances: Vec<i64> = explicit
         .map(|(i, time)| {
-            let row = &rows[column.rows[i as usize] as usize];
+            let row = &rows[column.rows.get(i as usize).expect("a time a row") as usize];
             time.wrapping_sub(row.at.as_millis())
         })
         .collect();
@@ -230,7 +230,7 @@ fn put_times(dst: &mut Vec<u8>, column: &Column, rows: &[RowHead]) {
 
 fn read_times(
     reader: &mut Reader<'_>,
-    present: &[u32],
+    present: &Presence,
     rows: &[RowHead],
 ) -> Result<Vec<i64>, DecodeError> {
     let places = presence::decode(reader, present.len())?;
@@ -239,9 +239,12 @@ fn read_times(
     }
     let distances = times::decode(reader, places.len())?;
     let mut times = vec![OWN_TIME; present.len()];
-    for (place, distance) in places.into_iter().zip(distances) {
-        let row = &rows[present[place as usize] as usize];
-        times[place as usize] = row.at.as_millis().wrapping_add(distance);
+    for (place, distance) in places.iter().zip(distances) {
+        let place = place as usize;
+        let row = present
+            .get(place)
+            .expect("places were read below its length");
+        times[place] = rows[row as usize].at.as_millis().wrapping_add(distance);
     }
     Ok(times)
 }
@@ -407,13 +410,12 @@ impl Layout {
         let (n, times) = (rows.len(), kind & !BESIDE);
         let (mut part, mut values, mut explicit) = (0..n, Vec::new(), Vec::new());
         if times == TIMES_OWN && self.window != (0..self.rows.len()) {
-            let place = |end: usize| rows.partition_point(|row| (*row as usize) < end);
+            let place = |row: usize| rows.count_below(row as u32);
             part = place(self.window.start)..place(self.window.end);
             if !part.is_empty() {
                 values = values::decode_part(&mut reader, n, part.clone())?;
             }
-            rows.truncate(part.end);
-            rows.drain(..part.start);
+            rows = rows.part(part.clone());
         } else {
             values = values::decode(&mut reader, n)?;
             explicit = match (times, before) {

@@ -12,7 +12,7 @@ pub(crate) mod times;
 pub(crate) mod values;
 mod xor;
 
-use model::Histogram;
+use model::{Histogram, Presence};
 
 pub use bytes::DecodeError;
 pub(crate) use bytes::{Reader, put_bytes, put_uvarint, put_varint, unzigzag, uvarint_len, zigzag};
@@ -61,7 +61,7 @@ pub fn decode_times(src: &[u8], limit: usize) -> Result<Vec<i64>, DecodeError> {
 }
 
 /// Appends which of `n_rows` rows a series is present in: `rows` are ascending and below `n_rows`.
-pub fn encode_presence(dst: &mut Vec<u8>, rows: &[u32], n_rows: usize) {
+pub fn encode_presence(dst: &mut Vec<u8>, rows: &Presence, n_rows: usize) {
     presence::encode(dst, rows, n_rows);
 }
 
@@ -69,7 +69,7 @@ pub fn encode_presence(dst: &mut Vec<u8>, rows: &[u32], n_rows: usize) {
 ///
 /// # Errors
 /// [`DecodeError`] if that is something else.
-pub fn decode_presence(src: &[u8], n_rows: usize) -> Result<Vec<u32>, DecodeError> {
+pub fn decode_presence(src: &[u8], n_rows: usize) -> Result<Presence, DecodeError> {
     let mut reader = Reader::new(src);
     let rows = presence::decode(&mut reader, n_rows)?;
     reader.finish().map(|()| rows)

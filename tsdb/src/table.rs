@@ -5,7 +5,8 @@ pub(crate) mod union;
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    GroupKey, GroupSlice, Histogram, Labels, RowHead, SeriesSlice, Sparse, TimeRange, Timestamp,
+    GroupKey, GroupSlice, Histogram, Labels, Presence, RowHead, SeriesSlice, Sparse, TimeRange,
+    Timestamp,
 };
 
 use crate::row::{Beside, DictionaryNo, OWN_TIME, Ordinal, PackedRow, RowValues};
@@ -29,8 +30,8 @@ pub(crate) struct Table {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Column {
     pub(crate) ordinal: Ordinal,
-    /// Ascending indexes of the rows where the series is present.
-    pub(crate) rows: Vec<u32>,
+    /// The rows where the series is present.
+    pub(crate) rows: Presence,
     /// One for each of `rows`; a histogram stands here by its sum.
     pub(crate) values: Vec<f64>,
     /// Empty, or one for each of `rows`: an explicit time or [`OWN_TIME`].
@@ -102,7 +103,6 @@ impl Column {
     pub(crate) fn with_capacity(ordinal: Ordinal, n: usize) -> Self {
         Self {
             ordinal,
-            rows: Vec::with_capacity(n),
             values: Vec::with_capacity(n),
             ..Self::default()
         }
@@ -230,7 +230,7 @@ pub(crate) fn slice<'a>(
         for column in table.columns.iter().filter(|c| !c.times.is_empty()) {
             for (row, time) in column.rows.iter().zip(&column.times) {
                 let is_in = *time != OWN_TIME && range.contains(Timestamp::from_millis(*time));
-                if let Some(place) = places[*row as usize].filter(|_| is_in) {
+                if let Some(place) = places[row as usize].filter(|_| is_in) {
                     kept[place as usize] = true;
                 }
             }
@@ -241,8 +241,8 @@ pub(crate) fn slice<'a>(
     let kept_rows: Vec<RowHead> = kept_rows.map(|(row, _)| *row).collect();
     let series = |(labels, column): (&Labels, Column)| {
         let column = sorted(column);
-        let own = |(row, time): (&u32, &i64)| match *time {
-            OWN_TIME => kept_rows[*row as usize].at,
+        let own = |(row, time): (u32, &i64)| match *time {
+            OWN_TIME => kept_rows[row as usize].at,
             time => Timestamp::from_millis(time),
         };
         let times = column.rows.iter().zip(&column.times).map(own).collect();
@@ -266,14 +266,14 @@ pub(crate) fn slice<'a>(
 
 /// `column` with ascending rows, in a stable order: tables come in the order of time but for late ones.
 fn sorted(column: Column) -> Column {
-    if column.rows.is_sorted() {
+    if column.rows.is_ascending() {
         return column;
     }
-    let mut order: Vec<usize> = (0..column.rows.len()).collect();
-    order.sort_by_key(|i| column.rows[*i]);
+    let mut order: Vec<(u32, usize)> = column.rows.iter().zip(0..).collect();
+    order.sort_by_key(|(row, _)| *row);
     let mut ascending = Column::new(column.ordinal);
-    for i in order {
-        ascending.push_of(column.rows[i], &column, i);
+    for (row, i) in order {
+        ascending.push_of(row, &column, i);
     }
     ascending
 }

@@ -71,7 +71,8 @@ impl Tombstone {
                 continue;
             }
             for i in 0..column.rows.len() {
-                let row = &rows[column.rows[i] as usize];
+                let row = column.rows.get(i).expect("below its length");
+                let row = &rows[row as usize];
                 let at = match column.times.get(i) {
                     None | Some(&OWN_TIME) => row.at,
                     Some(millis) => Timestamp::from_millis(*millis),

@@ -13,14 +13,11 @@ use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::O
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, DynamicObject},
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event, watcher},
-    },
+    runtime::watcher::{self, Event, watcher},
 };
 use operator::{Kind, Objects};
 use parking_lot::Mutex;
-use runtime::{Chain, Components};
+use runtime::Components;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -29,6 +26,7 @@ use tracing::{info, warn};
 use super::{
     client::reach,
     objects::{Key, key},
+    watch::{Told, is_expired, patient},
 };
 
 /// A cluster, as far as its objects say what is monitored.
@@ -158,8 +156,8 @@ impl Cluster {
         K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
         T: Send,
     {
-        let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
-        let mut listed = BTreeMap::new();
+        let mut events = pin!(patient(watcher(api, watcher::Config::default())));
+        let (mut listed, mut told) = (BTreeMap::new(), Told::default());
         while let Some(event) = events.next().await {
             let mut seen = self.seen.lock();
             let table = table(&mut seen);
@@ -172,6 +170,7 @@ impl Cluster {
                     if matches!(table.standing, Standing::Absent | Standing::Refused) {
                         info!(%kind, "objects of a kind can be seen now");
                     }
+                    told.all_is_well();
                     table.standing = Standing::Listed;
                     table.objects = std::mem::take(&mut listed);
                     self.changed.notify_one();
@@ -184,26 +183,30 @@ impl Cluster {
                     table.objects.remove(&key(object.meta()));
                     self.changed.notify_one();
                 }
-                Err(failed) => self.failed(&kind, &mut table.standing, &failed),
+                Err(failed) => self.failed(&kind, &mut table.standing, &mut told, &failed),
             }
         }
     }
 
     /// A watch failed; what it has had before stays.
-    fn failed(&self, kind: &str, standing: &mut Standing, failed: &watcher::Error) {
-        let becomes = match refusal(failed) {
-            Some(becomes) if *standing != Standing::Listed => becomes,
-            _ => {
-                warn!(%kind, error = %Chain(failed), "a kubernetes watch failed");
-                return;
-            }
-        };
-        // Said once: it is asked for again every half minute.
-        if *standing != becomes {
+    fn failed(
+        &self,
+        kind: &str,
+        standing: &mut Standing,
+        told: &mut Told,
+        failed: &watcher::Error,
+    ) {
+        let becomes = refusal(failed).filter(|_| *standing != Standing::Listed);
+        if is_expired(failed) {
+            info!(%kind, "a kubernetes watch has expired and lists anew");
+        } else if let Some(error) = told.news(failed) {
             match becomes {
-                Standing::Absent => info!(%kind, "the cluster does not have objects of a kind"),
-                _ => warn!(%kind, error = %Chain(failed), "objects of a kind may not be seen"),
+                Some(Standing::Absent) => info!(%kind, "the cluster has no objects of a kind"),
+                Some(_) => warn!(%kind, error, "objects of a kind may not be seen"),
+                None => warn!(%kind, error, "a kubernetes watch failed"),
             }
+        }
+        if let Some(becomes) = becomes.filter(|becomes| standing != becomes) {
             *standing = becomes;
             self.changed.notify_one();
         }

@@ -16,20 +16,17 @@ use config::{HttpClient, KubernetesDiscovery};
 use futures::StreamExt as _;
 use kube::{
     Api,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event, watcher},
-    },
+    runtime::watcher::{self, Event, watcher},
 };
 use parking_lot::Mutex;
-use runtime::Chain;
 use serde::de::DeserializeOwned;
 use tokio::{sync::Notify, task::JoinSet};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
     objects::{Kept, Objects, Table, key},
     progress::Had,
+    watch::{Told, is_expired, patient},
 };
 use crate::discovery::Metrics;
 
@@ -193,8 +190,8 @@ async fn follow<K: Watched>(
     metrics: Arc<Metrics>,
 ) {
     let kind = K::kind(&());
-    let mut events = pin!(watcher(api, config).default_backoff());
-    let mut listed = Table::new();
+    let mut events = pin!(patient(watcher(api, config)));
+    let (mut listed, mut told) = (Table::new(), Told::default());
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => listed.clear(),
@@ -203,6 +200,7 @@ async fn follow<K: Watched>(
                 listed.insert(key(object.meta()), Arc::new(object.lean()));
             }
             Ok(Event::InitDone) => {
+                told.all_is_well();
                 let table = Arc::new(std::mem::take(&mut listed));
                 let had = Had::List;
                 seen.change(|state| *state = State { table, had });
@@ -220,12 +218,12 @@ async fn follow<K: Watched>(
             }
             Err(failed) => {
                 metrics.kubernetes_failed();
-                warn!(
-                    %kind,
-                    namespace = namespace.as_deref().unwrap_or("all"),
-                    error = %Chain(&failed),
-                    "a kubernetes watch failed",
-                );
+                let namespace = namespace.as_deref().unwrap_or("all");
+                if is_expired(&failed) {
+                    info!(%kind, namespace, "a kubernetes watch has expired and lists anew");
+                } else if let Some(error) = told.news(&failed) {
+                    warn!(%kind, namespace, error, "a kubernetes watch failed");
+                }
                 if is_refused(&failed) {
                     seen.change(|state| state.had.refused());
                 }

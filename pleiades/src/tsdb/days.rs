@@ -38,10 +38,10 @@ pub(super) fn times<'a>(
     slice: &'a GroupSlice,
     series: &'a SeriesSlice,
 ) -> impl Iterator<Item = Timestamp> + 'a {
-    let own = |row: &u32| slice.rows[*row as usize].at;
-    (0..series.rows.len()).map(move |i| match series.times.get(i) {
+    let rows = series.rows.iter().enumerate();
+    rows.map(|(i, row)| match series.times.get(i) {
         Some(time) => *time,
-        None => own(&series.rows[i]),
+        None => slice.rows[row as usize].at,
     })
 }
 

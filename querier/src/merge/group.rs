@@ -117,7 +117,7 @@ impl<'s> Column<'s> {
             ..
         } = series;
         rows.iter().enumerate().filter_map(move |(i, row)| {
-            let place = places[*row as usize];
+            let place = places[row as usize];
             (place != LOST).then(|| Point {
                 place,
                 full: Full::of_slice(

@@ -67,7 +67,7 @@ impl<'s> Column<'s> {
     fn samples(self) -> impl Iterator<Item = (Full<'s>, &'s Stamp)> {
         let Self { slice, series } = self;
         series.rows.iter().enumerate().map(move |(i, row)| {
-            let row = &slice.rows[*row as usize];
+            let row = &slice.rows[row as usize];
             (Full::of_slice(series, i, row.at), &row.stamp)
         })
     }

@@ -36,20 +36,19 @@ impl Rows {
     /// Puts the samples of `series` with its derived markers, strictly ascending and within the range, into `unfolded`.
     pub(super) fn unfold(&self, series: &SeriesSlice, unfolded: &mut Series) {
         clear(unfolded);
-        let rows = &series.rows;
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-            return;
-        };
-        let (first, last) = (*first as usize, *last as usize);
-        let is_whole = last - first + 1 == rows.len();
         // Without a way out in the middle this is many values at once.
         let has_deleted = (series.values.iter()).fold(false, |any, v| any | is_deleted_nan(*v));
         let is_plain = series.histograms.is_empty() && series.starts.is_empty();
-        if !is_plain || !is_whole || has_deleted || !series.times.is_empty() || !self.ascending {
+        let is_simple = is_plain && !has_deleted && series.times.is_empty() && self.ascending;
+        let Some(rows) = series.rows.as_run().filter(|_| is_simple) else {
             return self.unfold_one_by_one(series, unfolded);
+        };
+        if rows.is_empty() {
+            return;
         }
+        let (first, after) = (rows.start as usize, rows.end as usize);
         let samples = &mut unfolded.samples;
-        let (from, to) = (first.max(self.first), (last + 1).min(self.end));
+        let (from, to) = (first.max(self.first), after.min(self.end));
         if from < to {
             let points = self.times[from..to]
                 .iter()
@@ -59,9 +58,9 @@ impl Rows {
                 value: *value,
             }));
         }
-        if self.absence_marks && (self.first..self.end).contains(&(last + 1)) {
+        if self.absence_marks && (self.first..self.end).contains(&after) {
             samples.push(Sample {
-                at: self.times[last + 1],
+                at: self.times[after],
                 value: STALE_NAN,
             });
         }
@@ -80,14 +79,14 @@ impl Rows {
             }
         };
         for (i, (row, value)) in series.rows.iter().zip(&series.values).enumerate() {
-            let next = *row as usize + 1;
+            let next = row as usize + 1;
             let own = self.times[next - 1];
             let at = *series.times.get(i).unwrap_or(&own);
             if is_deleted_nan(*value) {
                 continue;
             }
             push(Full::of_slice(series, i, at));
-            let goes_on = series.rows.get(i + 1) == Some(&(row + 1));
+            let goes_on = series.rows.get(i + 1) == Some(row + 1);
             if let Some(after) = self.times.get(next)
                 && self.absence_marks
                 && !goes_on

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::stream::{self, BoxStream, StreamExt as _};
-use model::{Distinct, GroupSlice, Labels, Matcher, SeriesSlice, TimeRange};
+use model::{Distinct, GroupSlice, Labels, Matcher, Presence, SeriesSlice, TimeRange};
 use proto::{
     ShardSet,
     v1::{
@@ -128,10 +128,10 @@ fn selected(slice: &GroupSlice, matchers: &[Matcher], range: TimeRange) -> Optio
         .collect();
     let cut = |series: &SeriesSlice| {
         let places = kept.iter().enumerate().filter_map(|(new, old)| {
-            let place = series.rows.iter().position(|row| *row as usize == *old)?;
+            let place = series.rows.iter().position(|row| row as usize == *old)?;
             Some((new as u32, series.values[place]))
         });
-        let (rows, values) = places.unzip();
+        let (rows, values): (Presence, _) = places.unzip();
         SeriesSlice {
             labels: series.labels.clone(),
             rows,

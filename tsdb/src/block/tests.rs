@@ -144,8 +144,8 @@ proptest! {
             }.unwrap();
             let mut part = Column::new(whole.ordinal);
             for (at, row) in whole.rows.iter().enumerate() {
-                if (from..=from + n).contains(&i64::from(*row)) {
-                    part.push_of(*row, whole, at);
+                if (from..=from + n).contains(&i64::from(row)) {
+                    part.push_of(row, whole, at);
                 }
             }
             let part = (!part.rows.is_empty()).then_some(part);

@@ -7,7 +7,7 @@
 //! ```
 use std::{ops::Range, sync::Arc};
 
-use model::{Histogram, Sparse, Timestamp};
+use model::{Histogram, Presence, Sparse, Timestamp};
 
 use super::{DecodeError, Reader, histograms, presence, times};
 
@@ -32,13 +32,13 @@ pub(crate) fn encode(
         u8::from(!histograms.is_empty()) * HISTOGRAMS + u8::from(!starts.is_empty()) * STARTS;
     dst.push(flags);
     if !histograms.is_empty() {
-        let places: Vec<u32> = histograms.iter().map(|(place, _)| place).collect();
+        let places: Presence = histograms.iter().map(|(place, _)| place).collect();
         presence::encode(dst, &places, n);
         let all: Vec<&Histogram> = histograms.iter().map(|(_, h)| &**h).collect();
         histograms::encode(dst, &all);
     }
     if !starts.is_empty() {
-        let places: Vec<u32> = starts.iter().map(|(place, _)| place).collect();
+        let places: Presence = starts.iter().map(|(place, _)| place).collect();
         presence::encode(dst, &places, n);
         let starts: Vec<i64> = starts.iter().map(|(_, start)| start.as_millis()).collect();
         times::encode(dst, &starts);
@@ -58,7 +58,7 @@ pub(crate) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Beside, Decode
     if flags & HISTOGRAMS != 0 {
         let places = presence::decode(reader, n)?;
         let histograms = histograms::decode(reader, places.len())?;
-        let read = Sparse::of(places, histograms);
+        let read = Sparse::of(places.iter(), histograms);
         beside.histograms = read.ok_or_else(|| reader.error("places of histograms"))?;
     }
     if flags & STARTS != 0 {
@@ -68,7 +68,7 @@ pub(crate) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Beside, Decode
         }
         let starts = times::decode(reader, places.len())?;
         let starts = starts.into_iter().map(Timestamp::from_millis).collect();
-        let read = Sparse::of(places, starts);
+        let read = Sparse::of(places.iter(), starts);
         beside.starts = read.ok_or_else(|| reader.error("places of starts"))?;
     }
     Ok(beside)

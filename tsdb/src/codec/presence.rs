@@ -5,6 +5,8 @@
 //! 1  bitmap, one bit a row, lowest first       in those
 //! 2  uvarint count, (uvarint gap, uvarint length - 1)*   in these runs
 //! ```
+use model::Presence;
+
 use super::{DecodeError, Reader, put_uvarint};
 
 const ALL: u8 = 0;
@@ -12,15 +14,15 @@ const BITMAP: u8 = 1;
 const RUNS: u8 = 2;
 
 /// Appends `rows`, ascending and below `n_rows`.
-pub(crate) fn encode(dst: &mut Vec<u8>, rows: &[u32], n_rows: usize) {
+pub(crate) fn encode(dst: &mut Vec<u8>, rows: &Presence, n_rows: usize) {
     if rows.len() == n_rows {
         return dst.push(ALL);
     }
     let (mut runs, mut next, mut n_runs) = (Vec::new(), 0, 0);
-    for run in rows.chunk_by(|a, b| a + 1 == *b) {
-        put_uvarint(&mut runs, u64::from(run[0] - next));
+    for run in rows.runs() {
+        put_uvarint(&mut runs, u64::from(run.start - next));
         put_uvarint(&mut runs, run.len() as u64 - 1);
-        next = run[0] + run.len() as u32;
+        next = run.end;
         n_runs += 1;
     }
     if runs.len() < n_rows.div_ceil(8) {
@@ -31,30 +33,30 @@ pub(crate) fn encode(dst: &mut Vec<u8>, rows: &[u32], n_rows: usize) {
         dst.push(BITMAP);
         let mut bitmap = vec![0; n_rows.div_ceil(8)];
         for row in rows {
-            bitmap[*row as usize / 8] |= 1 << (row % 8);
+            bitmap[row as usize / 8] |= 1 << (row % 8);
         }
         dst.extend(bitmap);
     }
 }
 
 /// Reads the rows, ascending and below `n_rows`, which the caller bounds.
-pub(crate) fn decode(reader: &mut Reader<'_>, n_rows: usize) -> Result<Vec<u32>, DecodeError> {
+pub(crate) fn decode(reader: &mut Reader<'_>, n_rows: usize) -> Result<Presence, DecodeError> {
     match reader.u8()? {
-        ALL => Ok((0..n_rows as u32).collect()),
+        ALL => Ok(Presence::run(0..n_rows as u32)),
         BITMAP => {
             let bitmap = reader.take(n_rows.div_ceil(8))?;
             let is_set = |row: &u32| bitmap[*row as usize / 8] >> (row % 8) & 1 == 1;
             Ok((0..n_rows as u32).filter(is_set).collect())
         }
         RUNS => {
-            let (mut rows, mut next) = (Vec::new(), 0);
+            let (mut rows, mut next) = (Presence::new(), 0);
             for _ in 0..reader.count(n_rows)? {
                 let first = next + reader.count(n_rows)?;
                 let end = first + reader.count(n_rows)? + 1;
                 if end > n_rows {
                     return Err(reader.error("row out of bounds"));
                 }
-                rows.extend(first as u32..end as u32);
+                rows.push_run(first as u32..end as u32);
                 next = end;
             }
             Ok(rows)
@@ -67,12 +69,13 @@ pub(crate) fn decode(reader: &mut Reader<'_>, n_rows: usize) -> Result<Vec<u32>,
 mod tests {
     use crate::codec::{decode_presence, encode_presence, hex};
     use expect_test::{Expect, expect};
+    use model::Presence;
     use proptest::prelude::*;
 
     #[track_caller]
     fn check(rows: &[u32], n_rows: usize, bytes: Expect) {
         let mut dst = Vec::new();
-        encode_presence(&mut dst, rows, n_rows);
+        encode_presence(&mut dst, &rows.iter().copied().collect(), n_rows);
         bytes.assert_eq(&hex(&dst));
     }
 
@@ -92,7 +95,7 @@ mod tests {
         #[test]
         fn decoding_gives_back_what_was_encoded(present: Vec<bool>, n_absent in 0usize..100) {
             let rows = (0..).zip(&present).filter_map(|(i, p): (u32, _)| p.then_some(i));
-            let rows: Vec<u32> = rows.collect();
+            let rows: Presence = rows.collect();
             let n_rows = present.len() + n_absent;
             let mut dst = Vec::new();
             encode_presence(&mut dst, &rows, n_rows);
@@ -102,8 +105,8 @@ mod tests {
         #[test]
         fn any_bytes_decode_or_fail_without_panic(bytes: Vec<u8>, n_rows in 0usize..1000) {
             if let Ok(rows) = decode_presence(&bytes, n_rows) {
-                prop_assert!(rows.is_sorted_by(|a, b| a < b));
-                prop_assert!(rows.iter().all(|row| (*row as usize) < n_rows));
+                prop_assert!(rows.is_ascending());
+                prop_assert!(rows.iter().all(|row| (row as usize) < n_rows));
             }
         }
     }

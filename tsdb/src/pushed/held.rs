@@ -194,7 +194,7 @@ impl Held {
             for samples in runs.iter().map(|run| self.samples(*run as usize)) {
                 for (place, column) in picks.of(&self.ordinals[samples.clone()]) {
                     let (i, column) = (samples.start + place, &mut columns[*column]);
-                    if column.rows.last() == Some(&row) {
+                    if column.rows.last() == Some(row) {
                         continue;
                     }
                     let n = column.values.len() as u32;

@@ -30,13 +30,12 @@ pub(crate) fn encode(stamp: &Stamp, n_places: usize, points: &[Point]) -> Vec<u8
     put_stamp(&mut dst, stamp);
     put_uvarint(&mut dst, n_places as u64);
     put_uvarint(&mut dst, points.len() as u64);
-    let (mut before, mut ordinals) = (0, Vec::new());
+    let mut before = 0;
     for row in points.chunk_by(|a, b| a.at == b.at) {
         let at = row[0].at.as_millis();
         put_varint(&mut dst, at.wrapping_sub(before));
         before = at;
-        ordinals.clear();
-        ordinals.extend(row.iter().map(|point| u32::from(point.ordinal)));
+        let ordinals = row.iter().map(|point| u32::from(point.ordinal)).collect();
         presence::encode(&mut dst, &ordinals, n_places);
     }
     for point in points {
@@ -65,7 +64,7 @@ pub(crate) fn decode(record: &[u8]) -> Result<(Stamp, Vec<Point>), DecodeError> 
         if ordinals.is_empty() || ordinals.len() > n - points.len() {
             return Err(reader.error("samples out of bounds"));
         }
-        points.extend(ordinals.into_iter().map(|ordinal| Point {
+        points.extend(ordinals.iter().map(|ordinal| Point {
             at: Timestamp::from_millis(at),
             ordinal: ordinal as u16,
             value: 0.0,

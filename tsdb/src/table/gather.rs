@@ -71,7 +71,7 @@ pub(super) fn gather<'a>(
 /// Appends the samples of `part` whose rows have a place.
 pub(super) fn extend(whole: &mut Column, part: &Column, places: &[Option<u32>]) {
     for (i, row) in part.rows.iter().enumerate() {
-        if let Some(place) = places[*row as usize] {
+        if let Some(place) = places[row as usize] {
             whole.push_of(place, part, i);
         }
     }
@@ -100,17 +100,15 @@ impl Run {
 
     /// Appends the samples of `part` at once, if it has no gaps and nothing but numbers; otherwise does nothing and says so.
     fn extend(&self, whole: &mut Column, part: &Column) -> bool {
-        let (Some(first), Some(last)) = (part.rows.first(), part.rows.last()) else {
-            return true;
-        };
-        let is_whole = (last - first) as usize + 1 == part.rows.len();
-        if !is_whole || !part.is_plain() || !part.times.is_empty() || !whole.times.is_empty() {
+        let is_simple = part.is_plain() && part.times.is_empty() && whole.times.is_empty();
+        let Some(present) = part.rows.as_run().filter(|_| is_simple) else {
             return false;
-        }
-        let (from, to) = (self.rows.start.max(*first), self.rows.end.min(last + 1));
+        };
+        let first = present.start;
+        let (from, to) = (self.rows.start.max(first), self.rows.end.min(present.end));
         if from < to {
             let place = self.place + (from - self.rows.start);
-            whole.rows.extend(place..place + (to - from));
+            whole.rows.push_run(place..place + (to - from));
             let values = &part.values[(from - first) as usize..(to - first) as usize];
             whole.values.extend_from_slice(values);
         }

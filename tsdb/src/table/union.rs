@@ -46,7 +46,7 @@ fn take_out_deleted(column: &mut Column) {
         let mut kept = Column::new(column.ordinal);
         for (i, row) in column.rows.iter().enumerate() {
             if !is_deleted(&column.values[i]) {
-                kept.push_of(*row, column, i);
+                kept.push_of(row, column, i);
             }
         }
         *column = kept;
@@ -56,13 +56,13 @@ fn take_out_deleted(column: &mut Column) {
 /// `column`, to which tables were appended in the order in which they came, with ascending rows, each once.
 fn first_of_each_row(column: Column) -> Column {
     let column = sorted(column);
-    if column.rows.is_sorted_by(|a, b| a < b) {
+    if column.rows.is_ascending() {
         return column;
     }
     let mut first = Column::new(column.ordinal);
     for (i, row) in column.rows.iter().enumerate() {
         if first.rows.last() != Some(row) {
-            first.push_of(*row, &column, i);
+            first.push_of(row, &column, i);
         }
     }
     first
@@ -142,7 +142,7 @@ fn used(n_rows: usize, tables: &[Table], places: &[Vec<Option<u32>>]) -> Vec<boo
         let mut seen = vec![false; n_left];
         for column in &table.columns {
             for row in &column.rows {
-                let seen = &mut seen[*row as usize];
+                let seen = &mut seen[row as usize];
                 n_left -= usize::from(!*seen);
                 *seen = true;
             }
@@ -161,7 +161,7 @@ fn used(n_rows: usize, tables: &[Table], places: &[Vec<Option<u32>>]) -> Vec<boo
 
 #[cfg(test)]
 mod tests {
-    use model::{NodeId, Outcome, Stamp, Timestamp};
+    use model::{NodeId, Outcome, Presence, Stamp, Timestamp};
 
     use super::*;
     use crate::row::OWN_TIME;
@@ -211,8 +211,14 @@ mod tests {
         let times: Vec<i64> = whole.rows.iter().map(|r| r.slot.as_millis()).collect();
         assert_eq!(times, [5, 10, 20]);
         assert_eq!(whole.rows[1].stamp.epoch, 1);
-        let columns = whole.columns.iter().map(|c| (&c.rows[..], &c.values[..]));
-        let expected: [(&[u32], &[f64]); 2] = [(&[0, 1, 2], &[1.0, 4.0, 5.0]), (&[1], &[3.0])];
+        let columns = whole
+            .columns
+            .iter()
+            .map(|c| (c.rows.clone(), &c.values[..]));
+        let expected: [(Presence, &[f64]); 2] = [
+            (Presence::run(0..3), &[1.0, 4.0, 5.0]),
+            (Presence::run(1..2), &[3.0]),
+        ];
         assert!(columns.eq(expected));
 
         // A series that moved to another page; rows without a wanted series are left out.

@@ -52,7 +52,7 @@ fn found(db: &Tsdb, name: &str, range: TimeRange) -> BTreeMap<String, Vec<i64>> 
     let mut found: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for slice in select(db, &[Matcher::equal("__name__", name)], range) {
         for series in &slice.series {
-            let slots = series.rows.iter().map(|row| slice.rows[*row as usize].slot);
+            let slots = series.rows.iter().map(|row| slice.rows[row as usize].slot);
             let slots = slots.map(Timestamp::as_millis).collect();
             let before = found.insert(series.labels.value("pod").to_owned(), slots);
             assert_eq!(before, None, "a series is told once");
@@ -133,7 +133,7 @@ fn what_vanished_can_be_deleted_and_comes_back_afterwards() {
             .iter()
             .flat_map(|s| s.rows.iter().zip(&s.values));
         let values = values.filter(|(_, value)| !model::is_deleted_nan(**value));
-        let slots = values.map(|(row, _)| slice.rows[*row as usize].slot.as_millis());
+        let slots = values.map(|(row, _)| slice.rows[row as usize].slot.as_millis());
         slots.collect::<Vec<_>>()
     };
     let expected = expected("returning", end, 3 * end).remove("1").unwrap();

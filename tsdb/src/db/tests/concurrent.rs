@@ -60,7 +60,7 @@ fn check(slices: &[GroupSlice], first: i64, last: i64) {
         for series in &slice.series {
             let values: Vec<i64> = series.values.iter().map(|v| *v as i64).collect();
             assert_eq!(values, expected, "values of {}", series.labels);
-            assert!(series.rows.iter().copied().eq(0..expected.len() as u32));
+            assert!(series.rows.iter().eq(0..expected.len() as u32));
         }
     }
 }

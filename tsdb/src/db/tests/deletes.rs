@@ -23,7 +23,7 @@ fn values(db: &Tsdb, name: &str) -> Vec<(i64, f64)> {
         for series in &slice.series {
             for (row, value) in series.rows.iter().zip(&series.values) {
                 if !is_deleted_nan(*value) {
-                    values.push((slice.rows[*row as usize].at.as_millis() / MINUTE, *value));
+                    values.push((slice.rows[row as usize].at.as_millis() / MINUTE, *value));
                 }
             }
         }

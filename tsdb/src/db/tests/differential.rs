@@ -212,7 +212,7 @@ fn seen(db: &Tsdb, matcher: &Matcher, range: TimeRange) -> Seen {
             for (i, (row, value)) in series.rows.iter().zip(&series.values).enumerate() {
                 let histogram = series.histograms.get(i).map(|h| &**h);
                 let shown = shown(*value, histogram, series.starts.get(i));
-                let time = slice.rows[*row as usize].at.as_millis();
+                let time = slice.rows[row as usize].at.as_millis();
                 if is_deleted_nan(*value) {
                     assert!(group.is_some(), "a pushed sample that was deleted is none");
                     continue;

@@ -60,7 +60,7 @@ fn found(db: &Tsdb) -> Rows {
         for (i, head) in slice.rows.iter().enumerate() {
             let mut samples = BTreeMap::new();
             for series in &slice.series {
-                if let Some(at) = series.rows.iter().position(|row| *row as usize == i) {
+                if let Some(at) = series.rows.iter().position(|row| row as usize == i) {
                     samples.insert(series.labels.clone(), series.values[at].to_bits());
                 }
             }

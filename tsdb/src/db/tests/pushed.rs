@@ -273,8 +273,8 @@ fn a_long_history_does_not_pile_up_families() {
     }
     db.compact(at(14 * 24 * HOUR)).unwrap();
     let families = db.inner.store.families().unwrap();
-    assert_eq!(Era::Segments.numbers(&families), []);
-    assert_eq!(Era::Rows.numbers(&families), []);
+    assert_eq!(Era::Segments.numbers(&families), [0_i64; 0]);
+    assert_eq!(Era::Rows.numbers(&families), [0_i64; 0]);
     for db in [db.clone(), open(&store, 14 * 24 * HOUR)] {
         let found = select(&db, &[], TimeRange::ALL);
         assert_eq!(found[0].rows.len(), 24 * n_days as usize);
@@ -316,7 +316,7 @@ fn found(db: &Tsdb) -> BTreeMap<(Labels, i64), u64> {
         assert!(slice.group.is_pushed());
         for series in &slice.series {
             for (row, value) in series.rows.iter().zip(&series.values) {
-                let time = slice.rows[*row as usize].at.as_millis();
+                let time = slice.rows[row as usize].at.as_millis();
                 let old = samples.insert((series.labels.clone(), time), value.to_bits());
                 assert_eq!(old, None);
             }
