@@ -91,14 +91,6 @@ impl<'m> Making<'m> {
         }
         put(&mut job, "params", (!params.is_empty()).then_some(params));
         self.scheme(&mut job, &from.get("scheme"))?;
-        put(
-            &mut job,
-            "follow_redirects",
-            from.get("followRedirects").bool()?,
-        );
-        for name in ["enableHttp2", "enableHTTP2"] {
-            put(&mut job, "enable_http2", from.get(name).bool()?);
-        }
         self.client.proxy(&mut job, from)?;
         self.reached_by(&mut job, from)?;
         put(
@@ -109,8 +101,13 @@ impl<'m> Making<'m> {
         Ok(job)
     }
 
-    /// TLS and credentials as `from` has them, or else the scrape class.
+    /// How HTTP is spoken, with TLS and credentials as `from` has them, or else the scrape class.
     pub(crate) fn reached_by(&self, job: &mut Map<String, Value>, from: &Field<'_>) -> Result<()> {
+        let follow = from.get("followRedirects").bool()?;
+        put(job, "follow_redirects", follow);
+        for name in ["enableHttp2", "enableHTTP2"] {
+            put(job, "enable_http2", from.get(name).bool()?);
+        }
         self.client
             .tls(job, &from.get("tlsConfig"), Some(&self.class))?;
         self.client.credentials(job, from)?;

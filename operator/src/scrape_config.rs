@@ -62,8 +62,12 @@ pub(crate) fn jobs(making: &Making<'_>) -> Result<Vec<Map<String, Value>>> {
     if let Some(name) = spec.get("jobName").text()? {
         steps.push(json!({"target_label": "job", "action": "replace", "replacement": name}));
     }
-    steps.extend(&spec.get("relabelings"))?;
-    steps.enforce(making.settings.enforced_label(object)?, object.namespace);
+    let own = spec.get("relabelings");
+    if !own.items()?.is_empty() {
+        steps.extend(&own)?;
+        // As in the operator: what has no steps of its own gets none that enforces either.
+        steps.enforce(making.settings.enforced_label(object)?, object.namespace);
+    }
     job.insert("relabel_configs".to_owned(), steps.into_value());
     making.limits(&mut job)?;
     making.sample_steps(&mut job, &spec.get("metricRelabelings"))?;

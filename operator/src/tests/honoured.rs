@@ -160,6 +160,34 @@ fn the_lower_of_own_and_enforced_limits_holds() {
 }
 
 #[test]
+fn a_probe_says_how_http_is_spoken() {
+    let probe = "kind: Probe\nmetadata: {name: site, namespace: shop}\nspec: {prober: {url: 'prober:9115'}, \
+        enableHttp2: false, followRedirects: false, targets: {staticConfig: {static: [a.example]}}}";
+    let job = job("", probe);
+    assert_eq!(job["enable_http2"], false);
+    assert_eq!(job["follow_redirects"], false);
+}
+
+#[test]
+fn a_scrape_config_without_relabelling_gets_no_enforced_target_label() {
+    let enforced = json!({"target_label": "namespace", "replacement": "shop"});
+    let with = |relabelings: &str| {
+        let text = format!(
+            "kind: ScrapeConfig\nmetadata: {{name: s, namespace: shop}}\nspec: {{staticConfigs: [{{targets: [a]}}]{relabelings}}}"
+        );
+        job("  enforcedNamespaceLabel: namespace\n", &text)
+    };
+    let plain = with("");
+    assert!(has(&plain, "metric_relabel_configs", &enforced));
+    assert!(!has(&plain, "relabel_configs", &enforced));
+    let own = with(", relabelings: [{targetLabel: namespace, replacement: other}]");
+    assert_eq!(
+        own["relabel_configs"].as_array().unwrap().last(),
+        Some(&enforced)
+    );
+}
+
+#[test]
 fn rules_may_be_excluded_in_the_old_way() {
     let rules = "kind: PrometheusRule\nmetadata: {name: r, namespace: shop, uid: '1'}\n\
         spec: {groups: [{name: g, later: 1, rules: [{record: a, expr: b, later: 2}]}]}";
