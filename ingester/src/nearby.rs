@@ -34,6 +34,10 @@ impl Holder for Nearby {
         unread.into_inner().told()
     }
 
+    fn selects_little(&self, matchers: &[Matcher], range: TimeRange) -> bool {
+        self.0.db.selects_little(matchers, range)
+    }
+
     fn label_names(&self, request: v1::LabelsRequest) -> Result<Vec<String>, Status> {
         self.called("LabelNames");
         let within = Within::try_from(request)?;
@@ -48,6 +52,12 @@ impl Holder for Nearby {
         let within = Within::try_from(within)?;
         let values = self.0.db.label_values(&name, within.series_of());
         values.map_err(|e| status(&e))
+    }
+
+    fn has_few_values(&self, request: &v1::LabelValuesRequest) -> bool {
+        let within = request.within.clone().map(Within::try_from);
+        let few = |within: &Within| self.0.db.has_few_values(&request.name, within.series_of());
+        within.is_some_and(|within| within.as_ref().is_ok_and(few))
     }
 
     fn series(&self, request: v1::LabelsRequest) -> Result<Vec<Labels>, Status> {

@@ -126,7 +126,12 @@ impl Fetch {
         part: usize,
         holder: Arc<dyn Holder>,
     ) -> Result<Vec<v1::Damage>, AskError> {
-        let (offload, canceled) = (self.offload, Canceled::default());
+        let Selection { matchers, range } = &self.parts[part].selection;
+        let offload = match holder.selects_little(matchers, *range) {
+            true => Offload::Inline,
+            false => self.offload,
+        };
+        let canceled = Canceled::default();
         let _guard = canceled.on_drop();
         let read = move || {
             let part = &self.parts[part];

@@ -27,6 +27,9 @@ pub trait Holder: Send + Sync {
         take: &TakeGroup<'_>,
     ) -> Result<Vec<v1::Damage>, Status>;
 
+    /// True if `select` of these is tens of microseconds' work, which need not leave the reactor.
+    fn selects_little(&self, matchers: &[Matcher], range: TimeRange) -> bool;
+
     /// The names of labels, sorted.
     ///
     /// # Errors
@@ -38,6 +41,9 @@ pub trait Holder: Send + Sync {
     /// # Errors
     /// As the ingesters' `LabelValues`.
     fn label_values(&self, request: v1::LabelValuesRequest) -> Result<Vec<String>, Status>;
+
+    /// True if `label_values` of this is tens of microseconds' work, which need not leave the reactor.
+    fn has_few_values(&self, request: &v1::LabelValuesRequest) -> bool;
 
     /// The label sets of series, sorted.
     ///
@@ -96,8 +102,16 @@ mod tests {
             Ok(Vec::new())
         }
 
+        fn selects_little(&self, _: &[Matcher], _: TimeRange) -> bool {
+            true
+        }
+
         fn label_names(&self, _: v1::LabelsRequest) -> Result<Vec<String>, Status> {
             Ok(Vec::new())
+        }
+
+        fn has_few_values(&self, _: &v1::LabelValuesRequest) -> bool {
+            true
         }
 
         fn label_values(&self, _: v1::LabelValuesRequest) -> Result<Vec<String>, Status> {

@@ -7,6 +7,7 @@ mod days;
 mod delete;
 mod generations;
 mod labels;
+mod little;
 mod load;
 mod maintain;
 mod marks;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::extract::{Path, State};
 use model::{Labels, TimeRange};
 use proto::v1;
-use runtime::Holder;
+use runtime::{Holder, Offload};
 use tonic::{Response, Status, Streaming};
 
 use super::{Answered, Api, ApiError, Params, Reply, query::TRUNCATED};
@@ -24,7 +24,12 @@ pub(super) async fn names(State(api): State<Arc<Api>>, params: Params) -> Answer
         let request = request.clone();
         move || holder.label_names(request)
     };
-    strings(&api, range, limit, (wire, near)).await
+    let ask = Ask {
+        wire,
+        near,
+        is_little: |_: &dyn Holder| false,
+    };
+    strings(&api, range, limit, ask).await
 }
 
 /// `/api/v1/label/<name>/values`
@@ -50,14 +55,19 @@ pub(super) async fn values(
         let request = request.clone();
         move || holder.label_values(request)
     };
-    strings(&api, range, limit, (wire, near)).await
+    let ask = Ask {
+        wire,
+        near,
+        is_little: |holder: &dyn Holder| holder.has_few_values(&request),
+    };
+    strings(&api, range, limit, ask).await
 }
 
 async fn strings<F, N>(
     api: &Api,
     range: TimeRange,
     limit: Option<usize>,
-    ask: (impl Fn(Ingester) -> F, impl Fn(Arc<dyn Holder>) -> N),
+    ask: Ask<impl Fn(Ingester) -> F, impl Fn(Arc<dyn Holder>) -> N, impl Fn(&dyn Holder) -> bool>,
 ) -> Answered
 where
     F: Future<Output = Streamed<v1::StringsResponse>> + Send + 'static,
@@ -89,11 +99,23 @@ pub(super) async fn series(State(api): State<Arc<Api>>, params: Params) -> Answe
     };
     let labels =
         |batch: v1::SeriesResponse| batch.series.iter().map(Labels::from).collect::<Vec<_>>();
-    let (all, warnings) = union(&api, range, limit, (wire, near), labels).await?;
+    let ask = Ask {
+        wire,
+        near,
+        is_little: |_: &dyn Holder| false,
+    };
+    let (all, warnings) = union(&api, range, limit, ask, labels).await?;
     Ok(
         Reply::of(|json| json.array(all.iter(), |json, labels| json.labels(labels)))
             .with_warnings(warnings),
     )
+}
+
+/// How an ingester is asked: by wire, or in this process, where it may be so little that it is done at once.
+struct Ask<W, N, L> {
+    wire: W,
+    near: N,
+    is_little: L,
 }
 
 /// A stream of batches, or why there is none.
@@ -104,7 +126,11 @@ async fn union<M, T, F, N>(
     api: &Api,
     range: TimeRange,
     limit: Option<usize>,
-    (wire, near): (impl Fn(Ingester) -> F, impl Fn(Arc<dyn Holder>) -> N),
+    Ask {
+        wire,
+        near,
+        is_little,
+    }: Ask<impl Fn(Ingester) -> F, impl Fn(Arc<dyn Holder>) -> N, impl Fn(&dyn Holder) -> bool>,
     items: fn(M) -> Vec<T>,
 ) -> Result<(BTreeSet<T>, Vec<String>), ApiError>
 where
@@ -118,12 +144,18 @@ where
     let from = |ingester: Ingester| {
         let union = Arc::clone(&union);
         let asked = match ingester.nearby.clone() {
-            Some(holder) => Asked::Near(near(holder)),
+            Some(holder) => {
+                let offload = match is_little(&*holder) {
+                    true => Offload::Inline,
+                    false => offload,
+                };
+                Asked::Near(near(holder), offload)
+            }
             None => Asked::Wire(wire(ingester)),
         };
         async move {
             match asked {
-                Asked::Near(read) => {
+                Asked::Near(read, offload) => {
                     union.add(offload.run(read).await?);
                 }
                 Asked::Wire(asked) => {
@@ -146,7 +178,7 @@ where
 
 /// The way to what an ingester holds.
 enum Asked<N, W> {
-    Near(N),
+    Near(N, Offload),
     Wire(W),
 }
 

@@ -55,11 +55,6 @@ impl<'a> BitReader<'a> {
         Self { src, at: 0 }
     }
 
-    /// The same from bit number `at` on.
-    pub(super) fn at(src: &'a [u8], at: usize) -> Self {
-        Self { src, at }
-    }
-
     /// How many bytes have been begun.
     pub(super) fn n_bytes(&self) -> usize {
         self.at.div_ceil(8)
@@ -77,9 +72,12 @@ impl<'a> BitReader<'a> {
             return Ok(0);
         }
         let (byte, shift) = (self.at / 8, (self.at % 8) as u32);
-        let mut window = [0; 16];
-        let end = self.src.len().min(byte + 9);
-        window[..end - byte].copy_from_slice(&self.src[byte..end]);
+        let left = &self.src[byte..];
+        let window = left.first_chunk::<16>().copied().unwrap_or_else(|| {
+            let mut window = [0; 16];
+            window[..left.len()].copy_from_slice(left);
+            window
+        });
         let bits = (u128::from_be_bytes(window) << shift >> (128 - n)) as u64;
         self.at += n as usize;
         Ok(bits)

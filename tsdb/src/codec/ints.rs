@@ -302,21 +302,30 @@ fn unpack(
         return Ok(());
     }
     let width_bits = width as usize;
-    // So many numbers begin where eight bytes are left to be read at once, which hold a number of up to 57 bits.
-    let n_quick = match width {
-        ..=57 if src.len() >= 8 => n.min((src.len() - 8) * 8 / width_bits + 1),
-        _ => 0,
-    };
-    dst.extend((0..n_quick).map(|i| {
-        let bit = i * width_bits;
+    if width > 57 {
+        let mut bits = BitReader::new(src);
+        for _ in 0..n {
+            dst.push(least.wrapping_add(bits.get(width)? as i64));
+        }
+        return Ok(());
+    }
+    // Eight bytes read at once hold a number of up to 57 bits, wherever in the first byte it begins.
+    let number = |src: &[u8], bit: usize| {
         let word = src[bit / 8..].first_chunk::<8>().copied();
         let word = u64::from_be_bytes(word.unwrap_or_default());
         least.wrapping_add((word << (bit % 8) >> (64 - width)) as i64)
-    }));
-    let mut bits = BitReader::at(src, n_quick * width_bits);
-    for _ in n_quick..n {
-        dst.push(least.wrapping_add(bits.get(width)? as i64));
-    }
+    };
+    // So many numbers begin where so much is left.
+    let n_quick = match src.len().checked_sub(8) {
+        Some(last) => n.min(last * 8 / width_bits + 1),
+        None => 0,
+    };
+    dst.extend((0..n_quick).map(|i| number(src, i * width_bits)));
+    // What is left is eight bytes at most: zeros behind them make them enough.
+    let from = n_quick * width_bits / 8;
+    let (left, mut tail) = (&src[from.min(src.len())..], [0; 16]);
+    tail[..left.len()].copy_from_slice(left);
+    dst.extend((n_quick..n).map(|i| number(&tail, i * width_bits - from * 8)));
     Ok(())
 }
 

@@ -298,11 +298,10 @@ pub(crate) fn decode_part(
             Some(form) => {
                 let (first, divisor) = divided.unwrap_or((0, 1));
                 let power = POWERS[exponent as usize];
-                let integers = smooth(reader, &seeds, form, n, part.end)?;
-                let integers = integers[part.clone()].iter();
-                // Most columns are whole numbers as they are.
+                let integers = smooth(reader, &seeds, form, n, part.clone())?;
+                // Most columns are whole numbers as they are. What is made of them takes their place in memory.
                 match (first, divisor, exponent) {
-                    (0, 1, 0) => integers.map(|q| *q as f64).collect(),
+                    (0, 1, 0) => integers.map(|q| q as f64).collect(),
                     _ => integers
                         .map(|q| first.wrapping_add(q.wrapping_mul(divisor)) as f64 / power)
                         .collect(),
@@ -311,9 +310,8 @@ pub(crate) fn decode_part(
             None => {
                 let form = kind.checked_sub(BITS).and_then(Form::from_tag);
                 let form = form.ok_or_else(|| reader.error("codec is not known"))?;
-                let bits = smooth(reader, &seeds, form, n, part.end)?;
-                let value = |bits: &i64| f64::from_bits(*bits as u64);
-                bits[part.clone()].iter().map(value).collect()
+                let bits = smooth(reader, &seeds, form, n, part.clone())?;
+                bits.map(|bits| f64::from_bits(bits as u64)).collect()
             }
         },
     };
@@ -325,28 +323,28 @@ pub(crate) fn decode_part(
     Ok(values)
 }
 
-/// Reads the first `end` or a few more of `n` integers, of which there are more than `seeds`.
+/// Reads those at `part` of `n` integers, of which there are more than `seeds`.
 fn smooth(
     reader: &mut Reader<'_>,
     seeds: &[i64],
     form: Form,
     n: usize,
-    end: usize,
-) -> Result<Vec<i64>, DecodeError> {
+    part: Range<usize>,
+) -> Result<impl Iterator<Item = i64> + use<>, DecodeError> {
     let k = seeds.len();
-    let rest = ints::decode_first(reader, form, n - k, end.saturating_sub(k))?;
-    if k == 0 {
-        return Ok(rest);
-    }
-    let mut integers = [seeds, &rest].concat();
-    for first in (0..k).rev() {
-        let mut sum = integers[first];
-        for place in &mut integers[first + 1..] {
-            sum = sum.wrapping_add(*place);
-            *place = sum;
+    let mut integers = ints::decode_first(reader, form, n - k, part.end.saturating_sub(k))?;
+    if k > 0 {
+        integers.splice(..0, seeds.iter().copied());
+        for first in (0..k).rev() {
+            let mut sum = integers[first];
+            for place in &mut integers[first + 1..] {
+                sum = sum.wrapping_add(*place);
+                *place = sum;
+            }
         }
     }
-    Ok(integers)
+    integers.truncate(part.end);
+    Ok(integers.into_iter().skip(part.start))
 }
 
 #[cfg(test)]

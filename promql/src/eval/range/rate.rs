@@ -82,18 +82,25 @@ impl Extrapolated {
     }
 
     /// The change between the first and the last sample; a counter's resets are added back.
+    #[inline]
     fn change(&self, window: &Window<'_>) -> f64 {
-        let mut change = window.newest().value - window.oldest().value;
+        let change = window.newest().value - window.oldest().value;
         // Most windows have no reset and need no look at their samples.
-        if self.kind != Extrapolation::Delta && self.resets.within(window) > 0 {
-            for pair in window.samples.windows(2) {
-                if pair[1].value < pair[0].value {
-                    change += pair[0].value;
-                }
-            }
+        match self.kind != Extrapolation::Delta && self.resets.within(window) > 0 {
+            true => with_resets(change, window.samples),
+            false => change,
         }
-        change
     }
+}
+
+#[cold]
+fn with_resets(mut change: f64, samples: &[Sample]) -> f64 {
+    for pair in samples.windows(2) {
+        if pair[1].value < pair[0].value {
+            change += pair[0].value;
+        }
+    }
+    change
 }
 
 impl Function for Extrapolated {
@@ -105,7 +112,7 @@ impl Function for Extrapolated {
 
     /// Source: `extrapolatedRate` in Prometheus, `promql/functions.go`.
     // Each of millions of windows is looked at for a few nanoseconds: the call would be a good part of it.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, window: Window<'_>) -> Result<Option<f64>, EvalError> {
         let n_gaps = window.samples.len() - 1;
         if n_gaps == 0 {
