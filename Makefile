@@ -59,6 +59,7 @@ verify: setup
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --manifest-path fuzz/Cargo.toml --locked -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; \
 	    else echo "cargo-deny is not installed: licences, sources and advisories were not looked at"; fi
 

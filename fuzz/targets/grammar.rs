@@ -173,7 +173,7 @@ impl Choices<'_> {
     }
 
     fn matrix(&mut self, depth: usize) -> String {
-        if depth > 0 && self.byte() % 4 == 0 {
+        if depth > 0 && self.byte().is_multiple_of(4) {
             let inner = self.vector(depth - 1);
             let (range, step) = (
                 self.duration(),
@@ -226,7 +226,7 @@ impl Choices<'_> {
 
     fn arg(&mut self, function: &str, value_type: ValueType, depth: usize) -> String {
         match (function, value_type) {
-            ("info", ValueType::Vector) if self.byte() % 2 == 0 => {
+            ("info", ValueType::Vector) if self.byte().is_multiple_of(2) => {
                 self.of(&["{data=~\".+\"}", "{version=\"1\"}"]).to_owned()
             }
             (_, ValueType::Scalar) => self.scalar(depth),
@@ -316,7 +316,7 @@ impl Choices<'_> {
                 " fill_left (1) fill_right (2)",
             ]),
         };
-        let rhs = match !is_set && on.is_empty() && self.byte() % 3 == 0 {
+        let rhs = match !is_set && on.is_empty() && self.byte().is_multiple_of(3) {
             true => return format!("({lhs}) {op} ({})", self.scalar(depth - 1)),
             false => self.vector(depth - 1),
         };

@@ -72,22 +72,30 @@ impl Presence {
 
     /// Them one by one.
     pub fn iter(&self) -> Rows<'_> {
-        match &self.0 {
-            Form::Run(from, to) => Rows::Run(*from..*to),
-            Form::Listed(rows) => Rows::Listed(rows.iter().copied()),
+        let (run, listed) = self.parts();
+        Rows {
+            run,
+            listed: listed.iter().copied(),
         }
     }
 
     /// Them as runs without gaps.
     pub fn runs(&self) -> impl Iterator<Item = Range<u32>> {
-        let (run, listed) = match &self.0 {
-            Form::Run(from, to) => (Some(*from..*to), &[][..]),
-            Form::Listed(rows) => (None, &rows[..]),
-        };
-        let run = run.filter(|run| !run.is_empty());
-        let listed = listed.chunk_by(|a, b| a.checked_add(1) == Some(*b));
-        run.into_iter()
-            .chain(listed.map(|run| run[0]..run[0] + run.len() as u32))
+        let (run, listed) = self.parts();
+        let listed = listed.chunk_by(|a, b| a + 1 == *b);
+        let listed = listed.map(|run| run[0]..run[0] + run.len() as u32);
+        Some(run)
+            .filter(|run| !run.is_empty())
+            .into_iter()
+            .chain(listed)
+    }
+
+    /// The rows if they are a run, and if they are not; one of the two is empty.
+    fn parts(&self) -> (Range<u32>, &[u32]) {
+        match &self.0 {
+            Form::Run(from, to) => (*from..*to, &[]),
+            Form::Listed(rows) => (0..0, rows),
+        }
     }
 
     /// Those at `places` among them.
@@ -160,30 +168,23 @@ impl<'p> IntoIterator for &'p Presence {
     }
 }
 
-/// The rows of a [`Presence`].
+/// The rows of a [`Presence`], one by one.
 #[derive(Clone, Debug)]
-pub enum Rows<'p> {
-    /// A run.
-    Run(Range<u32>),
-    /// Others.
-    Listed(Copied<slice::Iter<'p, u32>>),
+pub struct Rows<'p> {
+    run: Range<u32>,
+    listed: Copied<slice::Iter<'p, u32>>,
 }
 
 impl Iterator for Rows<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        match self {
-            Self::Run(rows) => rows.next(),
-            Self::Listed(rows) => rows.next(),
-        }
+        self.run.next().or_else(|| self.listed.next())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        match self {
-            Self::Run(rows) => rows.size_hint(),
-            Self::Listed(rows) => rows.size_hint(),
-        }
+        let n = self.run.len() + self.listed.len();
+        (n, Some(n))
     }
 }
 
