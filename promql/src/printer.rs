@@ -84,7 +84,8 @@ impl Display for VectorSelector {
             .collect();
         matchers.sort_unstable();
         f.write_str(name)?;
-        if matchers.is_empty() {
+        // Prometheus prints nothing at all for `info(x, {})`, which it cannot read.
+        if matchers.is_empty() && !name.is_empty() {
             return Ok(());
         }
         f.write_str("{")?;

@@ -679,6 +679,7 @@ const PRINTED: &[(&str, &str)] = &[
     ),
     ("label_join(x, 'a', '')", "label_join(x, \"a\", \"\")"),
     ("info(x, {data=~'.*'})", "info(x, {data=~\".*\"})"),
+    ("info(x, {})", "info(x, {})"),
     ("a:b:c", "a:b:c"),
     ("\n# nothing\n'x'", "\"x\""),
 ];
