@@ -4,14 +4,17 @@
 mod length;
 mod pretty;
 
-use std::fmt::{self, Display, Formatter};
+use std::{
+    borrow::Cow,
+    fmt::{self, Display, Formatter},
+};
 
 use model::{METRIC_NAME, MatchOp, Matcher};
 
 use crate::{
     ast::{
-        Aggregate, At, Binary, Cardinality, Edges, Expr, Fill, Grouping, Length, MatrixSelector,
-        Node, Subquery, TimeModifiers, VectorMatching, VectorSelector,
+        Aggregate, At, Binary, BinaryOp, Cardinality, Edges, Expr, Fill, Grouping, Length,
+        MatrixSelector, Node, Subquery, TimeModifiers, VectorMatching, VectorSelector,
     },
     number::general,
     quote::quote,
@@ -182,7 +185,7 @@ impl Display for Head<'_> {
 
 impl Display for Binary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.lhs, self.op.as_str())?;
+        write!(f, "{} {}", left_side(self), self.op.as_str())?;
         if self.return_bool {
             f.write_str(" bool")?;
         }
@@ -190,6 +193,42 @@ impl Display for Binary {
             matching.fmt(f)?;
         }
         write!(f, " {}", self.rhs)
+    }
+}
+
+/// The left side, in parentheses if its offset would take the operator in: `x offset (5s) @ 3 + 1` has `@` moved before
+/// the offset. Prometheus prints that as text that it reads otherwise.
+fn left_side(binary: &Binary) -> Cow<'_, Expr> {
+    let is_taken_in = matches!(
+        binary.op,
+        BinaryOp::Add
+            | BinaryOp::Sub
+            | BinaryOp::Mul
+            | BinaryOp::Div
+            | BinaryOp::Mod
+            | BinaryOp::Pow
+    );
+    match is_taken_in && ends_in_open_offset(&binary.lhs) {
+        true => Cow::Owned(Expr {
+            node: Node::Paren(binary.lhs.clone()),
+            span: binary.lhs.span.clone(),
+        }),
+        false => Cow::Borrowed(&binary.lhs),
+    }
+}
+
+fn ends_in_open_offset(expr: &Expr) -> bool {
+    let offset = match &expr.node {
+        Node::VectorSelector(selector) => &selector.time.offset,
+        Node::MatrixSelector(matrix) => &matrix.selector.time.offset,
+        Node::Subquery(subquery) => &subquery.time.offset,
+        Node::Unary(unary) => return ends_in_open_offset(&unary.expr),
+        Node::Binary(binary) => return ends_in_open_offset(&binary.rhs),
+        _ => return false,
+    };
+    match offset {
+        Length::Computed(expr) => !expr.is_offset() || expr.begins_with_parentheses(),
+        Length::Fixed(_) => false,
     }
 }
 

@@ -159,6 +159,7 @@ impl Cluster {
         let mut events = pin!(patient(watcher(api, watcher::Config::default())));
         let (mut listed, mut told) = (BTreeMap::new(), Told::default());
         while let Some(event) = events.next().await {
+            told.hear(&event);
             let mut seen = self.seen.lock();
             let table = table(&mut seen);
             match event {
@@ -170,7 +171,6 @@ impl Cluster {
                     if matches!(table.standing, Standing::Absent | Standing::Refused) {
                         info!(%kind, "objects of a kind can be seen now");
                     }
-                    told.all_is_well();
                     table.standing = Standing::Listed;
                     table.objects = std::mem::take(&mut listed);
                     self.changed.notify_one();

@@ -193,6 +193,7 @@ async fn follow<K: Watched>(
     let mut events = pin!(patient(watcher(api, config)));
     let (mut listed, mut told) = (Table::new(), Told::default());
     while let Some(event) = events.next().await {
+        told.hear(&event);
         match event {
             Ok(Event::Init) => listed.clear(),
             Ok(Event::InitApply(object)) => {
@@ -200,7 +201,6 @@ async fn follow<K: Watched>(
                 listed.insert(key(object.meta()), Arc::new(object.lean()));
             }
             Ok(Event::InitDone) => {
-                told.all_is_well();
                 let table = Arc::new(std::mem::take(&mut listed));
                 let had = Had::List;
                 seen.change(|state| *state = State { table, had });

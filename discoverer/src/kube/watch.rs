@@ -7,7 +7,7 @@ use kube::runtime::{
 use runtime::Chain;
 
 /// `events` of a watch, which after an error is asked again ever more slowly: after 0.8 s at first, every half minute in
-/// the end, as client-go does. Only a whole list or a change says that all is well: each try begins with an event.
+/// the end, as client-go does.
 pub(super) fn patient<K>(
     events: impl Stream<Item = watcher::Result<Event<K>>>,
 ) -> impl Stream<Item = watcher::Result<Event<K>>> {
@@ -17,16 +17,20 @@ pub(super) fn patient<K>(
             tokio::time::sleep(pause).await;
         }
         let event = events.next().await?;
-        let pause = match &event {
-            Ok(Event::Init | Event::InitApply(_)) => None,
-            Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_)) => {
-                pauses.reset();
-                None
-            }
-            Err(_) => pauses.next(),
-        };
+        if is_well(&event) {
+            pauses.reset();
+        }
+        let pause = event.is_err().then(|| pauses.next()).flatten();
         Some((event, (events, pauses, pause)))
     })
+}
+
+/// True if a list is whole or something has changed. Other events say nothing: each try begins with one.
+fn is_well<K>(event: &watcher::Result<Event<K>>) -> bool {
+    matches!(
+        event,
+        Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_))
+    )
 }
 
 /// The reason of the last failure, so that each is said once until all is well again.
@@ -34,6 +38,13 @@ pub(super) fn patient<K>(
 pub(super) struct Told(Option<String>);
 
 impl Told {
+    /// Takes in what came of the watch.
+    pub(super) fn hear<K>(&mut self, event: &watcher::Result<Event<K>>) {
+        if is_well(event) {
+            self.0 = None;
+        }
+    }
+
     /// Why the watch failed, unless that was said.
     pub(super) fn news(&mut self, failed: &watcher::Error) -> Option<&str> {
         let reason = reason(failed);
@@ -41,11 +52,6 @@ impl Told {
             return None;
         }
         Some(self.0.insert(reason))
-    }
-
-    /// A list has come.
-    pub(super) fn all_is_well(&mut self) {
-        self.0 = None;
     }
 }
 
@@ -119,7 +125,9 @@ mod tests {
         assert_eq!(told.news(&refused()), None);
         assert!(told.news(&watcher::Error::NoResourceVersion).is_some());
         assert!(told.news(&refused()).is_some());
-        told.all_is_well();
+        told.hear(&Ok(Event::<Pod>::Init));
+        assert_eq!(told.news(&refused()), None);
+        told.hear(&Ok(Event::Apply(Pod::default())));
         assert!(told.news(&refused()).is_some());
     }
 }

@@ -40,15 +40,18 @@ impl LengthExpr {
     /// that begin with some: behind a literal, a call or a sign they belong to the expression around the offset.
     pub(crate) fn is_offset(&self) -> bool {
         match &self.node {
-            LengthNode::Binary(_, sides) => {
-                let mut first = &sides[0];
-                while let LengthNode::Binary(_, sides) = &first.node {
-                    first = &sides[0];
-                }
-                matches!(first.node, LengthNode::Paren(_))
-            }
+            LengthNode::Binary(..) => self.begins_with_parentheses(),
             LengthNode::Negated(inner) => !matches!(inner.node, LengthNode::Binary(..)),
             _ => true,
+        }
+    }
+
+    /// True if its text does, so that as an offset it goes on into an operator behind it.
+    pub(crate) fn begins_with_parentheses(&self) -> bool {
+        match &self.node {
+            LengthNode::Paren(_) => true,
+            LengthNode::Binary(_, sides) => sides[0].begins_with_parentheses(),
+            _ => false,
         }
     }
 }

@@ -641,6 +641,13 @@ const PRINTED: &[(&str, &str)] = &[
     ("x offset -+(5)*2", "x offset (-(5) * 2)"),
     ("x offset -+2^3", "x offset (-2 ^ 3)"),
     ("x offset (5s)*2", "x offset (5s) * 2"),
+    ("x offset (5s) @ 3 + 7", "(x @ 3.000 offset (5s)) + 7"),
+    ("x offset -+(5) @ 3 * y", "x @ 3.000 offset -(5) * y"),
+    (
+        "1 - x offset ++1++2 @ 3 ^ 2",
+        "1 - (x @ 3.000 offset (1 + 2)) ^ 2",
+    ),
+    ("x offset (5s) @ 3 > 7", "x @ 3.000 offset (5s) > 7"),
     ("x[2m/range()]", "x[2m / range()]"),
     ("x anchored", "x anchored"),
     ("x smoothed offset 5m @ 3", "x @ 3.000 smoothed offset 5m"),

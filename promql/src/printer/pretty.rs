@@ -7,7 +7,7 @@
 //! Source: Prometheus, `promql/parser/prettier.go`.
 use std::fmt::Write as _;
 
-use super::{Head, Suffix};
+use super::{Head, Suffix, left_side};
 use crate::ast::{Aggregate, Binary, Expr, Node, Unary};
 
 /// How many bytes an expression may have to stay on one line, its indentation not counted.
@@ -75,7 +75,7 @@ impl Page {
     }
 
     fn binary(&mut self, binary: &Binary, level: usize) {
-        self.expr(&binary.lhs, level + 1);
+        self.expr(&left_side(binary), level + 1);
         self.text.push('\n');
         self.indent(level);
         self.put(binary.op.as_str());

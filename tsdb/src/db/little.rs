@@ -1,10 +1,11 @@
 //! Which questions are so small that they may be answered where they arrive: tens of microseconds over what is mostly in
 //! memory, less than it takes to wake another thread.
 use model::{MatchOp, Matcher, Millis, TimeRange};
+use roaring::RoaringBitmap;
 
 use super::{Tsdb, labels::SeriesOf};
 use crate::{
-    index::{ActiveIndex, matching},
+    index::{ActiveIndex, DayIndex, matching},
     keys::Era,
 };
 
@@ -16,14 +17,24 @@ const VALUES: usize = 256;
 const LENGTH: Millis = Millis::from_seconds(3600);
 
 impl Tsdb {
-    /// True if [`Tsdb::select`] of these is small: matchers that look up rather than scan, few series, and a short time.
+    /// True if [`Tsdb::select`] of these is small: matchers that look up rather than scan, few series (those that vanished
+    /// on the day among them), and a short time.
     pub fn selects_little(&self, matchers: &[Matcher], range: TimeRange) -> bool {
         let looks_up = |m: &Matcher| m.op() == MatchOp::Equal && !m.value().is_empty();
         !matchers.is_empty()
             && matchers.iter().all(looks_up)
             && range.end() - range.start() <= LENGTH
-            && matching(&*self.inner.index.read(), matchers)
-                .is_ok_and(|found| found.len() <= SERIES)
+            && self.finds_few(matchers, range)
+    }
+
+    fn finds_few(&self, matchers: &[Matcher], range: TimeRange) -> bool {
+        let inner = &self.inner;
+        let few = |found: Result<RoaringBitmap, _>| found.is_ok_and(|found| found.len() <= SERIES);
+        few(matching(&*inner.index.read(), matchers))
+            && inner.spans_in(Era::Index, range).into_iter().all(|day| {
+                let index = DayIndex::new(&*inner.store, Era::Index.family(day));
+                few(matching(&index, matchers))
+            })
     }
 
     /// True if [`Tsdb::label_values`] of these is small: few values, and none from the index of a day.

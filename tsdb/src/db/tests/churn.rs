@@ -167,6 +167,24 @@ fn append_to(db: &Tsdb, group: GroupKey, slot: i64, labels: &[Labels]) -> Dictio
 }
 
 #[test]
+fn what_left_memory_still_counts_for_whether_a_selection_is_little() {
+    let db = open(&MemoryStore::new(), 0);
+    let pods: Vec<Labels> = (0..40).map(|i| series("gone", &i.to_string())).collect();
+    for slot in (0..2 * MINUTE).step_by(INTERVAL as usize) {
+        append_to(&db, GROUP, slot, &pods);
+        db.maintain(at(slot)).unwrap();
+    }
+    for minute in (0..40).step_by(5) {
+        db.maintain(at(minute * MINUTE)).unwrap();
+    }
+    assert_eq!(db.stats().n_series, 0);
+    let range = TimeRange::new(at(0), at(MINUTE)).unwrap();
+    let all = Matcher::equal("__name__", "gone");
+    assert!(!db.selects_little(std::slice::from_ref(&all), range));
+    assert!(db.selects_little(&[all, Matcher::equal("pod", "7")], range));
+}
+
+#[test]
 fn groups_that_vanish_leave_memory_and_slow_ones_stay() {
     const N_SERIES: u64 = 20;
     const N_GROUPS: i64 = 24;
