@@ -6,8 +6,8 @@ use tsdb::codec;
 const LIMIT: usize = 1 << 12;
 
 fuzz_target!(|input: &[u8]| {
-    let _ = codec::decode_values(input, LIMIT);
-    let _ = codec::decode_times(input, LIMIT);
+    let _ = column::decode_values(input, LIMIT);
+    let _ = column::decode_times(input, LIMIT);
     let _ = codec::decode_presence(input, LIMIT);
     if let Ok(histograms) = codec::decode_histograms(input, LIMIT) {
         let mut encoded = Vec::new();
@@ -18,17 +18,27 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(text(histograms), text(back));
     }
 
+    // What is taken for sound without decoding can be decoded.
+    if let Some((bounds, encoded)) = input.split_first_chunk::<6>() {
+        let [n, from, to] =
+            [0, 2, 4].map(|i| usize::from(u16::from_le_bytes([bounds[i], bounds[i + 1]])));
+        if let Ok(pack) = column::Pack::new(encoded.into(), n, from..to) {
+            let values: column::Values = [pack].into_iter().collect();
+            assert_eq!(values.to_numbers().len(), to - from);
+        }
+    }
+
     let (words, _) = input.as_chunks::<8>();
     let values: Vec<f64> = words.iter().map(|w| f64::from_le_bytes(*w)).collect();
     let mut encoded = Vec::new();
-    codec::encode_values(&mut encoded, &values);
-    let back = codec::decode_values(&encoded, values.len()).expect("decode what was encoded");
+    column::encode_values(&mut encoded, &values);
+    let back = column::decode_values(&encoded, values.len()).expect("decode what was encoded");
     let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&values), bits(&back));
 
     let times: Vec<i64> = words.iter().map(|w| i64::from_le_bytes(*w)).collect();
     encoded.clear();
-    codec::encode_times(&mut encoded, &times);
-    let back = codec::decode_times(&encoded, times.len()).expect("decode what was encoded");
+    column::encode_times(&mut encoded, &times);
+    let back = column::decode_times(&encoded, times.len()).expect("decode what was encoded");
     assert_eq!(times, back);
 });

@@ -172,7 +172,10 @@ async fn seen(fields: &str) -> Seen {
     let groups = world.select(&[any]).await;
     let lines = groups.iter().flat_map(|group| &group.series).map(|series| {
         let last = series.values.len() - 1;
-        let value = match (series.histograms.get(last), series.values[last]) {
+        let value = match (
+            series.histograms.get(last),
+            series.values.to_numbers()[last],
+        ) {
             (Some(histogram), _) => histogram.to_string(),
             (None, value) if is_stale_nan(value) => "stale".to_owned(),
             (None, value) => value.to_string(),

@@ -66,7 +66,7 @@ fn answer(path: &Path) -> Result<(usize, Vec<String>), String> {
             Ok(slice) => {
                 for series in &slice.series {
                     let i = series.labels.get("__name__").unwrap()[1..].parse().unwrap();
-                    for (row, found) in series.rows.iter().zip(&series.values) {
+                    for (row, found) in series.rows.iter().zip(&*series.values.to_numbers()) {
                         let slot = slice.rows[row as usize].slot.as_millis();
                         assert_eq!(*found, value(slice.group, i, slot));
                         n += 1;

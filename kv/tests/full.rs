@@ -65,7 +65,7 @@ fn slots(db: &Tsdb) -> Vec<i64> {
     assert_eq!(slice.series.len(), N_SERIES);
     for series in slice.series.iter().step_by(97) {
         let i = series.labels.get("__name__").unwrap()[1..].parse().unwrap();
-        for (row, found) in series.rows.iter().zip(&series.values) {
+        for (row, found) in series.rows.iter().zip(&*series.values.to_numbers()) {
             let slot = slice.rows[row as usize].slot.as_millis() / SECOND;
             assert_eq!(*found, value(slot, i));
         }

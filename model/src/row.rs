@@ -1,6 +1,8 @@
 //! Rows: what one scrape of one target gave, and the slices of them that travel to a querier.
 use std::sync::Arc;
 
+use column::Values;
+
 use crate::{GroupKey, Histogram, Labels, Presence, Sparse, Timestamp};
 
 /// A member's number, given once by the Raft group and never reused.
@@ -73,33 +75,20 @@ pub struct GroupSlice {
 }
 
 /// One series' column in a [`GroupSlice`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SeriesSlice {
     /// Its name.
     pub labels: Labels,
     /// Which of the slice's rows have it.
     pub rows: Presence,
     /// One value for each of `rows`: a number, or the sum of a histogram.
-    pub values: Vec<f64>,
+    pub values: Values,
     /// One time for each of `rows` if the page gave explicit timestamps, otherwise empty: the rows' own times hold.
     pub times: Vec<Timestamp>,
     /// The histograms among `values`, by index into them; the sum of each is its value.
     pub histograms: Sparse<Arc<Histogram>>,
     /// Since when counters and histograms count, where that is known, by index into `values`.
     pub starts: Sparse<Timestamp>,
-}
-
-impl PartialEq for SeriesSlice {
-    /// Values are compared bit for bit.
-    fn eq(&self, other: &Self) -> bool {
-        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-        self.labels == other.labels
-            && self.rows == other.rows
-            && bits(&self.values) == bits(&other.values)
-            && self.times == other.times
-            && self.histograms == other.histograms
-            && self.starts == other.starts
-    }
 }
 
 #[cfg(test)]

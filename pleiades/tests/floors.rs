@@ -3,6 +3,7 @@ use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Pack
 
 /// Lowest first; a crate depends only on crates of lower floors.
 const FLOORS: &[&[&str]] = &[
+    &["column"],
     &["model"],
     &["exposition", "tsdb", "promql", "hashring", "template"],
     &["proto", "config", "kv"],
@@ -24,7 +25,7 @@ const HOUSES: &[(&str, &[&str])] = &[
     ("turmoil", &["sim"]),
 ];
 
-/// What the pure crates of the two lowest floors may not name.
+/// What the pure crates of the three lowest floors may not name.
 const SHELL: &[&str] = &["tokio", "hyper", "tonic", "axum", "serde"];
 
 fn metadata() -> Metadata {
@@ -74,7 +75,7 @@ fn heavy_dependencies_stay_in_their_houses() {
 #[test]
 fn the_lowest_floors_are_pure() {
     for package in metadata().workspace_packages() {
-        if floor(&package.name).is_none_or(|floor| floor > 1) {
+        if floor(&package.name).is_none_or(|floor| floor > 2) {
             continue;
         }
         for dependency in shipped(package) {

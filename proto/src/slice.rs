@@ -1,4 +1,7 @@
 //! Group slices to and from their messages; columns travel encoded.
+use std::borrow::Cow;
+
+use column::{Pack, Values};
 use model::{
     GroupKey, GroupSlice, NodeId, Outcome, Presence, RowHead, SeriesSlice, Stamp, Timestamp,
 };
@@ -49,7 +52,7 @@ impl TryFrom<&v1::GroupSlice> for GroupSlice {
         let series = |series: &v1::SeriesSlice| {
             let rows = present_rows(&series.presence, rows.len())
                 .ok_or_else(|| broken("presence reaches past the rows"))?;
-            let values = decode_values(&series.values).ok_or_else(|| broken("values"))?;
+            let values = values(series, rows.len()).ok_or_else(|| broken("values"))?;
             let times = match series.times.is_empty() {
                 true => Vec::new(),
                 false => decode_times(&series.times).ok_or_else(|| broken("explicit times"))?,
@@ -57,7 +60,12 @@ impl TryFrom<&v1::GroupSlice> for GroupSlice {
             if values.len() != rows.len() || !(times.is_empty() || times.len() == rows.len()) {
                 return Err(broken("values and presence differ in length"));
             }
-            let (histograms, starts) = beside(series.beside.as_ref(), &values)
+            // Nobody else asks for numbers here.
+            let sums = match series.beside {
+                Some(_) => values.to_numbers(),
+                None => Cow::default(),
+            };
+            let (histograms, starts) = beside(series.beside.as_ref(), &sums)
                 .ok_or_else(|| broken("what stands beside values"))?;
             Ok(SeriesSlice {
                 labels: series.labels.as_ref().map(Into::into).unwrap_or_default(),
@@ -85,7 +93,8 @@ fn series_message(series: &SeriesSlice, n_rows: usize) -> v1::SeriesSlice {
     v1::SeriesSlice {
         labels: Some((&series.labels).into()),
         presence: presence_runs(&series.rows, n_rows),
-        values: encode_values(&series.values),
+        packs: series.values.packs().iter().map(pack_message).collect(),
+        values: encode_numbers(series.values.tail()),
         times: match series.times.is_empty() {
             true => Vec::new(),
             false => encode_times(series.times.iter().copied()),
@@ -110,6 +119,9 @@ fn presence_runs(rows: &Presence, n_rows: usize) -> Vec<u32> {
     }
     runs
 }
+
+/// More values than are ever encoded together.
+const MAX_PACKED: usize = 1 << 16;
 
 /// The inverse of [`presence_runs`]; none if the runs reach past `n_rows`.
 fn present_rows(runs: &[u32], n_rows: usize) -> Option<Presence> {
@@ -171,14 +183,37 @@ fn decode_times(bytes: &[u8]) -> Option<Vec<Timestamp>> {
     rest.is_empty().then(|| words.iter().map(time).collect())
 }
 
-fn encode_values(values: &[f64]) -> Vec<u8> {
-    values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect()
+fn pack_message(pack: &Pack) -> v1::Pack {
+    let part = pack.part();
+    v1::Pack {
+        encoded: pack.bytes().to_vec(),
+        n: pack.n_encoded() as u32,
+        from: part.start as u32,
+        to: part.end as u32,
+    }
 }
 
-fn decode_values(bytes: &[u8]) -> Option<Vec<f64>> {
+/// The values of `series`, of which there are at most `n`; none if they are broken.
+fn values(series: &v1::SeriesSlice, n: usize) -> Option<Values> {
+    let pack = |pack: &v1::Pack| {
+        let part = pack.from as usize..pack.to as usize;
+        let is_bounded = (pack.n as usize) <= MAX_PACKED && part.len() <= n;
+        let encoded = pack.encoded.clone().into_boxed_slice();
+        is_bounded.then(|| Pack::new(encoded, pack.n as usize, part).ok())?
+    };
+    let packs = series.packs.iter().map(pack);
+    let mut values: Values = packs.collect::<Option<_>>()?;
+    let numbers = Values::from(decode_numbers(&series.values)?);
+    let n_numbers = numbers.len();
+    values.append(numbers, 0..n_numbers);
+    Some(values)
+}
+
+fn encode_numbers(numbers: &[f64]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+}
+
+fn decode_numbers(bytes: &[u8]) -> Option<Vec<f64>> {
     let (words, rest) = bytes.as_chunks::<8>();
     rest.is_empty()
         .then(|| words.iter().map(|word| f64::from_le_bytes(*word)).collect())
@@ -221,7 +256,7 @@ mod tests {
                 times,
                 ..SeriesSlice::default()
             };
-            for (i, value) in series.values.iter().enumerate().filter(|(i, _)| beside && i % 3 == 0) {
+            for (i, value) in series.values.tail().iter().enumerate().filter(|(i, _)| beside && i % 3 == 0) {
                 series.starts.push(i as u32, Timestamp::from_millis(-7));
                 series.histograms.push(i as u32, Arc::new(Histogram {
                     reset_hint: ResetHint::Gauge,
@@ -255,7 +290,7 @@ mod tests {
         let mut sent = v1::GroupSlice::from(&slice);
         sent.series.push(v1::SeriesSlice {
             presence: vec![1, 1],
-            values: encode_values(&[1.0]),
+            values: encode_numbers(&[1.0]),
             ..Default::default()
         });
         assert!(GroupSlice::try_from(&sent).is_err());
@@ -271,7 +306,7 @@ mod tests {
         let sent = |place| {
             let mut sent = v1::GroupSlice::from(&slice);
             sent.series.push(v1::SeriesSlice {
-                values: encode_values(&[1.0]),
+                values: encode_numbers(&[1.0]),
                 beside: Some(v1::Beside {
                     histogram_places: vec![place],
                     histograms: vec![v1::Histogram::default()],

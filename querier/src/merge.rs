@@ -31,6 +31,7 @@ mod unfold;
 
 use std::{collections::BTreeMap, hash::BuildHasher as _, ops::Range};
 
+use column::Buffer;
 use foldhash::{HashMap, HashMapExt as _, HashSet, fast::FixedState};
 use model::{GroupKey, GroupSlice, Labels, Series, TimeRange};
 use promql::{
@@ -192,9 +193,10 @@ impl Merged {
                 let slice = &self.groups[*group][0];
                 let rows = Rows::of(slice, self.range);
                 let mut series = Series::of_samples(Labels::empty(), Vec::new());
+                let mut buffer = Buffer::default();
                 let columns = slice.series[places.clone()].iter();
                 for column in columns.filter(|column| is_own(&column.labels)) {
-                    rows.unfold(column, &mut series);
+                    rows.unfold(column, &mut buffer, &mut series);
                     if !series.is_empty() {
                         settle(&mut series);
                         series.labels.clone_from(&column.labels);

@@ -145,7 +145,7 @@ fn codecs(criterion: &mut Criterion) {
             let columns: Vec<_> = (0..32).map(column).collect();
             let encode = |column: &Vec<f64>| {
                 let mut bytes = Vec::new();
-                codec::encode_values(&mut bytes, column);
+                column::encode_values(&mut bytes, column);
                 bytes
             };
             let encoded: Vec<_> = columns.iter().map(encode).collect();
@@ -167,7 +167,7 @@ fn codecs(criterion: &mut Criterion) {
             group.bench_function(format!("decode {name}"), |bencher| {
                 bencher.iter(|| {
                     for bytes in &encoded {
-                        let _ = black_box(codec::decode_values(bytes, n_rows));
+                        let _ = black_box(column::decode_values(bytes, n_rows));
                     }
                 });
             });

@@ -4,13 +4,14 @@
 //! a key of its own, so that a query reads only the chunks it needs. A block of one chunk has it in its head.
 use std::ops::Range;
 
+use column::Values;
 use model::{Presence, RowHead, TimeRange, Timestamp};
 use roaring::RoaringBitmap;
 
 use crate::{
     codec::{
-        DecodeError, Reader, beside, open, presence, put_bytes, put_uvarint, put_varint, seal,
-        times, values,
+        DecodeError, Reader, beside, floats, open, presence, put_bytes, put_uvarint, put_varint,
+        seal, times,
     },
     record::{MAX_PLACES, put_stamp, read_stamp},
     row::{OWN_TIME, Ordinal},
@@ -51,6 +52,8 @@ pub(crate) struct Layout {
     inline: Option<Vec<u8>>,
     /// The rows of which values are read; where samples have times of their own, all are.
     window: Range<usize>,
+    /// Values may stay encoded.
+    lazy: bool,
 }
 
 /// A block about to be written.
@@ -205,7 +208,7 @@ fn put_columns(dst: &mut Vec<u8>, columns: &[Column], rows: &[RowHead]) {
             beside::encode(&mut beside, n, &column.histograms, &column.starts);
             put_bytes(&mut body, &beside);
         }
-        values::encode(&mut body, &column.values);
+        floats::encode(&mut body, &column.values.to_numbers());
         if kind == TIMES_FOLLOW {
             put_times(&mut body, column, rows);
         }
@@ -285,6 +288,7 @@ impl Layout {
         };
         Ok(Self {
             window: 0..rows.len(),
+            lazy: false,
             rows,
             ordinals,
             bounds,
@@ -292,12 +296,14 @@ impl Layout {
         })
     }
 
-    /// From now on reads no values of rows that are not in `range`, as far as they can be told apart.
+    /// From now on reads no values of rows that are not in `range`, as far as they can be told apart, and leaves values
+    /// encoded.
     pub(crate) fn narrow(&mut self, range: TimeRange) {
         let is_in = |row: &RowHead| range.contains(row.at);
         let first = self.rows.iter().position(is_in).unwrap_or(0);
         let end = self.rows.iter().rposition(is_in).map_or(0, |last| last + 1);
         self.window = first..end;
+        self.lazy = true;
     }
 
     /// True if the columns are in the head.
@@ -391,6 +397,20 @@ impl Layout {
         reader.finish()
     }
 
+    /// Reads those at `part` of `n` values; as numbers unless they are `alone`.
+    fn read_values(
+        &self,
+        reader: &mut Reader<'_>,
+        n: usize,
+        part: Range<usize>,
+        alone: bool,
+    ) -> Result<Values, DecodeError> {
+        match self.lazy && alone {
+            true => Values::read(reader, n, part),
+            false => Values::decode(reader, n, part),
+        }
+    }
+
     fn read_column(
         &self,
         body: &[u8],
@@ -408,16 +428,17 @@ impl Layout {
             _ => Some(reader.bytes()?),
         };
         let (n, times) = (rows.len(), kind & !BESIDE);
-        let (mut part, mut values, mut explicit) = (0..n, Vec::new(), Vec::new());
+        let (mut part, mut values, mut explicit) = (0..n, Values::default(), Vec::new());
         if times == TIMES_OWN && self.window != (0..self.rows.len()) {
             let place = |row: usize| rows.count_below(row as u32);
             part = place(self.window.start)..place(self.window.end);
             if !part.is_empty() {
-                values = values::decode_part(&mut reader, n, part.clone())?;
+                values = self.read_values(&mut reader, n, part.clone(), beside.is_none())?;
             }
             rows = rows.part(part.clone());
         } else {
-            values = values::decode(&mut reader, n)?;
+            values =
+                self.read_values(&mut reader, n, 0..n, times == TIMES_OWN && beside.is_none())?;
             explicit = match (times, before) {
                 (TIMES_OWN, _) => Vec::new(),
                 (TIMES_FOLLOW, _) => read_times(&mut reader, &rows, &self.rows)?,
@@ -437,7 +458,7 @@ impl Layout {
             let mut reader = Reader::new(beside);
             let beside = beside::decode(&mut reader, n)?;
             reader.finish()?;
-            (column.histograms, column.starts) = beside.of_part(part, &column.values);
+            (column.histograms, column.starts) = beside.of_part(part, column.values.tail());
         }
         Ok(column)
     }

@@ -2,8 +2,9 @@
 mod gather;
 pub(crate) mod union;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
+use column::Values;
 use model::{
     GroupKey, GroupSlice, Histogram, Labels, Presence, RowHead, SeriesSlice, Sparse, TimeRange,
     Timestamp,
@@ -26,6 +27,12 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
 }
 
+/// The samples of a column with their values as numbers.
+pub(crate) struct Samples<'c> {
+    pub(crate) values: Cow<'c, [f64]>,
+    column: &'c Column,
+}
+
 /// One series in a [`Table`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Column {
@@ -33,7 +40,7 @@ pub(crate) struct Column {
     /// The rows where the series is present.
     pub(crate) rows: Presence,
     /// One for each of `rows`; a histogram stands here by its sum.
-    pub(crate) values: Vec<f64>,
+    pub(crate) values: Values,
     /// Empty, or one for each of `rows`: an explicit time or [`OWN_TIME`].
     pub(crate) times: Vec<i64>,
     /// The histograms among `values`, by index.
@@ -62,15 +69,24 @@ impl Column {
         self.values.push(value);
     }
 
+    /// Its samples, to be looked at one by one.
+    pub(crate) fn samples(&self) -> Samples<'_> {
+        Samples {
+            values: self.values.to_numbers(),
+            column: self,
+        }
+    }
+
     /// Adds the `i`th sample of `part` as that of row `row`, which comes after those before it.
-    pub(crate) fn push_of(&mut self, row: u32, part: &Self, i: usize) {
+    pub(crate) fn push_of(&mut self, row: u32, part: &Samples<'_>, i: usize) {
         let place = self.values.len() as u32;
-        self.push(row, part.values[i], part.time(i));
-        if !part.is_plain() {
-            if let Some(histogram) = part.histograms.get(i) {
+        let Samples { values, column } = part;
+        self.push(row, values[i], column.time(i));
+        if !column.is_plain() {
+            if let Some(histogram) = column.histograms.get(i) {
                 self.histograms.push(place, Arc::clone(histogram));
             }
-            if let Some(start) = part.starts.get(i) {
+            if let Some(start) = column.starts.get(i) {
                 self.starts.push(place, *start);
             }
         }
@@ -94,7 +110,7 @@ impl Column {
 
     /// Puts [`model::DELETED_NAN`] in the place of the `i`th sample.
     pub(crate) fn bury(&mut self, i: usize) {
-        self.values[i] = model::DELETED_NAN;
+        self.values.numbers_mut()[i] = model::DELETED_NAN;
         self.histograms.remove(i);
         self.starts.remove(i);
     }
@@ -103,7 +119,7 @@ impl Column {
     pub(crate) fn with_capacity(ordinal: Ordinal, n: usize) -> Self {
         Self {
             ordinal,
-            values: Vec::with_capacity(n),
+            values: Values::with_capacity(n),
             ..Self::default()
         }
     }
@@ -219,11 +235,13 @@ pub(crate) fn concat(tables: Vec<Table>) -> Table {
 /// None if no series is present in the range.
 pub(crate) fn slice<'a>(
     group: GroupKey,
-    tables: &[Table],
+    mut tables: Vec<Table>,
     range: TimeRange,
     labels: impl FnMut(DictionaryNo, Ordinal) -> Option<&'a Labels>,
 ) -> Option<GroupSlice> {
-    let Winners { rows, mut places } = winners(tables);
+    // In this order columns are mostly put together by appending.
+    tables.sort_by_key(|table| table.rows.first().map(|row| row.slot));
+    let Winners { rows, mut places } = winners(&tables);
     // A row is in range if its own time is, or that of a sample it carries.
     let mut kept: Vec<bool> = rows.iter().map(|row| range.contains(row.at)).collect();
     for (table, places) in tables.iter().zip(&places) {
@@ -272,8 +290,9 @@ fn sorted(column: Column) -> Column {
     let mut order: Vec<(u32, usize)> = column.rows.iter().zip(0..).collect();
     order.sort_by_key(|(row, _)| *row);
     let mut ascending = Column::new(column.ordinal);
+    let samples = column.samples();
     for (row, i) in order {
-        ascending.push_of(row, &column, i);
+        ascending.push_of(row, &samples, i);
     }
     ascending
 }

@@ -4,10 +4,13 @@
 //! are whole, and absence from one says something.
 use std::{ops::Range, sync::Arc};
 
+use column::Values;
 use model::{GroupSlice, Histogram, RowHead, SeriesSlice, Sparse};
 
 /// What a number takes, with its place.
-const NUMBER: usize = 16;
+const NUMBER: usize = 8 + PLACE;
+/// What the place of a value takes, where not all rows have one.
+const PLACE: usize = 8;
 
 /// `slice` in pieces of at most about `most` bytes, of which each has at least one sample; whole if it is scraped.
 pub(super) fn pieces(slice: GroupSlice, most: usize) -> Vec<GroupSlice> {
@@ -51,8 +54,9 @@ pub(super) fn pieces(slice: GroupSlice, most: usize) -> Vec<GroupSlice> {
 
 fn weight(series: &SeriesSlice) -> usize {
     let names: usize = series.labels.iter().map(|(n, v)| n.len() + v.len()).sum();
-    let histograms = series.histograms.iter().map(|(_, h)| h.n_bytes());
-    names + series.values.len() * NUMBER + histograms.sum::<usize>()
+    let (values, histograms) = (&series.values, series.histograms.iter());
+    let histograms = histograms.map(|(_, h)| h.n_bytes());
+    names + values.n_bytes() + values.len() * PLACE + histograms.sum::<usize>()
 }
 
 /// Runs of the samples of `series` of about `most` bytes each.
@@ -92,7 +96,7 @@ fn part(series: &SeriesSlice, samples: Range<usize>) -> SeriesSlice {
     SeriesSlice {
         labels: series.labels.clone(),
         rows: series.rows.part(samples.clone()),
-        values: series.values[samples.clone()].to_vec(),
+        values: values(series, &samples),
         times: match series.times.is_empty() {
             true => Vec::new(),
             false => series.times[samples].to_vec(),
@@ -100,6 +104,13 @@ fn part(series: &SeriesSlice, samples: Range<usize>) -> SeriesSlice {
         histograms,
         starts,
     }
+}
+
+/// The values of `series` at `samples`.
+fn values(series: &SeriesSlice, samples: &Range<usize>) -> Values {
+    let mut values = Values::default();
+    values.append(series.values.clone(), samples.clone());
+    values
 }
 
 /// Those of `rows` that one of `series` is in, and the series with the numbers that these have now.
@@ -176,7 +187,7 @@ mod tests {
                 for (i, row) in series.rows.iter().enumerate() {
                     let at = slice.rows[row as usize].at.as_millis();
                     let beside = (series.histograms.get(i), series.starts.get(i));
-                    let text = format!("{} {beside:?}", series.values[i]);
+                    let text = format!("{} {beside:?}", series.values.to_numbers()[i]);
                     let twice = all.insert((series.labels.to_string(), at), text);
                     assert_eq!(twice, None);
                 }

@@ -255,7 +255,7 @@ impl World {
             .map(|series| series.values)
             .unwrap_or_default();
         assert!(series.next().is_none(), "{name} is several series");
-        values
+        values.to_numbers().into_owned()
     }
 
     pub(crate) async fn targets(&self) -> Vec<v1::TargetStatus> {

@@ -72,13 +72,14 @@ impl Dump {
                     if others && i > 0 && seen.contains(labels) {
                         continue;
                     }
+                    let values = series.values.to_numbers();
                     for (i, at) in times(&slice, series).enumerate() {
                         if !range.contains(at) {
                             continue;
                         }
                         let value = match series.histograms.get(i) {
                             Some(histogram) => histogram.to_string(),
-                            None => general(series.values[i], None),
+                            None => general(values[i], None),
                         };
                         writeln!(out, "{labels} {value} {}", at.as_millis())?;
                     }

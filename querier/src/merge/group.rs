@@ -116,12 +116,14 @@ impl<'s> Column<'s> {
             times: explicit,
             ..
         } = series;
+        let values = series.values.to_numbers();
         rows.iter().enumerate().filter_map(move |(i, row)| {
             let place = places[row as usize];
             (place != LOST).then(|| Point {
                 place,
                 full: Full::of_slice(
                     series,
+                    &values,
                     i,
                     *explicit.get(i).unwrap_or(&times[place as usize]),
                 ),

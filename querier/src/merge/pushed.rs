@@ -66,9 +66,10 @@ impl<'s> Column<'s> {
     /// The samples, ascending, with who ordered them.
     fn samples(self) -> impl Iterator<Item = (Full<'s>, &'s Stamp)> {
         let Self { slice, series } = self;
+        let values = series.values.to_numbers();
         series.rows.iter().enumerate().map(move |(i, row)| {
             let row = &slice.rows[row as usize];
-            (Full::of_slice(series, i, row.at), &row.stamp)
+            (Full::of_slice(series, &values, i, row.at), &row.stamp)
         })
     }
 }

@@ -25,12 +25,17 @@ impl<'s> Full<'s> {
         }
     }
 
-    /// The `i`th sample of `series`, at `at`.
-    pub(super) fn of_slice(series: &'s SeriesSlice, i: usize, at: Timestamp) -> Self {
+    /// The `i`th sample of `series`, at `at`, of which `values` are the values.
+    pub(super) fn of_slice(
+        series: &'s SeriesSlice,
+        values: &[f64],
+        i: usize,
+        at: Timestamp,
+    ) -> Self {
         Self {
             sample: Sample {
                 at,
-                value: series.values[i],
+                value: values[i],
             },
             histogram: series.histograms.get(i),
             start: series.starts.get(i).copied(),

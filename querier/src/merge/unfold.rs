@@ -1,5 +1,6 @@
 //! The series of a group that one holder alone has sent: every row is a winner, so that columns become samples as they
 //! stand. In a pushed group absence marks nothing.
+use column::Buffer;
 use model::{
     GroupSlice, STALE_NAN, Sample, Series, SeriesSlice, TimeRange, Timestamp, is_deleted_nan,
 };
@@ -34,14 +35,16 @@ impl Rows {
     }
 
     /// Puts the samples of `series` with its derived markers, strictly ascending and within the range, into `unfolded`.
-    pub(super) fn unfold(&self, series: &SeriesSlice, unfolded: &mut Series) {
+    /// What is encoded is decoded in `buffer`.
+    pub(super) fn unfold(&self, series: &SeriesSlice, buffer: &mut Buffer, unfolded: &mut Series) {
         clear(unfolded);
+        let values = series.values.numbers(buffer);
         // Without a way out in the middle this is many values at once.
-        let has_deleted = (series.values.iter()).fold(false, |any, v| any | is_deleted_nan(*v));
+        let has_deleted = (values.iter()).fold(false, |any, v| any | is_deleted_nan(*v));
         let is_plain = series.histograms.is_empty() && series.starts.is_empty();
         let is_simple = is_plain && !has_deleted && series.times.is_empty() && self.ascending;
         let Some(rows) = series.rows.as_run().filter(|_| is_simple) else {
-            return self.unfold_one_by_one(series, unfolded);
+            return self.unfold_one_by_one(series, values, unfolded);
         };
         if rows.is_empty() {
             return;
@@ -50,9 +53,7 @@ impl Rows {
         let samples = &mut unfolded.samples;
         let (from, to) = (first.max(self.first), after.min(self.end));
         if from < to {
-            let points = self.times[from..to]
-                .iter()
-                .zip(&series.values[from - first..]);
+            let points = self.times[from..to].iter().zip(&values[from - first..]);
             samples.extend(points.map(|(at, value)| Sample {
                 at: *at,
                 value: *value,
@@ -67,7 +68,7 @@ impl Rows {
     }
 
     /// The same for series that come and go, and for those with times of their own or more than numbers.
-    fn unfold_one_by_one(&self, series: &SeriesSlice, unfolded: &mut Series) {
+    fn unfold_one_by_one(&self, series: &SeriesSlice, values: &[f64], unfolded: &mut Series) {
         let mut newest = None;
         let mut push = |full: Full<'_>| {
             let at = full.sample.at;
@@ -78,14 +79,14 @@ impl Rows {
                 }
             }
         };
-        for (i, (row, value)) in series.rows.iter().zip(&series.values).enumerate() {
+        for (i, (row, value)) in series.rows.iter().zip(values).enumerate() {
             let next = row as usize + 1;
             let own = self.times[next - 1];
             let at = *series.times.get(i).unwrap_or(&own);
             if is_deleted_nan(*value) {
                 continue;
             }
-            push(Full::of_slice(series, i, at));
+            push(Full::of_slice(series, values, i, at));
             let goes_on = series.rows.get(i + 1) == Some(row + 1);
             if let Some(after) = self.times.get(next)
                 && self.absence_marks

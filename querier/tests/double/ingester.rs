@@ -127,15 +127,16 @@ fn selected(slice: &GroupSlice, matchers: &[Matcher], range: TimeRange) -> Optio
         .filter(|i| range.contains(slice.rows[*i].at))
         .collect();
     let cut = |series: &SeriesSlice| {
+        let numbers = series.values.to_numbers();
         let places = kept.iter().enumerate().filter_map(|(new, old)| {
             let place = series.rows.iter().position(|row| row as usize == *old)?;
-            Some((new as u32, series.values[place]))
+            Some((new as u32, numbers[place]))
         });
-        let (rows, values): (Presence, _) = places.unzip();
+        let (rows, values): (Presence, Vec<f64>) = places.unzip();
         SeriesSlice {
             labels: series.labels.clone(),
             rows,
-            values,
+            values: values.into(),
             ..SeriesSlice::default()
         }
     };

@@ -19,7 +19,7 @@ use model::{
     histogram::{Buckets, Span},
 };
 
-use super::{DecodeError, Reader, put_uvarint, put_varint, times, values};
+use super::{DecodeError, Reader, floats, put_uvarint, put_varint, times};
 
 /// More buckets, positive and negative, or more bounds, no histogram may have.
 pub(crate) const MAX_BUCKETS: usize = 1 << 20;
@@ -76,7 +76,7 @@ fn put_run(dst: &mut Vec<u8>, run: &[&Histogram]) {
     put_spans(dst, &first.negative);
     put_uvarint(dst, first.custom_values.len() as u64);
     if !first.custom_values.is_empty() {
-        values::encode(dst, &first.custom_values);
+        floats::encode(dst, &first.custom_values);
     }
     let hint = |histogram: &&Histogram| {
         let hint = HINTS.iter().position(|h| *h == histogram.reset_hint);
@@ -86,16 +86,16 @@ fn put_run(dst: &mut Vec<u8>, run: &[&Histogram]) {
     let column = |number: &dyn Fn(&Histogram) -> f64| -> Vec<f64> {
         run.iter().map(|histogram| number(histogram)).collect()
     };
-    values::encode(dst, &column(&|histogram| histogram.count));
-    values::encode(dst, &column(&|histogram| histogram.zero_count));
+    floats::encode(dst, &column(&|histogram| histogram.count));
+    floats::encode(dst, &column(&|histogram| histogram.zero_count));
     let sides: [fn(&Histogram) -> &Buckets; 2] = [|h| &h.positive, |h| &h.negative];
     for side in sides.into_iter().filter(|side| !side(first).is_empty()) {
         match run.len() <= SHORT {
             true => run
                 .iter()
-                .for_each(|histogram| values::encode(dst, side(histogram).counts())),
+                .for_each(|histogram| floats::encode(dst, side(histogram).counts())),
             false => (0..side(first).counts().len())
-                .for_each(|bucket| values::encode(dst, &column(&|h| side(h).counts()[bucket]))),
+                .for_each(|bucket| floats::encode(dst, &column(&|h| side(h).counts()[bucket]))),
         }
     }
 }
@@ -136,13 +136,13 @@ fn read_run(
     }
     let custom_values: Arc<[f64]> = match reader.count(MAX_BUCKETS)? {
         0 => Arc::default(),
-        n => values::decode(reader, n)?.into(),
+        n => floats::decode(reader, n)?.into(),
     };
     let hint = |hint: i64| HINTS.get(usize::try_from(hint).ok()?).copied();
     let hints: Option<Vec<_>> = times::decode(reader, n)?.into_iter().map(hint).collect();
     let hints = hints.ok_or_else(|| reader.error("hint is not known"))?;
-    let counts = values::decode(reader, n)?;
-    let zero_counts = values::decode(reader, n)?;
+    let counts = floats::decode(reader, n)?;
+    let zero_counts = floats::decode(reader, n)?;
     let positive = read_buckets(reader, n, &positive, n_positive)?;
     let negative = read_buckets(reader, n, &negative, n_negative)?;
     let numbers = hints.into_iter().zip(counts.into_iter().zip(zero_counts));
@@ -190,13 +190,13 @@ fn read_buckets(
         (0, _) => counts.resize(n, Vec::new()),
         (_, true) => {
             for _ in 0..n {
-                counts.push(values::decode(reader, n_buckets)?);
+                counts.push(floats::decode(reader, n_buckets)?);
             }
         }
         (_, false) => {
             counts.resize_with(n, || Vec::with_capacity(n_buckets));
             for _ in 0..n_buckets {
-                let bucket = values::decode(reader, n)?;
+                let bucket = floats::decode(reader, n)?;
                 for (counts, number) in counts.iter_mut().zip(bucket) {
                     counts.push(number);
                 }

@@ -385,9 +385,9 @@ impl Deleted<'_> {
     /// True if nothing of a column is left, and nothing just before its first row is either, so that its absence there
     /// will not be taken for its end.
     fn is_gone(&self, number: DictionaryNo, first: Timestamp, column: &Column) -> bool {
-        let mut values = column.values.iter();
+        let values = column.values.to_numbers();
         !self.indexed.contains(column.ordinal.0)
-            && values.all(|value| model::is_deleted_nan(*value))
+            && values.iter().all(|value| model::is_deleted_nan(*value))
             && self
                 .names
                 .get(number, column.ordinal)

@@ -211,7 +211,7 @@ impl Inner {
         let labels = |number, ordinal| names.get(number, ordinal);
         Ok(match group.is_pushed() {
             true => union::slice(group, tables, range, labels),
-            false => slice(group, &tables, range, labels),
+            false => slice(group, tables, range, labels),
         })
     }
 

@@ -67,7 +67,7 @@ pub(super) fn text(slices: &[GroupSlice]) -> Vec<String> {
                     let at = s.rows.iter().position(|r| r as usize == i)?;
                     let time = s.times.get(at).map_or(String::new(), |t| format!("@{t}"));
                     let (name, pod) = (s.labels.metric_name(), s.labels.value("pod"));
-                    Some(format!(" {name}/{pod}={}{time}", s.values[at]))
+                    Some(format!(" {name}/{pod}={}{time}", s.values.to_numbers()[at]))
                 })
                 .collect();
             samples.sort();

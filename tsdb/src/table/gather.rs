@@ -26,12 +26,13 @@ pub(super) fn keep(kept: &[bool], places: &mut [Places]) {
 
 /// The columns of `tables` under the labels that `labels` gives, those of one series as one, table after table.
 pub(super) fn gather<'a>(
-    tables: &[Table],
+    tables: Vec<Table>,
     places: &[Places],
     mut labels: impl FnMut(DictionaryNo, Ordinal) -> Option<&'a Labels>,
 ) -> Vec<(&'a Labels, Column)> {
-    let has_columns = |(table, _): &(&Table, &Places)| !table.columns.is_empty();
-    let parts: Vec<(&Table, &Places)> = tables.iter().zip(places).filter(has_columns).collect();
+    let has_columns = |(table, _): &(Table, &Places)| !table.columns.is_empty();
+    let parts = tables.into_iter().zip(places).filter(has_columns);
+    let parts: Vec<(Table, &Places)> = parts.collect();
     let n_rows = parts.iter().flat_map(|(_, places)| places.iter()).flatten();
     let n_rows = n_rows.count();
     // Mostly all are by one dictionary, and then a series is told by its number alone.
@@ -43,12 +44,14 @@ pub(super) fn gather<'a>(
     let mut by_labels: HashMap<&Labels, usize> = HashMap::default();
     for (table, places) in parts {
         let run = Run::of(places);
-        for column in &table.columns {
+        for column in table.columns {
             let whole =
                 *(by_number.entry((table.dictionary, column.ordinal))).or_insert_with(|| {
                     let labels = labels(table.dictionary, column.ordinal)?;
                     let mut add = || {
-                        wholes.push((labels, Column::with_capacity(column.ordinal, n_rows)));
+                        // What begins encoded mostly goes on so.
+                        let n_numbers = n_rows * usize::from(column.values.packs().is_empty());
+                        wholes.push((labels, Column::with_capacity(column.ordinal, n_numbers)));
                         wholes.len() - 1
                     };
                     Some(match several {
@@ -59,9 +62,9 @@ pub(super) fn gather<'a>(
             let Some(whole) = whole.map(|whole| &mut wholes[whole].1) else {
                 continue;
             };
-            match run.as_ref().is_some_and(|run| run.extend(whole, column)) {
-                true => {}
-                false => extend(whole, column, places),
+            match run.as_ref().filter(|run| run.takes(whole, &column)) {
+                Some(run) => run.extend(whole, column),
+                None => extend(whole, &column, places),
             }
         }
     }
@@ -70,9 +73,10 @@ pub(super) fn gather<'a>(
 
 /// Appends the samples of `part` whose rows have a place.
 pub(super) fn extend(whole: &mut Column, part: &Column, places: &[Option<u32>]) {
+    let samples = part.samples();
     for (i, row) in part.rows.iter().enumerate() {
         if let Some(place) = places[row as usize] {
-            whole.push_of(place, part, i);
+            whole.push_of(place, &samples, i);
         }
     }
 }
@@ -98,20 +102,22 @@ impl Run {
             })
     }
 
-    /// Appends the samples of `part` at once, if it has no gaps and nothing but numbers; otherwise does nothing and says so.
-    fn extend(&self, whole: &mut Column, part: &Column) -> bool {
+    /// True if the samples of `part` can be appended to `whole` at once: it has no gaps and nothing but numbers.
+    fn takes(&self, whole: &Column, part: &Column) -> bool {
         let is_simple = part.is_plain() && part.times.is_empty() && whole.times.is_empty();
-        let Some(present) = part.rows.as_run().filter(|_| is_simple) else {
-            return false;
-        };
+        is_simple && part.rows.as_run().is_some()
+    }
+
+    /// Appends the samples of `part`, which has no gaps, at once.
+    fn extend(&self, whole: &mut Column, part: Column) {
+        let present = part.rows.as_run().unwrap_or_default();
         let first = present.start;
         let (from, to) = (self.rows.start.max(first), self.rows.end.min(present.end));
         if from < to {
             let place = self.place + (from - self.rows.start);
             whole.rows.push_run(place..place + (to - from));
-            let values = &part.values[(from - first) as usize..(to - first) as usize];
-            whole.values.extend_from_slice(values);
+            let part_of = (from - first) as usize..(to - first) as usize;
+            whole.values.append(part.values, part_of);
         }
-        true
     }
 }

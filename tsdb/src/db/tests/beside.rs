@@ -34,9 +34,14 @@ fn read(db: &Tsdb) -> Vec<(f64, ResetHint, Option<Timestamp>, f64)> {
         .map(|i| {
             let histogram = h.histograms.get(i).unwrap();
             assert_eq!(histogram.positive.counts(), [histogram.count]);
-            assert_eq!(h.values[i], histogram.sum);
+            assert_eq!(h.values.to_numbers()[i], histogram.sum);
             let start = h.starts.get(i).copied();
-            (histogram.count, histogram.reset_hint, start, n.values[i])
+            (
+                histogram.count,
+                histogram.reset_hint,
+                start,
+                n.values.to_numbers()[i],
+            )
         })
         .collect()
 }

@@ -58,7 +58,12 @@ fn check(slices: &[GroupSlice], first: i64, last: i64) {
         let n_series = if slice.group.is_pushed() { 1 } else { 3 };
         assert_eq!(slice.series.len(), n_series);
         for series in &slice.series {
-            let values: Vec<i64> = series.values.iter().map(|v| *v as i64).collect();
+            let values: Vec<i64> = series
+                .values
+                .to_numbers()
+                .iter()
+                .map(|v| *v as i64)
+                .collect();
             assert_eq!(values, expected, "values of {}", series.labels);
             assert!(series.rows.iter().eq(0..expected.len() as u32));
         }

@@ -21,7 +21,7 @@ fn values(db: &Tsdb, name: &str) -> Vec<(i64, f64)> {
     let mut values = Vec::new();
     for slice in select(db, &[Matcher::equal("__name__", name)], TimeRange::ALL) {
         for series in &slice.series {
-            for (row, value) in series.rows.iter().zip(&series.values) {
+            for (row, value) in series.rows.iter().zip(&*series.values.to_numbers()) {
                 if !is_deleted_nan(*value) {
                     values.push((slice.rows[row as usize].at.as_millis() / MINUTE, *value));
                 }
@@ -88,7 +88,8 @@ fn a_deleted_sample_is_not_taken_for_one_that_was_never_there() {
     (0..3).for_each(|minute| scrape(&db, minute));
     delete(&db, "a", from_to(MINUTE, MINUTE));
     let found = select(&db, &[Matcher::equal("__name__", "a")], TimeRange::ALL);
-    let is_deleted = found[0].series[0].values.iter().map(|v| is_deleted_nan(*v));
+    let values = found[0].series[0].values.to_numbers();
+    let is_deleted = values.iter().map(|v| is_deleted_nan(*v));
     assert!(is_deleted.eq([false, true, false]));
 }
 

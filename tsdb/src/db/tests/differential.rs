@@ -209,7 +209,12 @@ fn seen(db: &Tsdb, matcher: &Matcher, range: TimeRange) -> Seen {
     for slice in select(db, std::slice::from_ref(matcher), range) {
         let group = Some(slice.group).filter(|group| !group.is_pushed());
         for series in &slice.series {
-            for (i, (row, value)) in series.rows.iter().zip(&series.values).enumerate() {
+            for (i, (row, value)) in series
+                .rows
+                .iter()
+                .zip(&*series.values.to_numbers())
+                .enumerate()
+            {
                 let histogram = series.histograms.get(i).map(|h| &**h);
                 let shown = shown(*value, histogram, series.starts.get(i));
                 let time = slice.rows[row as usize].at.as_millis();

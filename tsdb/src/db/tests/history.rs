@@ -38,7 +38,7 @@ fn rows_become_segments_and_blocks_and_all_read_as_one() {
         assert_eq!(slices.len(), 1);
         assert_eq!(slices[0].rows.len(), 26 * 60);
         let values: Vec<f64> = (0..26 * 60).map(f64::from).collect();
-        assert_eq!(slices[0].series[0].values, values);
+        assert_eq!(slices[0].series[0].values, values.into());
         // A range within one block, with the row of which the series is absent.
         let range = TimeRange::new(at(5 * HOUR - MINUTE), at(5 * HOUR)).unwrap();
         assert_eq!(

@@ -61,7 +61,10 @@ fn found(db: &Tsdb) -> Rows {
             let mut samples = BTreeMap::new();
             for series in &slice.series {
                 if let Some(at) = series.rows.iter().position(|row| row as usize == i) {
-                    samples.insert(series.labels.clone(), series.values[at].to_bits());
+                    samples.insert(
+                        series.labels.clone(),
+                        series.values.to_numbers()[at].to_bits(),
+                    );
                 }
             }
             let old = rows.insert((slice.group, head.slot.as_millis()), (*head, samples));

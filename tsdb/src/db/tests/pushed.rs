@@ -152,7 +152,7 @@ fn series_with_times_of_their_own_take_little_room() {
     );
     let found = select(&db, &[Matcher::equal("pod", "7")], TimeRange::ALL);
     let values: Vec<f64> = (0..240).map(|step| f64::from(step) + 7.0).collect();
-    assert_eq!(found[0].series[0].values, values);
+    assert_eq!(found[0].series[0].values, values.into());
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_group_may_be_larger_than_a_page_and_silent_series_leave_memory() {
             TimeRange::ALL,
         );
         let values: Vec<f64> = (0..12).map(f64::from).collect();
-        assert_eq!(lasting[0].series[0].values, values);
+        assert_eq!(lasting[0].series[0].values, values.into());
         let all = select(&db, &[], TimeRange::ALL);
         assert_eq!(all[0].series.len(), 12_501);
         assert_eq!(db.stats().damaged_total, 0);
@@ -315,7 +315,7 @@ fn found(db: &Tsdb) -> BTreeMap<(Labels, i64), u64> {
     for slice in select(db, &[], TimeRange::ALL) {
         assert!(slice.group.is_pushed());
         for series in &slice.series {
-            for (row, value) in series.rows.iter().zip(&series.values) {
+            for (row, value) in series.rows.iter().zip(&*series.values.to_numbers()) {
                 let time = slice.rows[row as usize].at.as_millis();
                 let old = samples.insert((series.labels.clone(), time), value.to_bits());
                 assert_eq!(old, None);

@@ -11,7 +11,7 @@ pub struct DecodeError {
 }
 
 /// Appends `n` in groups of seven bits, lowest first.
-pub(crate) fn put_uvarint(dst: &mut Vec<u8>, mut n: u64) {
+pub fn put_uvarint(dst: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         dst.push(n as u8 | 0x80);
         n >>= 7;
@@ -20,46 +20,46 @@ pub(crate) fn put_uvarint(dst: &mut Vec<u8>, mut n: u64) {
 }
 
 /// Appends `n` so that small numbers of either sign are short.
-pub(crate) fn put_varint(dst: &mut Vec<u8>, n: i64) {
+pub fn put_varint(dst: &mut Vec<u8>, n: i64) {
     put_uvarint(dst, zigzag(n));
 }
 
 /// Appends the length of `bytes`, then `bytes`.
-pub(crate) fn put_bytes(dst: &mut Vec<u8>, bytes: &[u8]) {
+pub fn put_bytes(dst: &mut Vec<u8>, bytes: &[u8]) {
     put_uvarint(dst, bytes.len() as u64);
     dst.extend_from_slice(bytes);
 }
 
 /// Maps 0, -1, 1, -2 … to 0, 1, 2, 3 …
-pub(crate) const fn zigzag(n: i64) -> u64 {
+pub const fn zigzag(n: i64) -> u64 {
     ((n << 1) ^ (n >> 63)) as u64
 }
 
 /// The inverse of [`zigzag`].
-pub(crate) const fn unzigzag(n: u64) -> i64 {
+pub const fn unzigzag(n: u64) -> i64 {
     ((n >> 1) as i64) ^ -((n & 1) as i64)
 }
 
 /// The number of bytes that [`put_uvarint`] appends.
-pub(crate) const fn uvarint_len(n: u64) -> usize {
+pub const fn uvarint_len(n: u64) -> usize {
     (70 - (n | 1).leading_zeros() as usize) / 7
 }
 
 /// A place in bytes that are being read.
 #[derive(Clone, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     src: &'a [u8],
     at: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Reads `src` from its first byte.
-    pub(crate) fn new(src: &'a [u8]) -> Self {
+    pub fn new(src: &'a [u8]) -> Self {
         Self { src, at: 0 }
     }
 
     /// The error `what` at the present place.
-    pub(crate) fn error(&self, what: &'static str) -> DecodeError {
+    pub fn error(&self, what: &'static str) -> DecodeError {
         DecodeError {
             offset: self.at,
             what,
@@ -67,19 +67,26 @@ impl<'a> Reader<'a> {
     }
 
     /// The bytes not read yet.
-    pub(crate) fn rest(&self) -> &'a [u8] {
+    pub fn rest(&self) -> &'a [u8] {
         &self.src[self.at..]
     }
 
-    /// Fails unless everything has been read.
-    pub(crate) fn finish(&self) -> Result<(), DecodeError> {
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// Something has not been read.
+    pub fn finish(&self) -> Result<(), DecodeError> {
         match self.rest() {
             [] => Ok(()),
             _ => Err(self.error("trailing bytes")),
         }
     }
 
-    pub(crate) fn take(&mut self, n: usize) -> Result<&'a [u8], DecodeError> {
+    /// The next `n` bytes.
+    ///
+    /// # Errors
+    /// There are fewer.
+    pub fn take(&mut self, n: usize) -> Result<&'a [u8], DecodeError> {
         let bytes = self
             .rest()
             .get(..n)
@@ -88,20 +95,36 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    /// The next `N` bytes.
+    ///
+    /// # Errors
+    /// There are fewer.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let bytes = self.take(N)?;
         Ok(bytes.try_into().expect("`take` gives as many as asked for"))
     }
 
-    pub(crate) fn u8(&mut self) -> Result<u8, DecodeError> {
+    /// The next byte.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn u8(&mut self) -> Result<u8, DecodeError> {
         Ok(self.array::<1>()?[0])
     }
 
-    pub(crate) fn u64_le(&mut self) -> Result<u64, DecodeError> {
+    /// Eight bytes, the lowest first.
+    ///
+    /// # Errors
+    /// There are fewer.
+    pub fn u64_le(&mut self) -> Result<u64, DecodeError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    pub(crate) fn uvarint(&mut self) -> Result<u64, DecodeError> {
+    /// What [`put_uvarint`] wrote.
+    ///
+    /// # Errors
+    /// It ends too early, or is longer than 64 bits.
+    pub fn uvarint(&mut self) -> Result<u64, DecodeError> {
         let (mut n, mut shift) = (0u64, 0u32);
         loop {
             let byte = self.u8()?;
@@ -117,12 +140,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn varint(&mut self) -> Result<i64, DecodeError> {
+    /// What [`put_varint`] wrote.
+    ///
+    /// # Errors
+    /// As [`Self::uvarint`].
+    pub fn varint(&mut self) -> Result<i64, DecodeError> {
         self.uvarint().map(unzigzag)
     }
 
     /// A count or length of at most `max`.
-    pub(crate) fn count(&mut self, max: usize) -> Result<usize, DecodeError> {
+    ///
+    /// # Errors
+    /// It is greater, or as [`Self::uvarint`].
+    pub fn count(&mut self, max: usize) -> Result<usize, DecodeError> {
         let n = self.uvarint()?;
         match usize::try_from(n) {
             Ok(n) if n <= max => Ok(n),
@@ -131,13 +161,19 @@ impl<'a> Reader<'a> {
     }
 
     /// What [`put_bytes`] wrote.
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+    ///
+    /// # Errors
+    /// There are fewer bytes than it says.
+    pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let n = self.count(self.rest().len())?;
         self.take(n)
     }
 
     /// What [`put_bytes`] wrote, as text.
-    pub(crate) fn text(&mut self) -> Result<&'a str, DecodeError> {
+    ///
+    /// # Errors
+    /// As [`Self::bytes`], or it is no UTF-8.
+    pub fn text(&mut self) -> Result<&'a str, DecodeError> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes).map_err(|_| self.error("text is not UTF-8"))
     }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Source: Pelkonen et al., "Gorilla: A Fast, Scalable, In-Memory Time Series Database", 2015, section 4.1.2.
-use super::{
+use crate::{
     DecodeError, Reader,
     bits::{BitReader, BitWriter},
 };

@@ -1,5 +1,5 @@
 //! Bits, highest first.
-use super::DecodeError;
+use crate::DecodeError;
 
 /// Bits appended to bytes; the last byte is filled with zeros.
 pub(super) struct BitWriter<'a> {

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! All arithmetic wraps, so every sequence of 64-bit numbers comes back.
-use super::{
+use crate::{
     DecodeError, Reader,
     bits::{BitReader, BitWriter},
     put_uvarint, put_varint, uvarint_len, zigzag,
@@ -242,91 +242,154 @@ pub(super) fn decode(
     form: Form,
     n: usize,
 ) -> Result<Vec<i64>, DecodeError> {
-    decode_first(reader, form, n, n)
+    let mut values = Vec::new();
+    decode_first(reader, form, n, n, &mut values)?;
+    Ok(values)
 }
 
-/// Reads the first `end` or a few more of `n` values in `form`, at most `n`; what follows them may be left unread.
+/// Appends the first `end` or a few more of `n` values in `form`, at most `n`; what follows them may be left unread.
 pub(super) fn decode_first(
     reader: &mut Reader<'_>,
     form: Form,
     n: usize,
     end: usize,
-) -> Result<Vec<i64>, DecodeError> {
+    values: &mut Vec<i64>,
+) -> Result<(), DecodeError> {
     let order = form.order();
     if n < order {
         return Err(reader.error("fewer values than seeds"));
     }
-    let mut values = Vec::with_capacity(n.min(end + PACK));
+    let (first, end) = (values.len(), end.max(order));
+    values.reserve(n.min(end + PACK));
     for _ in 0..order {
         values.push(reader.varint()?);
     }
     if order == 2 {
         // The second seed is a difference.
-        values[1] = values[0].wrapping_add(values[1]);
+        values[first + 1] = values[first].wrapping_add(values[first + 1]);
     }
-    while values.len() < n && values.len() < end.max(order) {
-        let (left, from) = (n - values.len(), values.len());
-        if form.is_runs() {
-            let value = reader.varint()?;
-            let length = match reader.count(left)? {
-                0 => left,
-                length => length,
-            };
-            let length = length.min(end.max(order) - from);
-            values.resize(from + length, value);
-        } else {
-            let least = reader.varint()?;
-            let width = u32::from(reader.u8()?);
-            if width > 64 {
-                return Err(reader.error("width out of bounds"));
-            }
-            let n = left.min(PACK);
-            let src = reader.take((n * width as usize).div_ceil(8))?;
-            unpack(src, width, n, least, &mut values)?;
+    loop {
+        let (from, n_read) = (values.len(), values.len() - first);
+        if n_read >= n.min(end) {
+            return Ok(());
         }
-        add_up(order, &mut values, from);
+        if form.is_runs() {
+            let run = Run::read(reader, n - n_read)?;
+            values.resize(from + run.length.min(end - n_read), run.value);
+        } else {
+            Pack::read(reader, n - n_read)?.unpack(values)?;
+        }
+        add_up(order, values, from);
     }
-    Ok(values)
 }
 
-/// Appends the `n` numbers of `width` bits in `src`, each with `least` added.
-fn unpack(
-    src: &[u8],
+/// Passes over what [`decode_first`] reads, and fails where that does.
+pub(super) fn skip_first(
+    reader: &mut Reader<'_>,
+    form: Form,
+    n: usize,
+    end: usize,
+) -> Result<(), DecodeError> {
+    let order = form.order();
+    if n < order {
+        return Err(reader.error("fewer values than seeds"));
+    }
+    for _ in 0..order {
+        reader.varint()?;
+    }
+    let mut n_read = order;
+    while n_read < n.min(end.max(order)) {
+        n_read += match form.is_runs() {
+            true => Run::read(reader, n - n_read)?.length,
+            false => Pack::read(reader, n - n_read)?.n,
+        };
+    }
+    Ok(())
+}
+
+/// Equal residuals.
+struct Run {
+    value: i64,
+    length: usize,
+}
+
+impl Run {
+    /// Reads a run, of which `left` residuals at most are left.
+    fn read(reader: &mut Reader<'_>, left: usize) -> Result<Self, DecodeError> {
+        let value = reader.varint()?;
+        let length = match reader.count(left)? {
+            0 => left,
+            length => length,
+        };
+        Ok(Self { value, length })
+    }
+}
+
+/// `n` residuals of `width` bits, each less than it is by `least`.
+struct Pack<'a> {
+    least: i64,
     width: u32,
     n: usize,
-    least: i64,
-    dst: &mut Vec<i64>,
-) -> Result<(), DecodeError> {
-    if width == 0 {
-        dst.resize(dst.len() + n, least);
-        return Ok(());
-    }
-    let width_bits = width as usize;
-    if width > 57 {
-        let mut bits = BitReader::new(src);
-        for _ in 0..n {
-            dst.push(least.wrapping_add(bits.get(width)? as i64));
+    src: &'a [u8],
+}
+
+impl<'a> Pack<'a> {
+    /// Reads a pack, of which `left` residuals are left.
+    fn read(reader: &mut Reader<'a>, left: usize) -> Result<Self, DecodeError> {
+        let least = reader.varint()?;
+        let width = u32::from(reader.u8()?);
+        if width > 64 {
+            return Err(reader.error("width out of bounds"));
         }
-        return Ok(());
+        let n = left.min(PACK);
+        let src = reader.take((n * width as usize).div_ceil(8))?;
+        Ok(Self {
+            least,
+            width,
+            n,
+            src,
+        })
     }
-    // Eight bytes read at once hold a number of up to 57 bits, wherever in the first byte it begins.
-    let number = |src: &[u8], bit: usize| {
-        let word = src[bit / 8..].first_chunk::<8>().copied();
-        let word = u64::from_be_bytes(word.unwrap_or_default());
-        least.wrapping_add((word << (bit % 8) >> (64 - width)) as i64)
-    };
-    // So many numbers begin where so much is left.
-    let n_quick = match src.len().checked_sub(8) {
-        Some(last) => n.min(last * 8 / width_bits + 1),
-        None => 0,
-    };
-    dst.extend((0..n_quick).map(|i| number(src, i * width_bits)));
-    // What is left is eight bytes at most: zeros behind them make them enough.
-    let from = n_quick * width_bits / 8;
-    let (left, mut tail) = (&src[from.min(src.len())..], [0; 16]);
-    tail[..left.len()].copy_from_slice(left);
-    dst.extend((n_quick..n).map(|i| number(&tail, i * width_bits - from * 8)));
-    Ok(())
+
+    /// Appends the residuals.
+    fn unpack(&self, dst: &mut Vec<i64>) -> Result<(), DecodeError> {
+        let Self {
+            least,
+            width,
+            n,
+            src,
+        } = *self;
+        if width == 0 {
+            dst.resize(dst.len() + n, least);
+            return Ok(());
+        }
+        let width_bits = width as usize;
+        if width > 57 {
+            let mut bits = BitReader::new(src);
+            for _ in 0..n {
+                dst.push(least.wrapping_add(bits.get(width)? as i64));
+            }
+            return Ok(());
+        }
+        // Eight bytes read at once hold a number of up to 57 bits, wherever in the first byte it begins.
+        let number = |src: &[u8], bit: usize| {
+            let word = src[bit / 8..].first_chunk::<8>().copied();
+            let word = u64::from_be_bytes(word.unwrap_or_default());
+            least.wrapping_add((word << (bit % 8) >> (64 - width)) as i64)
+        };
+        // So many numbers begin where so much is left.
+        let n_quick = match src.len().checked_sub(8) {
+            Some(last) => n.min(last * 8 / width_bits + 1),
+            None => 0,
+        };
+        dst.extend((0..n_quick).map(|i| number(src, i * width_bits)));
+        // What is left is eight bytes at most: zeros behind them make them enough.
+        let from = n_quick * width_bits / 8;
+        let (left, mut tail) = (&src[from.min(src.len())..], [0; 16]);
+        tail[..left.len()].copy_from_slice(left);
+        dst.extend((n_quick..n).map(|i| number(&tail, i * width_bits - from * 8)));
+        Ok(())
+    }
 }
 
 /// Turns the residuals from place `from` on, of which `order` values or more precede, into values.
@@ -384,9 +447,13 @@ mod tests {
                 prop_assert_eq!(decode(&mut reader, form, values.len()).unwrap(), values.clone());
                 prop_assert!(reader.finish().is_ok());
                 for end in [0, 1, values.len() / 2, values.len()] {
-                    let first = decode_first(&mut Reader::new(&bytes), form, values.len(), end).unwrap();
-                    prop_assert!(first.len() >= end);
-                    prop_assert_eq!(&first[..], &values[..first.len()]);
+                    let (mut first, mut reader) = (vec![7], Reader::new(&bytes));
+                    decode_first(&mut reader, form, values.len(), end, &mut first).unwrap();
+                    prop_assert!(first.len() > end);
+                    prop_assert_eq!(&first[1..], &values[..first.len() - 1]);
+                    let mut skipped = Reader::new(&bytes);
+                    skip_first(&mut skipped, form, values.len(), end).unwrap();
+                    prop_assert_eq!(skipped.rest(), reader.rest());
                 }
             }
         }
@@ -394,7 +461,11 @@ mod tests {
         #[test]
         fn any_bytes_decode_or_fail_without_panic(bytes: Vec<u8>, n in 0usize..1000) {
             for form in Form::ALL {
-                let _ = decode(&mut Reader::new(&bytes), form, n);
+                for end in [n / 2, n] {
+                    let (mut read, mut skipped) = (Reader::new(&bytes), Reader::new(&bytes));
+                    let decoded = decode_first(&mut read, form, n, end, &mut Vec::new());
+                    prop_assert_eq!(skip_first(&mut skipped, form, n, end), decoded);
+                }
             }
         }
     }

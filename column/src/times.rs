@@ -1,18 +1,21 @@
 //! Times of rows or samples: integers under the smallest form.
-use super::{
+use crate::{
     DecodeError, Reader,
     ints::{self, Form},
 };
 
 /// Appends `times`, of which there is at least one.
-pub(crate) fn encode(dst: &mut Vec<u8>, times: &[i64]) {
+pub fn encode(dst: &mut Vec<u8>, times: &[i64]) {
     let (form, _) = ints::best(times);
     dst.push(form.tag());
     ints::encode(dst, form, times);
 }
 
 /// Reads `n` times, at least one; the caller bounds `n`.
-pub(crate) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<i64>, DecodeError> {
+///
+/// # Errors
+/// The bytes are something else.
+pub fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<i64>, DecodeError> {
     let form = Form::from_tag(reader.u8()?);
     let form = form.ok_or_else(|| reader.error("form is not known"))?;
     ints::decode(reader, form, n)
@@ -20,7 +23,7 @@ pub(crate) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<i64>, Deco
 
 #[cfg(test)]
 mod tests {
-    use crate::codec::{decode_times, encode_times, hex};
+    use crate::{decode_times, encode_times, hex};
     use expect_test::expect;
     use proptest::prelude::*;
 

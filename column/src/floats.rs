@@ -14,7 +14,7 @@
 //! ```
 use std::{borrow::Cow, ops::Range};
 
-use super::{
+use crate::{
     DecodeError, Reader,
     ints::{self, Form},
     put_uvarint, put_varint, uvarint_len, xor, zigzag,
@@ -107,7 +107,7 @@ impl<'a> Shape<'a> {
 }
 
 /// Appends `values`, of which there is at least one.
-pub(crate) fn encode(dst: &mut Vec<u8>, values: &[f64]) {
+pub fn encode(dst: &mut Vec<u8>, values: &[f64]) {
     let scaled = scale(values);
     let plan = scaled.as_ref().map(|s| (s, plan(&s.integers)));
     let size = plan.as_ref().map_or(usize::MAX, |(scaled, plan)| {
@@ -244,97 +244,171 @@ fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
 }
 
 /// Reads `n` values, at least one; the caller bounds `n`.
-pub(crate) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f64>, DecodeError> {
-    decode_part(reader, n, 0..n)
+///
+/// # Errors
+/// The bytes are something else.
+pub fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f64>, DecodeError> {
+    let mut values = Vec::new();
+    decode_part(reader, n, 0..n, &mut Vec::new(), &mut values)?;
+    Ok(values)
 }
 
-/// Reads those at `part` of `n` values, at least one; the caller bounds `n`. What follows them may be left unread.
+/// Appends those at `part` of `n` values, at least one; the caller bounds `n`. What follows them may be left unread.
+/// `integers` is room to work in.
 pub(crate) fn decode_part(
     reader: &mut Reader<'_>,
     n: usize,
     part: Range<usize>,
-) -> Result<Vec<f64>, DecodeError> {
-    let mut tag = reader.u8()?;
-    let mut exceptions = Vec::new();
-    if tag == EXCEPTIONS {
-        let count = reader.count(n.min(reader.rest().len() / 9))?;
-        let mut next = 0;
-        for _ in 0..count {
-            let place = next + reader.count(n)?;
-            let value = f64::from_bits(reader.u64_le()?);
-            if place >= n {
-                return Err(reader.error("exception out of bounds"));
+    integers: &mut Vec<i64>,
+    values: &mut Vec<f64>,
+) -> Result<(), DecodeError> {
+    let head = Head::read(reader, n)?;
+    let from = values.len();
+    match head.kind {
+        Kind::Xor => values.extend_from_slice(&xor::decode(reader, n)?[part.clone()]),
+        Kind::Scaled(form) => {
+            let (first, divisor) = head.divided.unwrap_or((0, 1));
+            let power = POWERS[head.exponent as usize];
+            let integers = head.integers(reader, form, n, part.clone(), integers)?;
+            // Most columns are whole numbers as they are.
+            match (first, divisor, head.exponent) {
+                (0, 1, 0) => values.extend(integers.iter().map(|q| *q as f64)),
+                _ => values.extend(
+                    integers
+                        .iter()
+                        .map(|q| first.wrapping_add(q.wrapping_mul(divisor)) as f64 / power),
+                ),
             }
-            exceptions.push((place, value));
-            next = place + 1;
         }
-        tag = reader.u8()?;
+        Kind::Bits(form) => {
+            let bits = head.integers(reader, form, n, part.clone(), integers)?;
+            values.extend(bits.iter().map(|bits| f64::from_bits(*bits as u64)));
+        }
     }
-    let divided = match tag {
-        DIVIDED => {
-            let (first, divisor) = (reader.varint()?, reader.uvarint()?);
-            tag = reader.u8()?;
-            Some((first, divisor as i64))
-        }
-        _ => None,
-    };
-    let seeds = match tag {
-        SMOOTH => {
-            let count = usize::from(reader.u8()?);
-            if count > usize::from(MAX_SEEDS) || count >= n {
-                return Err(reader.error("seeds out of bounds"));
-            }
-            let seeds = (0..count).map(|_| reader.varint());
-            let seeds = seeds.collect::<Result<Vec<_>, _>>()?;
-            tag = reader.u8()?;
-            seeds
-        }
-        _ => Vec::new(),
-    };
-    let (kind, exponent) = (tag & 0xf, tag >> 4);
-    let mut values: Vec<f64> = match kind {
-        XOR if seeds.is_empty() => xor::decode(reader, n)?[part.clone()].to_vec(),
-        _ => match Form::from_tag(kind) {
-            Some(form) => {
-                let (first, divisor) = divided.unwrap_or((0, 1));
-                let power = POWERS[exponent as usize];
-                let integers = smooth(reader, &seeds, form, n, part.clone())?;
-                // Most columns are whole numbers as they are. What is made of them takes their place in memory.
-                match (first, divisor, exponent) {
-                    (0, 1, 0) => integers.map(|q| q as f64).collect(),
-                    _ => integers
-                        .map(|q| first.wrapping_add(q.wrapping_mul(divisor)) as f64 / power)
-                        .collect(),
-                }
-            }
-            None => {
-                let form = kind.checked_sub(BITS).and_then(Form::from_tag);
-                let form = form.ok_or_else(|| reader.error("codec is not known"))?;
-                let bits = smooth(reader, &seeds, form, n, part.clone())?;
-                bits.map(|bits| f64::from_bits(bits as u64)).collect()
-            }
-        },
-    };
-    for (place, value) in exceptions {
+    for (place, value) in head.exceptions {
         if part.contains(&place) {
-            values[place - part.start] = value;
+            values[from + place - part.start] = value;
         }
     }
-    Ok(values)
+    Ok(())
 }
 
-/// Reads those at `part` of `n` integers, of which there are more than `seeds`.
-fn smooth(
-    reader: &mut Reader<'_>,
-    seeds: &[i64],
-    form: Form,
-    n: usize,
-    part: Range<usize>,
-) -> Result<impl Iterator<Item = i64> + use<>, DecodeError> {
-    let k = seeds.len();
-    let mut integers = ints::decode_first(reader, form, n - k, part.end.saturating_sub(k))?;
-    if k > 0 {
-        integers.splice(..0, seeds.iter().copied());
+/// What is known of encoded values without decoding them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// They can be decoded, and all are finite.
+    Finite,
+    /// They can be decoded.
+    Sound,
+    /// Only decoding tells.
+    Unknown,
+}
+
+/// Passes over what [`decode_part`] reads up to `end`, and fails where that does, unless it says [`Checked::Unknown`].
+pub(crate) fn check(reader: &mut Reader<'_>, n: usize, end: usize) -> Result<Checked, DecodeError> {
+    let head = Head::read(reader, n)?;
+    let form = match head.kind {
+        Kind::Xor => return Ok(Checked::Unknown),
+        Kind::Scaled(form) | Kind::Bits(form) => form,
+    };
+    let k = head.seeds.len();
+    ints::skip_first(reader, form, n - k, end.saturating_sub(k))?;
+    Ok(match head.kind {
+        Kind::Scaled(_) if head.exceptions.is_empty() => Checked::Finite,
+        _ => Checked::Sound,
+    })
+}
+
+/// What stands before the numbers of a column.
+struct Head {
+    /// Places, ascending, and their values.
+    exceptions: Vec<(usize, f64)>,
+    /// First value, and common divisor of the distances from it.
+    divided: Option<(i64, i64)>,
+    /// The first of the values, of their differences and so on; fewer than there are values.
+    seeds: Vec<i64>,
+    kind: Kind,
+    exponent: u8,
+}
+
+enum Kind {
+    /// Integers over a power of ten.
+    Scaled(Form),
+    /// The values' own bits.
+    Bits(Form),
+    Xor,
+}
+
+impl Head {
+    fn read(reader: &mut Reader<'_>, n: usize) -> Result<Self, DecodeError> {
+        let mut tag = reader.u8()?;
+        let mut exceptions = Vec::new();
+        if tag == EXCEPTIONS {
+            let count = reader.count(n.min(reader.rest().len() / 9))?;
+            let mut next = 0;
+            for _ in 0..count {
+                let place = next + reader.count(n)?;
+                let value = f64::from_bits(reader.u64_le()?);
+                if place >= n {
+                    return Err(reader.error("exception out of bounds"));
+                }
+                exceptions.push((place, value));
+                next = place + 1;
+            }
+            tag = reader.u8()?;
+        }
+        let divided = match tag {
+            DIVIDED => {
+                let (first, divisor) = (reader.varint()?, reader.uvarint()?);
+                tag = reader.u8()?;
+                Some((first, divisor as i64))
+            }
+            _ => None,
+        };
+        let seeds = match tag {
+            SMOOTH => {
+                let count = usize::from(reader.u8()?);
+                if count > usize::from(MAX_SEEDS) || count >= n {
+                    return Err(reader.error("seeds out of bounds"));
+                }
+                let seeds = (0..count).map(|_| reader.varint());
+                let seeds = seeds.collect::<Result<Vec<_>, _>>()?;
+                tag = reader.u8()?;
+                seeds
+            }
+            _ => Vec::new(),
+        };
+        let (kind, exponent) = (tag & 0xf, tag >> 4);
+        let bits = || kind.checked_sub(BITS).and_then(Form::from_tag);
+        let kind = match kind {
+            XOR if seeds.is_empty() => Kind::Xor,
+            _ => match Form::from_tag(kind) {
+                Some(form) => Kind::Scaled(form),
+                None => Kind::Bits(bits().ok_or_else(|| reader.error("codec is not known"))?),
+            },
+        };
+        Ok(Self {
+            exceptions,
+            divided,
+            seeds,
+            kind,
+            exponent,
+        })
+    }
+
+    /// Reads those at `part` of `n` integers into `integers`.
+    fn integers<'i>(
+        &self,
+        reader: &mut Reader<'_>,
+        form: Form,
+        n: usize,
+        part: Range<usize>,
+        integers: &'i mut Vec<i64>,
+    ) -> Result<&'i [i64], DecodeError> {
+        let k = self.seeds.len();
+        integers.clear();
+        integers.extend_from_slice(&self.seeds);
+        ints::decode_first(reader, form, n - k, part.end.saturating_sub(k), integers)?;
         for first in (0..k).rev() {
             let mut sum = integers[first];
             for place in &mut integers[first + 1..] {
@@ -342,9 +416,8 @@ fn smooth(
                 *place = sum;
             }
         }
+        Ok(&integers[part])
     }
-    integers.truncate(part.end);
-    Ok(integers.into_iter().skip(part.start))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Golden bytes, sizes, and any floats at all.
 use super::*;
-use crate::codec::{decode_values, encode_values, hex};
+use crate::{Reader, decode_values, encode_values, hex};
 use expect_test::{Expect, expect};
-use model::STALE_NAN;
 use proptest::prelude::*;
+
+/// Prometheus' staleness marker: a float whose payload counts.
+const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
 #[track_caller]
 fn check(values: &[f64], bytes: Expect) {
