@@ -327,6 +327,12 @@ impl VectorOp {
 }
 
 impl MatrixOp {
+    /// The open start and the closed end of the window of the step at `time`, in milliseconds.
+    pub(crate) fn window(&self, time: i64) -> (i64, i64) {
+        let end = self.reference.time(time);
+        (end.saturating_sub(self.range.as_millis()), end)
+    }
+
     fn has_one_name(&self) -> bool {
         match &self.samples {
             SampleSource::Select { one_name, .. } => *one_name,

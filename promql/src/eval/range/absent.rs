@@ -1,7 +1,7 @@
 //! `absent_over_time` and `absent`: 1 where there is nothing.
 use model::Labels;
 
-use super::slide::slide;
+use super::slide::{Spans, slide};
 use crate::{
     eval::{
         Evaluator, Flow, Sink,
@@ -23,11 +23,21 @@ impl Evaluator<'_> {
     ) -> Flow {
         let held = self.n_samples.get();
         let mut present = Bits::none(grid.len);
+        let mut spans = Spans::default();
         self.samples(matrix, grid, Counted::Nowhere, &mut |labels, _, samples| {
-            let sizes = slide(matrix, grid, labels, samples, self.canceled, |window| {
-                present.set(window.step);
-                Ok(())
-            })?;
+            spans.walk(matrix, grid, samples);
+            let sizes = slide(
+                matrix,
+                grid,
+                labels,
+                samples,
+                &spans,
+                self.canceled,
+                |window| {
+                    present.set(window.step);
+                    Ok(())
+                },
+            )?;
             self.looked_at.add_windows(grid, &sizes);
             self.hold_for_now(sizes.largest)
         })?;

@@ -3,7 +3,7 @@ use model::Labels;
 
 use super::{
     RangeFunction, mixed,
-    slide::{Canceled, Samples, slide},
+    slide::{Canceled, Samples, Spans, slide},
     window::{Function, Window},
 };
 use crate::{
@@ -65,7 +65,31 @@ pub(super) trait OverSeries {
     ) -> Result<Values, EvalError>;
 }
 
-impl<F: Function> OverSeries for F {
+/// A function, and what it has seen of the series before.
+struct Over<F> {
+    function: F,
+    spans: Spans,
+}
+
+/// `function`, to be called series by series.
+pub(super) fn over<'f>(function: impl Function + 'f) -> Box<dyn OverSeries + 'f> {
+    Box::new(Over {
+        function,
+        spans: Spans::default(),
+    })
+}
+
+/// Puts the value of a window of numbers where it belongs.
+#[inline]
+fn put_number(function: &mut impl Function, window: Window<'_>, column: &mut Column) -> Flow {
+    let step = window.step;
+    if let Some(value) = function.value(window)? {
+        column.set(step, value);
+    }
+    Ok(())
+}
+
+impl<F: Function> OverSeries for Over<F> {
     fn values(
         &mut self,
         calling: &Calling<'_>,
@@ -75,22 +99,29 @@ impl<F: Function> OverSeries for F {
         let (grid, call) = (calling.grid, calling.call);
         let mut column = Column::empty(grid.len);
         let mut notes = Notes::default();
-        self.begin(&samples.floats);
         let (matrix, mixed) = (&call.matrix, call.mixed);
+        let Self { function, spans } = self;
+        let same_windows = spans.walk(matrix, grid, samples);
+        function.begin(&samples.floats, same_windows);
         let looks_at_starts = !samples.starts.is_empty() && mixed.uses_starts();
-        let call = |window: Window<'_>| {
-            let step = window.step;
-            if window.histograms.is_empty() && !looks_at_starts {
-                if let Some(value) = self.value(window)? {
-                    column.set(step, value);
+        let canceled = calling.canceled;
+        // Most series are numbers alone, and most of the work on them is to ask for what they do not have.
+        let sizes = match samples.histograms.is_empty() && !looks_at_starts {
+            true => slide(matrix, grid, labels, samples, spans, canceled, |window| {
+                put_number(function, window, &mut column)
+            }),
+            false => slide(matrix, grid, labels, samples, spans, canceled, |window| {
+                if window.histograms.is_empty() && !looks_at_starts {
+                    return put_number(function, window, &mut column);
                 }
-            } else if let Some(value) = mixed::value(mixed, matrix.edges, self, window, &mut notes)?
-            {
-                column.set_value(step, value);
-            }
-            Ok(())
-        };
-        let sizes = slide(matrix, grid, labels, samples, calling.canceled, call)?;
+                let step = window.step;
+                let value = mixed::value(mixed, matrix.edges, function, window, &mut notes)?;
+                if let Some(value) = value {
+                    column.set_value(step, value);
+                }
+                Ok(())
+            }),
+        }?;
         Ok(Values {
             column,
             sizes,

@@ -129,8 +129,8 @@ impl Function for EdgeToEdge {
 pub(super) struct FromAnchor(pub(super) Running);
 
 impl Function for FromAnchor {
-    fn begin(&mut self, samples: &[Sample]) {
-        self.0.begin(samples);
+    fn begin(&mut self, samples: &[Sample], same_windows: bool) {
+        self.0.begin(samples, same_windows);
     }
 
     fn value(&mut self, window: Window<'_>) -> Result<Option<f64>, EvalError> {

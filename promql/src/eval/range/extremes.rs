@@ -59,7 +59,7 @@ impl Sliding {
 }
 
 impl Function for Sliding {
-    fn begin(&mut self, _samples: &[Sample]) {
+    fn begin(&mut self, _samples: &[Sample], _same_windows: bool) {
         self.candidates.clear();
         self.n_seen = 0;
     }

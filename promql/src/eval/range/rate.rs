@@ -22,50 +22,63 @@ pub(crate) enum Extrapolation {
 pub(super) struct Extrapolated {
     kind: Extrapolation,
     resets: Running,
-    sampled: Sampled,
-    to_start: Seconds,
-    to_end: Seconds,
-    range: Seconds,
+    /// By step, of the windows that were looked at; for the next series, if its windows are the same.
+    edges: Vec<Option<Edges>>,
 }
 
-/// A distance that mostly is that of the window before: dividing takes longer than all else that is done for a window.
-#[derive(Clone, Copy, Default)]
-struct Seconds {
-    millis: i64,
-    seconds: f64,
+/// What follows from the times of a window's samples: all but the change itself, unless a counter began in the window.
+#[derive(Clone, Copy)]
+struct Edges {
+    /// The seconds from the first sample to the last.
+    sampled: f64,
+    /// How far the change is extrapolated beyond them, in seconds.
+    to_start: f64,
+    to_end: f64,
+    /// The window's length, in seconds.
+    range: f64,
+    /// By what the change is multiplied.
+    factor: f64,
 }
 
-impl Seconds {
-    fn of(&mut self, from: i64, to: i64) -> f64 {
-        let millis = to.saturating_sub(from);
-        if millis != self.millis {
-            *self = Self {
-                millis,
-                seconds: millis as f64 / 1000.0,
-            };
+impl Edges {
+    /// Of a window with `samples`, two or more.
+    // What is rarely called takes the window apart, so that the window need not be put together for each call of the function.
+    #[cold]
+    fn of(kind: Extrapolation, samples: &[Sample], (start, end): (i64, i64)) -> Self {
+        let seconds = |from: i64, to: i64| to.saturating_sub(from) as f64 / 1000.0;
+        let first_at = samples[0].at.as_millis();
+        let last_at = samples[samples.len() - 1].at.as_millis();
+        let sampled = seconds(first_at, last_at);
+        let mean_gap = sampled / (samples.len() - 1) as f64;
+        // A series that ends further from the window's end than this is taken to end within the window.
+        let threshold = mean_gap * 1.1;
+        let near = |distance: f64| match distance >= threshold {
+            true => mean_gap / 2.0,
+            false => distance,
+        };
+        let edges = Self {
+            sampled,
+            to_start: near(seconds(start, first_at)),
+            to_end: near(seconds(last_at, end)),
+            range: seconds(start, end),
+            factor: 0.0,
+        };
+        Self {
+            factor: edges.factor(kind, edges.to_start),
+            ..edges
         }
-        self.seconds
     }
-}
 
-/// How far apart the samples of a window are, as long as that does not change.
-#[derive(Clone, Copy, Default)]
-struct Sampled {
-    first_to_last: Seconds,
-    n_gaps: usize,
-    /// The seconds from the first to the last, and between two.
-    seconds: f64,
-    mean_gap: f64,
-}
-
-impl Sampled {
-    fn update(&mut self, from: i64, to: i64, n_gaps: usize) -> Self {
-        let seconds = self.first_to_last.of(from, to);
-        if n_gaps != self.n_gaps || seconds != self.seconds {
-            (self.n_gaps, self.seconds) = (n_gaps, seconds);
-            self.mean_gap = seconds / n_gaps as f64;
+    /// By what the change is multiplied if it is extrapolated so far before the first sample.
+    fn factor(&self, kind: Extrapolation, to_start: f64) -> f64 {
+        let mut factor = 1.0;
+        if self.sampled != 0.0 {
+            factor = (self.sampled + to_start + self.to_end) / self.sampled;
         }
-        *self
+        if kind == Extrapolation::Rate {
+            factor /= self.range;
+        }
+        factor
     }
 }
 
@@ -74,10 +87,7 @@ impl Extrapolated {
         Self {
             kind,
             resets: Running::resets(),
-            sampled: Sampled::default(),
-            to_start: Seconds::default(),
-            to_end: Seconds::default(),
-            range: Seconds::default(),
+            edges: Vec::new(),
         }
     }
 
@@ -104,9 +114,12 @@ fn with_resets(mut change: f64, samples: &[Sample]) -> f64 {
 }
 
 impl Function for Extrapolated {
-    fn begin(&mut self, samples: &[Sample]) {
+    fn begin(&mut self, samples: &[Sample], same_windows: bool) {
+        if !same_windows {
+            self.edges.clear();
+        }
         if self.kind != Extrapolation::Delta {
-            self.resets.begin(samples);
+            self.resets.begin(samples, same_windows);
         }
     }
 
@@ -114,42 +127,25 @@ impl Function for Extrapolated {
     // Each of millions of windows is looked at for a few nanoseconds: the call would be a good part of it.
     #[inline(always)]
     fn value(&mut self, window: Window<'_>) -> Result<Option<f64>, EvalError> {
-        let n_gaps = window.samples.len() - 1;
-        if n_gaps == 0 {
+        if window.samples.len() < 2 {
             return Ok(None);
         }
-        let change = self.change(&window);
-        let (first, last) = (window.oldest(), window.newest());
-        let (first_at, last_at) = (first.at.as_millis(), last.at.as_millis());
-        let Sampled {
-            seconds: sampled,
-            mean_gap,
-            ..
-        } = self.sampled.update(first_at, last_at, n_gaps);
-        // A series that ends further from the window's end than this is taken to end within the window.
-        let threshold = mean_gap * 1.1;
-
-        let mut to_start = self.to_start.of(window.start, first_at);
-        if to_start >= threshold {
-            to_start = mean_gap / 2.0;
+        let (change, first) = (self.change(&window), window.oldest().value);
+        if self.edges.len() <= window.step {
+            self.edges.resize(window.step + 1, None);
         }
-        if self.kind != Extrapolation::Delta && change > 0.0 && first.value >= 0.0 {
+        let span = (window.start, window.end);
+        let edges = || Edges::of(self.kind, window.samples, span);
+        let edges = self.edges[window.step].get_or_insert_with(edges);
+        let mut factor = edges.factor;
+        // Mostly a counter's slope meets zero long before the window. Dividing would take longer than all else.
+        let is_far = edges.sampled * first > edges.to_start * change * 1.001;
+        if !is_far && self.kind != Extrapolation::Delta && change > 0.0 && first >= 0.0 {
             // A counter was not below zero, so it began no earlier than where its slope meets zero.
-            let to_zero = sampled * (first.value / change);
-            if to_zero < to_start {
-                to_start = to_zero;
+            let to_zero = edges.sampled * (first / change);
+            if to_zero < edges.to_start {
+                factor = edges.factor(self.kind, to_zero);
             }
-        }
-        let mut to_end = self.to_end.of(last_at, window.end);
-        if to_end >= threshold {
-            to_end = mean_gap / 2.0;
-        }
-        let mut factor = 1.0;
-        if sampled != 0.0 {
-            factor = (sampled + to_start + to_end) / sampled;
-        }
-        if self.kind == Extrapolation::Rate {
-            factor /= self.range.of(window.start, window.end);
         }
         Ok(Some(change * factor))
     }

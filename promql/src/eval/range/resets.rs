@@ -64,7 +64,7 @@ impl Running {
 }
 
 impl Function for Running {
-    fn begin(&mut self, samples: &[Sample]) {
+    fn begin(&mut self, samples: &[Sample], _same_windows: bool) {
         self.before.clear();
         match self.event {
             Event::Reset => self.count(samples, |before, after| after < before),

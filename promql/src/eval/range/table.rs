@@ -1,6 +1,6 @@
 //! The functions over windows by name.
 use super::{
-    call::OverSeries,
+    call::{OverSeries, over},
     extended::{EdgeToEdge, FromAnchor},
     extremes::{Extreme, Sliding, Told},
     over_time::{self, Quantile},
@@ -89,12 +89,12 @@ impl RangeFunction {
         params: &'a [Vec<f64>],
     ) -> Box<dyn OverSeries + 'a> {
         match self {
-            Self::Extrapolated(kind) => Box::new(EdgeToEdge {
+            Self::Extrapolated(kind) => over(EdgeToEdge {
                 kind,
                 smoothed: edges == Edges::Smoothed,
             }),
-            Self::Resets => Box::new(FromAnchor(Running::resets())),
-            Self::Changes => Box::new(FromAnchor(Running::changes())),
+            Self::Resets => over(FromAnchor(Running::resets())),
+            Self::Changes => over(FromAnchor(Running::changes())),
             // The planner lets no other have such windows.
             other => other.start(params),
         }
@@ -105,20 +105,20 @@ impl RangeFunction {
         let mut params = params.iter().map(Vec::as_slice);
         let mut param = || params.next().expect("the parser has counted the arguments");
         match self {
-            Self::Extrapolated(kind) => Box::new(Extrapolated::new(kind)),
-            Self::Extreme(extreme, told) => Box::new(Sliding::new(extreme, told)),
-            Self::Resets => Box::new(Running::resets()),
-            Self::Changes => Box::new(Running::changes()),
-            Self::Quantile => Box::new(Quantile {
+            Self::Extrapolated(kind) => over(Extrapolated::new(kind)),
+            Self::Extreme(extreme, told) => over(Sliding::new(extreme, told)),
+            Self::Resets => over(Running::resets()),
+            Self::Changes => over(Running::changes()),
+            Self::Quantile => over(Quantile {
                 quantiles: param(),
                 sorted: Vec::new(),
             }),
-            Self::Prediction => Box::new(Prediction { seconds: param() }),
-            Self::Smoothing => Box::new(Smoothing {
+            Self::Prediction => over(Prediction { seconds: param() }),
+            Self::Smoothing => over(Smoothing {
                 level_factors: param(),
                 trend_factors: param(),
             }),
-            Self::Named(f) | Self::Plain(f) => Box::new(Plain(f)),
+            Self::Named(f) | Self::Plain(f) => over(Plain(f)),
         }
     }
 }

@@ -50,8 +50,8 @@ impl Window<'_> {
 
 /// A function of numbers that is called window by window, and may keep what it knows about the series.
 pub(super) trait Function {
-    /// Begins with another series.
-    fn begin(&mut self, _samples: &[Sample]) {}
+    /// Begins with another series. With `same_windows` its windows have samples at the times of those before, step by step.
+    fn begin(&mut self, _samples: &[Sample], _same_windows: bool) {}
 
     /// The value at a step, if there is one. Windows come in the order of the steps.
     fn value(&mut self, window: Window<'_>) -> Result<Option<f64>, EvalError>;

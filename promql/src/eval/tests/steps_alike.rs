@@ -68,12 +68,19 @@ fn value() -> impl Strategy<Value = Option<f64>> {
     ]
 }
 
+/// Half of all series have times in common, as those of one target.
 fn one(labels: Labels) -> impl Strategy<Value = Series> {
-    prop::collection::vec((value(), 0i64..20_000), 0..12).prop_map(move |values| {
+    let values = prop::collection::vec((value(), 0i64..20_000), 0..12);
+    (values, any::<bool>()).prop_map(move |(values, in_common)| {
         let samples = values
             .into_iter()
             .enumerate()
             .filter_map(|(i, (value, jitter))| {
+                let jitter = if in_common {
+                    i as i64 * 7919 % 20_000
+                } else {
+                    jitter
+                };
                 Some(Sample {
                     at: Timestamp::from_millis(i as i64 * 30_000 + jitter),
                     value: value?,
