@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use config::AttachMetadata;
-use k8s_openapi::api::core::v1::{ContainerPort, ObjectReference, Pod};
+use k8s_openapi::api::core::v1::ObjectReference;
 use model::Labels;
 
 use super::{
     Objects,
+    lean::{Container, ContainerPort, Pod},
     objects::{Key, key},
     pairs::Pairs,
     pod,
@@ -83,14 +84,10 @@ pub(crate) fn targets(
     targets
 }
 
-fn of_container(
-    container: &k8s_openapi::api::core::v1::Container,
-    init: bool,
-    port: &ContainerPort,
-) -> Pairs {
+fn of_container(container: &Container, init: bool, port: &ContainerPort) -> Pairs {
     let mut labels = Pairs::default();
-    labels.meta("pod_container_name", &container.name);
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    labels.meta("pod_container_name", &*container.name);
+    let text = |text: &Option<Box<str>>| text.clone().unwrap_or_default();
     labels.meta("pod_container_image", text(&container.image));
     labels.meta("pod_container_init", init.to_string());
     // Of several containers with one port the last is told, whether it has names or not.

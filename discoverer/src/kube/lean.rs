@@ -1,17 +1,25 @@
 //! Objects without what no label tells of: tens of thousands of pods are held at once.
+mod pod;
+
 use k8s_openapi::{
     api::{
-        apps::v1::ReplicaSet,
-        batch::v1::Job,
-        core::v1::{
-            Container, ContainerStatus, Endpoints, Namespace, Node, NodeSpec, NodeStatus, Pod,
-            PodSpec, PodStatus, Service, ServiceSpec,
-        },
+        apps, batch, core,
+        core::v1::{Endpoints, Node, NodeSpec, NodeStatus, Service, ServiceSpec},
         discovery::v1::EndpointSlice,
         networking::v1::{Ingress, IngressSpec},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+use kube::core::PartialObjectMeta;
+
+pub(crate) use pod::{Container, ContainerPort, Pod, PodStatus};
+
+/// A namespace: only its metadata is asked for.
+pub(crate) type Namespace = PartialObjectMeta<core::v1::Namespace>;
+/// What may own pods: only its metadata is asked for.
+pub(crate) type ReplicaSet = PartialObjectMeta<apps::v1::ReplicaSet>;
+/// What may own pods: only its metadata is asked for.
+pub(crate) type Job = PartialObjectMeta<batch::v1::Job>;
 
 fn meta(meta: ObjectMeta) -> ObjectMeta {
     ObjectMeta {
@@ -34,50 +42,17 @@ fn owner(of: ObjectMeta) -> ObjectMeta {
     }
 }
 
-pub(super) fn pod(pod: Pod) -> Pod {
-    let containers = |all: Vec<Container>| all.into_iter().map(container).collect();
-    let spec = pod.spec.map(|spec| PodSpec {
-        node_name: spec.node_name,
-        containers: containers(spec.containers),
-        init_containers: spec.init_containers.map(containers),
-        ..PodSpec::default()
-    });
-    let status = pod.status.map(|status| PodStatus {
-        phase: status.phase,
-        pod_ip: status.pod_ip,
-        host_ip: status.host_ip,
-        conditions: status.conditions.map(|mut conditions| {
-            conditions.retain(|condition| condition.type_ == "Ready");
-            conditions.shrink_to_fit();
-            conditions
-        }),
-        container_statuses: status.container_statuses.map(container_ids),
-        init_container_statuses: status.init_container_statuses.map(container_ids),
-        ..PodStatus::default()
-    });
-    Pod {
-        metadata: meta(pod.metadata),
-        spec,
-        status,
+pub(super) fn pod(mut pod: Pod) -> Pod {
+    pod.metadata = meta(pod.metadata);
+    if let Some(PodStatus {
+        conditions: Some(conditions),
+        ..
+    }) = &mut pod.status
+    {
+        let all = std::mem::take(conditions).into_iter();
+        *conditions = all.filter(|one| &*one.type_ == "Ready").collect();
     }
-}
-
-fn container(container: Container) -> Container {
-    Container {
-        name: container.name,
-        image: container.image,
-        ports: container.ports,
-        ..Container::default()
-    }
-}
-
-fn container_ids(statuses: Vec<ContainerStatus>) -> Vec<ContainerStatus> {
-    let id = |status: ContainerStatus| ContainerStatus {
-        name: status.name,
-        container_id: status.container_id,
-        ..ContainerStatus::default()
-    };
-    statuses.into_iter().map(id).collect()
+    pod
 }
 
 pub(super) fn node(node: Node) -> Node {
@@ -126,8 +101,9 @@ pub(super) fn ingress(ingress: Ingress) -> Ingress {
 
 pub(super) fn namespace(namespace: Namespace) -> Namespace {
     Namespace {
+        types: None,
         metadata: meta(namespace.metadata),
-        ..Namespace::default()
+        ..namespace
     }
 }
 
@@ -147,14 +123,16 @@ pub(super) fn slice(slice: EndpointSlice) -> EndpointSlice {
 
 pub(super) fn replica_set(set: ReplicaSet) -> ReplicaSet {
     ReplicaSet {
+        types: None,
         metadata: owner(set.metadata),
-        ..ReplicaSet::default()
+        ..set
     }
 }
 
 pub(super) fn job(job: Job) -> Job {
     Job {
+        types: None,
         metadata: owner(job.metadata),
-        ..Job::default()
+        ..job
     }
 }

@@ -2,9 +2,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::{
-    apps::v1::ReplicaSet,
-    batch::v1::Job,
-    core::v1::{Endpoints, Namespace, Node, ObjectReference, Pod, Service},
+    core::v1::{Endpoints, Node, ObjectReference, Service},
     discovery::v1::EndpointSlice,
     networking::v1::Ingress,
 };
@@ -12,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use kube::Resource;
 
-use super::lean;
+use super::lean::{self, Job, Namespace, Pod, ReplicaSet};
 
 /// Namespace and name; the namespace of what has none is empty.
 pub(crate) type Key = (String, String);

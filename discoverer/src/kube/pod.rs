@@ -1,15 +1,14 @@
 //! Pods: one target for each port of each container.
 //!
 //! Source: `discovery/kubernetes/pod.go` in Prometheus.
-use config::{AttachMetadata, TargetGroup};
-use k8s_openapi::api::core::v1::{Container, Pod};
-
 use super::{
     Objects,
+    lean::{Container, Pod},
     objects::key,
     pairs::{Pairs, controller},
 };
 use crate::names::host_port;
+use config::{AttachMetadata, TargetGroup};
 
 /// The group of one pod; without an address it has no targets, nor on an unknown node if that is to be attached.
 pub(crate) fn group(pod: &Pod, attach: AttachMetadata, objects: &Objects) -> TargetGroup {
@@ -34,7 +33,7 @@ pub(crate) fn group(pod: &Pod, attach: AttachMetadata, objects: &Objects) -> Tar
     let mut targets = Vec::new();
     for (container, init) in containers(pod) {
         let mut common = Pairs::default();
-        common.meta("pod_container_name", &container.name);
+        common.meta("pod_container_name", &*container.name);
         common.meta_if("pod_container_id", id(pod, container, init));
         common.meta_if("pod_container_image", container.image.as_ref());
         common.meta("pod_container_init", init.to_string());
@@ -127,12 +126,12 @@ pub(crate) fn containers(pod: &Pod) -> impl Iterator<Item = (&Container, bool)> 
     let init = spec
         .clone()
         .flat_map(|s| s.init_containers.iter().flatten());
-    let containers = spec.flat_map(|s| &s.containers);
+    let containers = spec.flat_map(|s| s.containers.iter().flatten());
     let containers = containers.map(|container| (container, false));
     containers.chain(init.map(|container| (container, true)))
 }
 
-fn id<'p>(pod: &'p Pod, container: &Container, init: bool) -> Option<&'p String> {
+fn id<'p>(pod: &'p Pod, container: &Container, init: bool) -> Option<&'p str> {
     let status = pod.status.as_ref()?;
     let statuses = match init {
         true => &status.init_container_statuses,
@@ -140,12 +139,12 @@ fn id<'p>(pod: &'p Pod, container: &Container, init: bool) -> Option<&'p String>
     };
     let mut statuses = statuses.iter().flatten();
     let status = statuses.find(|status| status.name == container.name)?;
-    status.container_id.as_ref()
+    status.container_id.as_deref()
 }
 
 fn ready(pod: &Pod) -> String {
     let status = pod.status.iter();
     let mut conditions = status.flat_map(|status| status.conditions.iter().flatten());
-    let ready = conditions.find(|condition| condition.type_ == "Ready");
+    let ready = conditions.find(|condition| &*condition.type_ == "Ready");
     ready.map_or("unknown".to_owned(), |ready| ready.status.to_lowercase())
 }

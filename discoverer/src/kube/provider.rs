@@ -5,9 +5,7 @@ use config::{KubernetesDiscovery, KubernetesRole as Role};
 use k8s_openapi::{
     ClusterResourceScope, NamespaceResourceScope,
     api::{
-        apps::v1::ReplicaSet,
-        batch::v1::Job,
-        core::v1::{Endpoints, Namespace, Node, Pod, Service},
+        core::v1::{Endpoints, Node, Service},
         discovery::v1::EndpointSlice,
         networking::v1::Ingress,
     },
@@ -20,6 +18,7 @@ use super::{
     client::reach,
     feed::{Access, Fed, Feeds, Scope, Watched},
     groups,
+    lean::{Job, Namespace, Pod, ReplicaSet},
     objects::Objects,
     progress::Progress,
 };

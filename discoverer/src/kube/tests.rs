@@ -11,6 +11,7 @@ use expect_test::{Expect, expect};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
+    lean::{Namespace, Pod},
     objects::{Kept, key},
     *,
 };
@@ -44,7 +45,7 @@ fn put<K: Kept>(objects: &mut Objects, all: impl IntoIterator<Item = K>) {
 
 fn objects() -> Objects {
     use k8s_openapi::api::{
-        core::v1::{Endpoints, Namespace, Node, Pod, Service},
+        core::v1::{Endpoints, Node, Service},
         discovery::v1::EndpointSlice,
         networking::v1::Ingress,
     };

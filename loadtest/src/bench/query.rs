@@ -4,14 +4,15 @@
 //! corpus ─> remote write ─> the systems, all at once ─> the list of queries, in turns ─> a table
 //! ```
 //!
-//! The systems take turns within each query, so that whatever else the machine does meets all of them. The peak of their
-//! memory is that of the queries alone: it begins anew once all is filled.
+//! Asking begins when all have settled what was sent. The systems take turns within each query, so that whatever else the
+//! machine does meets all of them. The peak of their memory is that of the queries alone: it begins anew once all is filled.
 mod list;
 
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use model::{Millis, Timestamp};
+use tokio::time::sleep;
 
 use self::list::{LIST, Shape};
 use super::{
@@ -26,6 +27,11 @@ use crate::say;
 const TURN: usize = 5;
 /// Two orders of summation may differ by so much.
 const ROUNDING: f64 = 1e-9;
+
+/// So little work is none; how long it is looked for, and how long at most.
+const IDLE_CORES: f64 = 0.05;
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const SETTLED_BY: Duration = Duration::from_secs(30);
 
 /// What to ask about what.
 #[derive(Clone, Debug, clap::Args)]
@@ -71,6 +77,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         systems.push(Running::start(one, work.path()).await?);
     }
     let end = args.history.fill(Millis::ZERO, &systems).await?.end;
+    settle(&mut systems).await?;
     let mut before = Vec::new();
     for system in &mut systems {
         system.forget_peak()?;
@@ -91,6 +98,27 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         "(ratios to {})\n\n{table}\n{memory}",
         installed[0].system
     ));
+    Ok(())
+}
+
+/// Waits until nobody is busy any more with what was sent, or for [`SETTLED_BY`].
+async fn settle(systems: &mut [Running]) -> anyhow::Result<()> {
+    let mut used = || -> anyhow::Result<f64> {
+        let each = systems
+            .iter_mut()
+            .map(|system| Ok(system.usage()?.cpu_seconds));
+        each.sum()
+    };
+    let begun = Instant::now();
+    let mut before = used()?;
+    while begun.elapsed() < SETTLED_BY {
+        sleep(LOOK_EVERY).await;
+        let now = used()?;
+        if now - before < LOOK_EVERY.as_secs_f64() * IDLE_CORES {
+            break;
+        }
+        before = now;
+    }
     Ok(())
 }
 

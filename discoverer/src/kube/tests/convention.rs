@@ -1,6 +1,5 @@
 //! What the default configuration and the examples make of a cluster.
 use config::{Bundle, Config, Discovery, Outside, targets};
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use super::*;

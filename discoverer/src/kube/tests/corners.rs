@@ -1,6 +1,6 @@
 //! What clusters hold now and then, as Prometheus has it.
 use k8s_openapi::api::{
-    core::v1::{Endpoints, Node, Pod, Service},
+    core::v1::{Endpoints, Node, Service},
     discovery::v1::EndpointSlice,
     networking::v1::Ingress,
 };
@@ -326,7 +326,7 @@ fn what_is_not_held_of_objects_is_not_told_of_them() {
     slim::<Endpoints>(&mut lean);
     slim::<EndpointSlice>(&mut lean);
     slim::<Ingress>(&mut lean);
-    slim::<k8s_openapi::api::core::v1::Namespace>(&mut lean);
+    slim::<Namespace>(&mut lean);
     let attach = AttachMetadata {
         node: true,
         namespace: true,
@@ -339,9 +339,15 @@ fn what_is_not_held_of_objects_is_not_told_of_them() {
         assert_eq!(told(&whole), told(&lean), "{role}");
     }
     let length = |objects: &Objects| {
-        serde_json::to_string(&objects.pods.iter().map(|(_, pod)| pod).collect::<Vec<_>>())
-            .unwrap()
-            .len()
+        serde_json::to_string(
+            &objects
+                .nodes
+                .iter()
+                .map(|(_, node)| node)
+                .collect::<Vec<_>>(),
+        )
+        .unwrap()
+        .len()
     };
     assert!(length(&lean) * 2 < length(&whole));
 }
