@@ -296,6 +296,52 @@ mod tests {
         assert!(GroupSlice::try_from(&sent).is_err());
     }
 
+    /// A slice of `values.len()` rows in which one series is.
+    fn of_values(values: Values) -> GroupSlice {
+        let n_rows = values.len() as u32;
+        GroupSlice {
+            group: GroupKey(1),
+            rows: (0..n_rows.into()).map(row).collect(),
+            series: vec![SeriesSlice {
+                rows: Presence::run(0..n_rows),
+                values,
+                ..SeriesSlice::default()
+            }],
+        }
+    }
+
+    #[test]
+    fn values_that_are_encoded_travel_so() {
+        let numbers: Vec<f64> = (0..100).map(f64::from).collect();
+        let mut encoded = Vec::new();
+        column::floats::encode(&mut encoded, &numbers);
+        let mut values = Values::read(&mut column::Reader::new(&encoded), 100, 20..90)
+            .expect("as it was written");
+        assert_eq!(values.packs().len(), 1);
+        values.push(f64::NAN);
+        let slice = of_values(values);
+        let mut sent = v1::GroupSlice::from(&slice);
+        assert_eq!(
+            (sent.series[0].packs.len(), sent.series[0].values.len()),
+            (1, 8)
+        );
+        let back = GroupSlice::try_from(&sent).unwrap();
+        assert_eq!(back, slice);
+        assert_eq!(back.series[0].values.to_numbers()[..70], numbers[20..90]);
+        // A pack of other bytes, or of more values than there are rows, is refused before anybody looks into it.
+        for broken in [
+            |pack: &mut v1::Pack| pack.encoded[0] = 0xff,
+            |pack: &mut v1::Pack| pack.encoded.truncate(1),
+            |pack: &mut v1::Pack| pack.from = 91,
+            |pack: &mut v1::Pack| (pack.n, pack.to) = (u32::MAX, u32::MAX),
+        ] {
+            let before = sent.series[0].packs[0].clone();
+            broken(&mut sent.series[0].packs[0]);
+            assert!(GroupSlice::try_from(&sent).is_err());
+            sent.series[0].packs[0] = before;
+        }
+    }
+
     #[test]
     fn a_histogram_without_a_value_is_refused() {
         let slice = GroupSlice {

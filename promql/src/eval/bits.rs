@@ -50,6 +50,11 @@ impl Bits {
         self.words.iter().map(|w| w.count_ones() as usize).sum()
     }
 
+    /// True if all are in.
+    pub(crate) fn is_all(&self) -> bool {
+        self.count() == self.len
+    }
+
     /// True if none is in.
     pub(crate) fn is_none(&self) -> bool {
         self.words.iter().all(|w| *w == 0)

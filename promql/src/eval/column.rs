@@ -208,6 +208,11 @@ impl Column {
         self.floats.iter().map(|i| (i, self.values[i]))
     }
 
+    /// The numbers, if there is one at each step.
+    pub(crate) fn everywhere(&self) -> Option<&[f64]> {
+        self.floats.is_all().then_some(&self.values[..])
+    }
+
     /// Steps and histograms, in order.
     pub(crate) fn histograms(&self) -> impl Iterator<Item = (usize, &Arc<Histogram>)> {
         self.histograms

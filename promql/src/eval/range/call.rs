@@ -80,7 +80,8 @@ pub(super) fn over<'f>(function: impl Function + 'f) -> Box<dyn OverSeries + 'f>
 }
 
 /// Puts the value of a window of numbers where it belongs.
-#[inline]
+// A call would have the window put together in memory for each of millions.
+#[inline(always)]
 fn put_number(function: &mut impl Function, window: Window<'_>, column: &mut Column) -> Flow {
     let step = window.step;
     if let Some(value) = function.value(window)? {
