@@ -50,7 +50,10 @@ pub(super) fn gather<'a>(
                     let labels = labels(table.dictionary, column.ordinal)?;
                     let mut add = || {
                         // What begins encoded mostly goes on so.
-                        let n_numbers = n_rows * usize::from(column.values.packs().is_empty());
+                        let n_numbers = match column.values.packs() {
+                            [] => n_rows,
+                            _ => 0,
+                        };
                         wholes.push((labels, Column::with_capacity(column.ordinal, n_numbers)));
                         wholes.len() - 1
                     };
