@@ -24,7 +24,7 @@ pub struct Pack {
     bytes: Box<[u8]>,
     /// How many values were encoded together.
     n: u32,
-    /// Which of them are meant; no byte is kept of those behind them alone.
+    /// Which of them are meant; bytes of those behind them may follow.
     from: u32,
     to: u32,
     is_finite: bool,
@@ -41,7 +41,7 @@ impl Pack {
     /// Those at `part` of the `n` values that `bytes` hold; the caller bounds `n`.
     ///
     /// # Errors
-    /// The bytes are something else, or more; or they hold a kind that is never kept encoded.
+    /// The bytes are something else, or they hold a kind that is never kept encoded.
     pub fn new(bytes: Box<[u8]>, n: usize, part: Range<usize>) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(&bytes);
         if part.is_empty() || part.end > n || u32::try_from(n).is_err() {
@@ -52,7 +52,6 @@ impl Pack {
             Checked::Sound => false,
             Checked::Unknown => return Err(reader.error("not kept encoded")),
         };
-        reader.finish()?;
         Ok(Self {
             bytes,
             n: n as u32,
@@ -62,7 +61,7 @@ impl Pack {
         })
     }
 
-    /// What the values were encoded to, up to the last that is meant.
+    /// What the values were encoded to, at least up to the last that is meant.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
