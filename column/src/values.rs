@@ -301,6 +301,20 @@ mod tests {
         numbers.iter().map(|n| n.to_bits()).collect()
     }
 
+    #[test]
+    fn a_pack_that_is_cut_short_stays_sound() {
+        let numbers: Vec<f64> = (0..400).map(|i| f64::from(i * i % 97)).collect();
+        let read = Values::read(&mut Reader::new(&encoded(&numbers)), 400, 0..400).unwrap();
+        let mut cut = Values::default();
+        cut.append(read, 3..90);
+        let [pack] = cut.packs() else {
+            panic!("{cut:?}");
+        };
+        let sent = Pack::new(pack.bytes().into(), pack.n_encoded(), pack.part()).unwrap();
+        let sent: Values = [sent].into_iter().collect();
+        assert_eq!(&*sent.to_numbers(), &numbers[3..90]);
+    }
+
     proptest! {
         #[test]
         fn what_is_read_and_appended_comes_back(

@@ -365,6 +365,14 @@ impl BinaryOp {
         }
     }
 
+    /// True for `+ - * / % ^`, which lengths are computed with, too.
+    pub const fn is_arithmetic(self) -> bool {
+        matches!(
+            self,
+            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Mod | Self::Pow
+        )
+    }
+
     /// True for `== != > < >= <=`.
     pub const fn is_comparison(self) -> bool {
         matches!(

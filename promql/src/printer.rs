@@ -13,8 +13,8 @@ use model::{METRIC_NAME, MatchOp, Matcher};
 
 use crate::{
     ast::{
-        Aggregate, At, Binary, BinaryOp, Cardinality, Edges, Expr, Fill, Grouping, Length,
-        MatrixSelector, Node, Subquery, TimeModifiers, VectorMatching, VectorSelector,
+        Aggregate, At, Binary, Cardinality, Edges, Expr, Fill, Grouping, Length, MatrixSelector,
+        Node, Subquery, TimeModifiers, VectorMatching, VectorSelector,
     },
     number::general,
     quote::quote,
@@ -199,16 +199,7 @@ impl Display for Binary {
 /// The left side, in parentheses if its offset would take the operator in: `x offset (5s) @ 3 + 1` has `@` moved before
 /// the offset. Prometheus prints that as text that it reads otherwise.
 fn left_side(binary: &Binary) -> Cow<'_, Expr> {
-    let is_taken_in = matches!(
-        binary.op,
-        BinaryOp::Add
-            | BinaryOp::Sub
-            | BinaryOp::Mul
-            | BinaryOp::Div
-            | BinaryOp::Mod
-            | BinaryOp::Pow
-    );
-    match is_taken_in && ends_in_open_offset(&binary.lhs) {
+    match binary.op.is_arithmetic() && ends_in_open_offset(&binary.lhs) {
         true => Cow::Owned(Expr {
             node: Node::Paren(binary.lhs.clone()),
             span: binary.lhs.span.clone(),

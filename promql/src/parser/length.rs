@@ -72,7 +72,7 @@ impl<'a> Parser<'a> {
     fn length_operations(&mut self, mut lhs: LengthExpr, lowest: u8) -> Parsed<'a, LengthExpr> {
         loop {
             let op = match self.peek()? {
-                Kind::Binary(op) if is_arithmetic(op) && precedence(op) >= lowest => op,
+                Kind::Binary(op) if op.is_arithmetic() && precedence(op) >= lowest => op,
                 _ => return Ok(lhs),
             };
             let token = self.next()?;
@@ -153,18 +153,6 @@ impl<'a> Parser<'a> {
 
 /// The precedence of `^`, which alone binds closer than a sign.
 const HIGHEST: u8 = precedence(BinaryOp::Pow);
-
-const fn is_arithmetic(op: BinaryOp) -> bool {
-    matches!(
-        op,
-        BinaryOp::Add
-            | BinaryOp::Sub
-            | BinaryOp::Mul
-            | BinaryOp::Div
-            | BinaryOp::Mod
-            | BinaryOp::Pow
-    )
-}
 
 /// An operand with its sign; the sign of a literal becomes a part of it, and a plus says nothing.
 fn signed(sign: &Token<'_>, operand: LengthExpr) -> LengthExpr {
